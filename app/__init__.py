@@ -1,0 +1,13 @@
+"""Afterimage looks at every picture in a folder once, and finds any of them by a description.
+
+Two processes share one ledger::
+
+    window (app.ui) ── commit rows ──► SQL ledger (app.db) ◄── claim, settle ── worker (app.queue)
+           └────────── ring by name ──► Redis (app.queue.worker) ─── "there is work" ──┘
+
+    worker: decode (app.embedding.decode) ► embed (app.embedding.encoder)
+            ► store and wait (app.vectors) ► evidence and status in one commit (app.db)
+
+The ledger is the only truth. Redis may be lost at any moment: it only says that there is work.
+Vectors can be rebuilt from the ledger and the pictures.
+"""

@@ -1,0 +1,183 @@
+"""Every setting of the program, with its default and its limits.
+
+A value comes from the environment, else from the settings file that the window writes
+(``settings.json`` in the data folder), else from the default here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.errors import AppError
+
+RESOURCES = Path(__file__).resolve().parent.parent / "resources"
+DEMO_MODEL = "demo"
+DEFAULT_EXTENSIONS = (
+    "jpg",
+    "jpeg",
+    "png",
+    "webp",
+    "gif",
+    "bmp",
+    "tif",
+    "tiff",
+    "heic",
+    "heif",
+    "avif",
+)
+
+
+class Settings(BaseSettings):
+    """The settings in force. Build one with :func:`get_settings`."""
+
+    model_config = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("afterimage")))
+    database_url: str = ""
+    redis_url: str = ""
+    qdrant_url: str = ""
+    model: str = DEMO_MODEL
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    training_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    decode_threads: Annotated[int, Field(ge=0, le=64)] = 0
+    """Threads that read and decode pictures; 0 takes one per core."""
+    max_image_megapixels: Annotated[int, Field(ge=1, le=2000)] = 200
+    job_timeout: Annotated[int, Field(ge=60)] = 3600
+    """Seconds after which one queue job hands a session over to the next; nothing is lost."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:")):
+            raise ValueError("must start with sqlite: or postgresql:")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("qdrant_url")
+    @classmethod
+    def _known_qdrant(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (env_settings, init_settings)
+
+    @property
+    def settings_file(self) -> Path:
+        """What the window wrote; environment variables win over it."""
+        return self.data_dir / "settings.json"
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger, without a driver name."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'ledger.sqlite3'}"
+
+    @property
+    def run_dir(self) -> Path:
+        """Where running processes leave their addresses and locks."""
+        return self.data_dir / "run"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.data_dir / "logs"
+
+    @property
+    def vector_dir(self) -> Path:
+        """The embedded vector store; unused where ``QDRANT_URL`` is set."""
+        return self.data_dir / "vectors"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        AppError: a value is out of its limits, or the settings file is damaged.
+    """
+    data_dir = Path(
+        os.environ.get("DATA_DIR") or platformdirs.user_data_dir("afterimage")
+    ).expanduser()
+    try:
+        return Settings(**_read_settings_file(data_dir / "settings.json"))
+    except ValidationError as error:
+        raise _plain(error) from error
+
+
+def save_setting(name: str, value: Any) -> None:
+    """Write one setting to the settings file; it is in force from the next start of a process.
+
+    Raises:
+        AppError: the value is out of its limits, or the file cannot be written.
+    """
+    settings = get_settings()
+    stored = _read_settings_file(settings.settings_file) | {name: value}
+    try:
+        Settings(**stored)
+    except ValidationError as error:
+        raise _plain(error) from error
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        partial = settings.settings_file.with_suffix(".partial")
+        partial.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
+        partial.replace(settings.settings_file)
+    except OSError as error:
+        raise AppError(
+            f"The settings could not be saved to {settings.settings_file}: {error.strerror}.",
+            "Check that the folder can be written and the disk is not full.",
+        ) from error
+    get_settings.cache_clear()
+
+
+def _read_settings_file(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise AppError(
+            f"The settings file {path} cannot be read.", "Mend it or delete it, then start again."
+        ) from error
+    if not isinstance(stored, dict):
+        raise AppError(f"The settings file {path} is not a list of settings.", "Delete it.")
+    return stored
+
+
+def _plain(error: ValidationError) -> AppError:
+    """One sentence that names the variable, the value and what is allowed."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
+    allowed = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+    return AppError(
+        f"{name} is set to {first['input']!r}, but it {allowed}.",
+        f"Change {name} in the environment or in the settings file and start again.",
+    )

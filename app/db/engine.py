@@ -1,0 +1,99 @@
+"""Engines and sessions on the ledger: one URL, async for reads in windows, sync for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from app.config import get_settings
+
+BUSY_TIMEOUT_S = 30
+
+
+def _url(asynchronous: bool) -> URL:
+    settings = get_settings()
+    url = make_url(settings.ledger_url)
+    if url.get_backend_name() == "sqlite":
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        return url.set(drivername="sqlite+aiosqlite" if asynchronous else "sqlite+pysqlite")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """WAL and full sync: what was committed survives a power cut, and readers never wait."""
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, see below
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later fails at once when another one wrote in
+        # between; taking the write lock at the start makes it wait instead.
+        write = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@lru_cache(maxsize=1)
+def get_sync_engine() -> Engine:
+    """The worker's engine; one a process, made where it is used."""
+    url = _url(asynchronous=False)
+    engine = create_engine(url, pool_size=10, max_overflow=10)
+    if url.get_backend_name() == "sqlite":
+        _prepare_sqlite(engine)
+    return engine
+
+
+def get_sync_session() -> Session:
+    """A new session for reads; close it before anything slow."""
+    return Session(get_sync_engine(), expire_on_commit=False)
+
+
+@contextmanager
+def write_transaction() -> Iterator[Connection]:
+    """One short transaction that writes: committed at the end, rolled back on an error."""
+    with get_sync_engine().connect() as connection:
+        connection.execution_options(write=True)
+        with connection.begin():
+            yield connection
+
+
+@lru_cache(maxsize=1)
+def get_async_engine() -> AsyncEngine:
+    """The window's engine; one a process and event loop."""
+    url = _url(asynchronous=True)
+    engine = create_async_engine(url, pool_size=5, max_overflow=5)
+    if url.get_backend_name() == "sqlite":
+        _prepare_sqlite(engine.sync_engine)
+    return engine
+
+
+@asynccontextmanager
+async def open_db() -> AsyncIterator[AsyncSession]:
+    """A database session for one piece of work."""
+    async with AsyncSession(get_async_engine(), expire_on_commit=False) as db:
+        yield db
+
+
+async def close_engines() -> None:
+    """Give every connection back; the next use opens new ones."""
+    if get_async_engine.cache_info().currsize:
+        await get_async_engine().dispose()
+        get_async_engine.cache_clear()
+    if get_sync_engine.cache_info().currsize:
+        await asyncio.to_thread(get_sync_engine().dispose)
+        get_sync_engine.cache_clear()

@@ -1,0 +1,260 @@
+"""The ledger's tables and the moves between statuses that are allowed.
+
+Every count that a window polls stands on the session's row, so a poll costs the same for ten
+pictures and for a million. :func:`app.queue.ledger_check.verify_ledger` checks the invariants.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
+
+from app.db.types import PathText, UtcDateTime, utc_now
+from app.errors import AppError
+
+
+class SessionStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class JobStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+SESSION_MOVES: dict[str, frozenset[str]] = {
+    SessionStatus.PENDING: frozenset({SessionStatus.RUNNING, SessionStatus.CANCELLED}),
+    SessionStatus.RUNNING: frozenset(
+        {
+            SessionStatus.PAUSED,
+            SessionStatus.COMPLETED,
+            SessionStatus.FAILED,
+            SessionStatus.CANCELLED,
+        }
+    ),
+    SessionStatus.PAUSED: frozenset({SessionStatus.RUNNING, SessionStatus.CANCELLED}),
+    SessionStatus.FAILED: frozenset({SessionStatus.RUNNING, SessionStatus.CANCELLED}),
+    SessionStatus.COMPLETED: frozenset({SessionStatus.RUNNING}),
+    SessionStatus.CANCELLED: frozenset(),
+}
+"""From each session status, the statuses that it may move to."""
+
+JOB_MOVES: dict[str, frozenset[str]] = {
+    # pending → completed: the file is unchanged and has its vector, so it is not opened again
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.COMPLETED, JobStatus.CANCELLED}),
+    # running → pending: claimed ahead and handed back, or its worker died
+    JobStatus.RUNNING: frozenset(
+        {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING, JobStatus.CANCELLED}
+    ),
+    JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.CANCELLED}),
+    JobStatus.COMPLETED: frozenset(),
+    JobStatus.CANCELLED: frozenset(),
+}
+"""From each job status, the statuses that it may move to."""
+
+
+def sources_of(moves: dict[str, frozenset[str]], target: str) -> list[str]:
+    """The statuses from which ``target`` may be reached."""
+    return [source for source, targets in moves.items() if target in targets]
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class ImageAsset(Base):
+    """One picture file."""
+
+    __tablename__ = "image_assets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(PathText, unique=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(String(64), index=True)
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    format: Mapped[str | None] = mapped_column(String(16))
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the camera says it was taken; cameras know no time zone, so this is read as UTC."""
+    missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    excluded: Mapped[bool] = mapped_column(default=False)
+    """The person asked to leave this file out of every session."""
+
+
+class EmbeddingModel(Base):
+    """One set of weights that vectors were computed with; it owns one collection of vectors."""
+
+    __tablename__ = "embedding_models"
+    __table_args__ = (UniqueConstraint("name", "version", "weights_digest"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    version: Mapped[str] = mapped_column(Text)
+    weights_digest: Mapped[str] = mapped_column(String(64))
+    dimension: Mapped[int]
+    collection: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class AssetVector(Base):
+    """That a picture's vector is stored, and of which state of its file.
+
+    For one model, the asset ids here and the point ids in its collection are the same set (I2).
+    """
+
+    __tablename__ = "asset_vectors"
+    __table_args__ = (Index("ix_asset_vectors_content", "model_id", "sha256"),)
+
+    asset_id: Mapped[int] = mapped_column(ForeignKey("image_assets.id"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("embedding_models.id"), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class TrainingSession(Base):
+    """One run over a folder, as a person started it."""
+
+    __tablename__ = "training_sessions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    root_path: Mapped[str] = mapped_column(PathText)
+    subdirectories: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Absolute, escaped like every stored path; read them with ``text_to_path``."""
+    config: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    status: Mapped[str] = mapped_column(String(16), default=SessionStatus.PENDING.value)
+    error_message: Mapped[str | None] = mapped_column(Text)
+
+    model: Mapped[str] = mapped_column(Text)
+    """What was asked for: ``demo``, ``name/pretrained`` or a checkpoint folder."""
+    model_id: Mapped[int | None] = mapped_column(ForeignKey("embedding_models.id"))
+    device: Mapped[str | None] = mapped_column(String(64))
+    precision: Mapped[str | None] = mapped_column(String(8))
+
+    total_images: Mapped[int] = mapped_column(default=0)
+    total_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    running_images: Mapped[int] = mapped_column(default=0)
+    completed_images: Mapped[int] = mapped_column(default=0)
+    reused_images: Mapped[int] = mapped_column(default=0)
+    """Of the completed ones, those whose vector was already there."""
+    failed_images: Mapped[int] = mapped_column(default=0)
+    cancelled_images: Mapped[int] = mapped_column(default=0)
+    skipped: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """What the walk left out: ``{reason: count}``."""
+
+    decode_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    embed_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    store_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    active_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Time spent running, pauses left out, up to the last stop."""
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    running_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_progress_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    discovered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the walk over the folders ended; until then more pictures may come."""
+    discovery_beat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    # Every UPDATE that the ORM writes says which status it comes from (WHERE … AND status = …),
+    # so a status set on an object that is out of date raises StaleDataError, and writes nothing.
+    __mapper_args__ = {"version_id_col": status, "version_id_generator": False}  # noqa: RUF012
+
+    @validates("status")
+    def _allowed_move(self, _key: str, target: str) -> str:
+        source = self.__dict__.get("status")
+        if source is not None and source != target and target not in SESSION_MOVES[source]:
+            raise AppError(f"A {source} session cannot become {target}.")
+        return SessionStatus(target).value
+
+
+class TrainingJob(Base):
+    """One picture of one session."""
+
+    __tablename__ = "training_jobs"
+    __table_args__ = (
+        UniqueConstraint("session_id", "asset_id"),
+        # what is claimed next, what a filtered table shows, what a lease check looks for
+        Index("ix_training_jobs_claim", "session_id", "status", "crashes", "id"),
+        Index("ix_training_jobs_page", "session_id", "id"),
+        Index("ix_training_jobs_lease", "status", "lease_expires_at"),
+        Index("ix_training_jobs_asset", "asset_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("training_sessions.id"))
+    asset_id: Mapped[int] = mapped_column(ForeignKey("image_assets.id"))
+    status: Mapped[str] = mapped_column(String(16), default=JobStatus.PENDING.value)
+    reused: Mapped[bool] = mapped_column(default=False)
+    attempts: Mapped[int] = mapped_column(default=0)
+    crashes: Mapped[int] = mapped_column(default=0)
+    """Attempts that ended with the death of the worker; two are enough to set the file aside."""
+    error_kind: Mapped[str | None] = mapped_column(String(24))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    worker: Mapped[str | None] = mapped_column(String(64))
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class TrainingEvidence(Base):
+    """What one attempt at one picture did; exactly one row an attempt (I3)."""
+
+    __tablename__ = "training_evidence"
+    __table_args__ = (
+        UniqueConstraint("job_id", "attempt"),
+        Index("ix_training_evidence_session", "session_id", "created_at"),
+        Index("ix_training_evidence_asset", "asset_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("training_jobs.id"))
+    asset_id: Mapped[int] = mapped_column(ForeignKey("image_assets.id"))
+    session_id: Mapped[int] = mapped_column(ForeignKey("training_sessions.id"))
+    attempt: Mapped[int]
+    model_name: Mapped[str] = mapped_column(Text, default="")
+    model_version: Mapped[str] = mapped_column(Text, default="")
+    weights_digest: Mapped[str] = mapped_column(String(64), default="")
+    device: Mapped[str] = mapped_column(String(64), default="")
+    precision: Mapped[str] = mapped_column(String(8), default="")
+    processing_time_ms: Mapped[int] = mapped_column(default=0)
+    embedding_checksum: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 of the stored vector's little-endian float32 bytes."""
+    note: Mapped[str] = mapped_column(Text, default="")
+    error_message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class WorkerRecord(Base):
+    """A worker process and when it was last alive; Redis does not know this reliably."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int]
+    queues: Mapped[list[str]] = mapped_column(JSON, default=list)
+    device: Mapped[str] = mapped_column(String(64), default="")
+    model: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[str] = mapped_column(Text, default="starting")
+    """``starting``, ``idle``, ``loading model`` or ``session N``."""
+    notice: Mapped[str] = mapped_column(Text, default="")
+    """A sentence that people should know, such as a fall-back to the CPU."""
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    beat_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

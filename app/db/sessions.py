@@ -1,0 +1,130 @@
+"""The moves of sessions, each inside the caller's transaction.
+
+All moves are guarded: the UPDATE says which status it comes from, so whoever comes second changes
+nothing. These functions take a Core connection: the worker calls them directly, the window
+through ``AsyncConnection.run_sync``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select, update
+
+from app.db.models import (
+    SESSION_MOVES,
+    JobStatus,
+    SessionStatus,
+    TrainingJob,
+    TrainingSession,
+    sources_of,
+)
+from app.db.types import utc_now
+
+
+def move_session(
+    conn: Connection, session_id: int, target: SessionStatus, *, error_message: str | None = None
+) -> bool:
+    """Move a session to ``target`` from any status that allows it; False where none does."""
+    moved = conn.execute(
+        update(TrainingSession)
+        .where(
+            TrainingSession.id == session_id,
+            TrainingSession.status.in_(sources_of(SESSION_MOVES, target)),
+        )
+        .values(status=target.value, error_message=error_message)
+    ).rowcount
+    if moved and target is SessionStatus.RUNNING:
+        start_clock(conn, session_id)
+    elif moved:
+        stop_clock(conn, session_id)
+    return bool(moved)
+
+
+def start_clock(conn: Connection, session_id: int) -> None:
+    """Note that a running session runs from now on, unless that is noted already."""
+    now = utc_now()
+    conn.execute(
+        update(TrainingSession)
+        .where(
+            TrainingSession.id == session_id,
+            TrainingSession.status == SessionStatus.RUNNING,
+            TrainingSession.running_since.is_(None),
+        )
+        .values(
+            running_since=now,
+            started_at=func.coalesce(TrainingSession.started_at, now),
+            finished_at=None,
+            last_progress_at=now,
+        )
+    )
+
+
+def stop_clock(conn: Connection, session_id: int) -> None:
+    """Add the time since the last start to the session's running time, once."""
+    row = conn.execute(
+        select(TrainingSession.running_since, TrainingSession.active_ms, TrainingSession.status)
+        .where(TrainingSession.id == session_id)
+        .with_for_update()
+    ).one()
+    if row.running_since is None:
+        return
+    now = utc_now()
+    ended = row.status in (
+        SessionStatus.COMPLETED,
+        SessionStatus.FAILED,
+        SessionStatus.CANCELLED,
+    )
+    conn.execute(
+        update(TrainingSession)
+        .where(TrainingSession.id == session_id)
+        .values(
+            running_since=None,
+            active_ms=row.active_ms + round((now - row.running_since).total_seconds() * 1000),
+            finished_at=now if ended else None,
+        )
+    )
+
+
+def finish_session(conn: Connection, session_id: int) -> bool:
+    """Complete a running session that has been walked whole and has no job left to do."""
+    unfinished = select(TrainingJob.id).where(
+        TrainingJob.session_id == session_id,
+        TrainingJob.status.in_([JobStatus.PENDING, JobStatus.RUNNING]),
+    )
+    ready = conn.execute(
+        select(TrainingSession.id)
+        .where(
+            TrainingSession.id == session_id,
+            TrainingSession.status == SessionStatus.RUNNING,
+            TrainingSession.discovered_at.is_not(None),
+            ~unfinished.exists(),
+        )
+        .with_for_update()
+    ).first()
+    return ready is not None and move_session(conn, session_id, SessionStatus.COMPLETED)
+
+
+def count(conn: Connection, session_id: int, **changes: int) -> None:
+    """Add to the counters on the session's row."""
+    columns = TrainingSession.__table__.c
+    conn.execute(
+        update(TrainingSession)
+        .where(TrainingSession.id == session_id)
+        .values({name: columns[name] + change for name, change in changes.items() if change})
+    )
+
+
+def recount(conn: Connection, session_id: int) -> dict[str, int]:
+    """The counters as the job rows have them; slow for a large session, exact always."""
+    rows = conn.execute(
+        select(TrainingJob.status, TrainingJob.reused, func.count())
+        .where(TrainingJob.session_id == session_id)
+        .group_by(TrainingJob.status, TrainingJob.reused)
+    ).all()
+    counts = dict.fromkeys(("total", "running", "completed", "reused", "failed", "cancelled"), 0)
+    for status, reused, number in rows:
+        counts["total"] += number
+        if status != JobStatus.PENDING:
+            counts[status] += number
+        if reused and status == JobStatus.COMPLETED:
+            counts["reused"] += number
+    return {f"{name}_images": number for name, number in counts.items()}

@@ -1,0 +1,245 @@
+"""Jobs on their way out: settled by the worker that holds them, or taken back from a dead one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from app.api.error_kinds import ErrorKind
+from app.db.jobs import Claim, ClaimedJob, upsert
+from app.db.models import (
+    AssetVector,
+    ImageAsset,
+    JobStatus,
+    SessionStatus,
+    TrainingEvidence,
+    TrainingJob,
+    TrainingSession,
+)
+from app.db.sessions import count
+from app.db.types import utc_now
+
+CRASHES_TO_QUARANTINE = 2
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How one attempt ended; without ``error_kind`` the picture has its vector."""
+
+    job: ClaimedJob
+    error_kind: ErrorKind | None = None
+    error_message: str | None = None
+    reused: bool = False
+    checksum: str | None = None
+    processing_time_ms: int = 0
+    note: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Columns of ``image_assets`` learnt from the file; with size, mtime_ns, sha256 once read."""
+
+
+def settle_unchanged(conn: Connection, session_id: int, model_id: int, limit: int) -> int:
+    """Complete pending jobs whose file still is as it was when its vector was stored."""
+    unchanged = (
+        select(TrainingJob.id)
+        .join(ImageAsset, ImageAsset.id == TrainingJob.asset_id)
+        .join(AssetVector, AssetVector.asset_id == TrainingJob.asset_id)
+        .where(
+            TrainingJob.session_id == session_id,
+            TrainingJob.status == JobStatus.PENDING,
+            AssetVector.model_id == model_id,
+            AssetVector.size == ImageAsset.size,
+            AssetVector.mtime_ns == ImageAsset.mtime_ns,
+        )
+        .limit(limit)
+    )
+    now = utc_now()
+    settled = conn.execute(
+        update(TrainingJob)
+        .where(
+            TrainingJob.id.in_(unchanged.scalar_subquery()),
+            TrainingJob.status == JobStatus.PENDING,
+        )
+        .values(status=JobStatus.COMPLETED.value, reused=True, finished_at=now)
+    ).rowcount
+    if settled:
+        count(conn, session_id, completed_images=settled, reused_images=settled)
+    return settled
+
+
+def settle(
+    conn: Connection,
+    claim: Claim,
+    outcomes: Iterable[Outcome],
+    *,
+    model_id: int | None,
+    evidence: dict[str, str],
+    stage_ms: dict[str, int] | None = None,
+) -> set[int]:
+    """Write evidence, statuses, facts and counters of finished attempts, in one transaction.
+
+    Only jobs whose lease is still this claim's are touched: a worker that was presumed dead and
+    wakes up settles nothing.
+
+    Args:
+        evidence: what all these attempts share: model_name, model_version, weights_digest,
+            device, precision.
+        stage_ms: time spent by stage, added to the session: decode_ms, embed_ms, store_ms.
+
+    Returns:
+        the ids of the jobs that were settled.
+    """
+    held = select(TrainingJob.id).where(
+        TrainingJob.lease_token == claim.token, TrainingJob.status == JobStatus.RUNNING
+    )
+    mine = set(conn.execute(held.with_for_update()).scalars())
+    settled = [outcome for outcome in outcomes if outcome.job.job_id in mine]
+    if not settled:
+        return set()
+    now = utc_now()
+    _settle_jobs(conn, settled, now)
+    conn.execute(
+        TrainingEvidence.__table__.insert(),
+        [_evidence_row(claim.session_id, outcome, evidence, now) for outcome in settled],
+    )
+    _settle_assets(conn, settled, model_id)
+    failed = sum(outcome.error_kind is not None for outcome in settled)
+    count(
+        conn,
+        claim.session_id,
+        running_images=-len(settled),
+        completed_images=len(settled) - failed,
+        failed_images=failed,
+        reused_images=sum(outcome.reused for outcome in settled),
+        **(stage_ms or {}),
+    )
+    conn.execute(
+        update(TrainingSession)
+        .where(TrainingSession.id == claim.session_id)
+        .values(last_progress_at=now)
+    )
+    return {outcome.job.job_id for outcome in settled}
+
+
+def _settle_jobs(conn: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
+    table = TrainingJob.__table__
+    conn.execute(
+        update(table)
+        .where(table.c.id == bindparam("job"), table.c.status == JobStatus.RUNNING.value)
+        .values(
+            status=bindparam("to"),
+            reused=bindparam("was_reused"),
+            error_kind=bindparam("kind"),
+            error_message=bindparam("message"),
+            worker=None,
+            lease_token=None,
+            lease_expires_at=None,
+            finished_at=now,
+        ),
+        [
+            {
+                "job": outcome.job.job_id,
+                "to": JobStatus.FAILED.value if outcome.error_kind else JobStatus.COMPLETED.value,
+                "was_reused": outcome.reused,
+                "kind": outcome.error_kind and outcome.error_kind.value,
+                "message": outcome.error_message,
+            }
+            for outcome in outcomes
+        ],
+    )
+
+
+def _evidence_row(
+    session_id: int, outcome: Outcome, shared: dict[str, str], now: datetime
+) -> dict[str, Any]:
+    return shared | {
+        "job_id": outcome.job.job_id,
+        "asset_id": outcome.job.asset_id,
+        "session_id": session_id,
+        "attempt": outcome.job.attempt,
+        "processing_time_ms": outcome.processing_time_ms,
+        "embedding_checksum": outcome.checksum,
+        "note": outcome.note,
+        "error_message": outcome.error_message,
+        "created_at": now,
+    }
+
+
+def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int | None) -> None:
+    """What was learnt of each file, and that its vector is stored."""
+    assets = ImageAsset.__table__
+    for outcome in outcomes:
+        if outcome.facts:
+            conn.execute(
+                update(assets).where(assets.c.id == outcome.job.asset_id).values(outcome.facts)
+            )
+    stored = [
+        {
+            "asset_id": outcome.job.asset_id,
+            "model_id": model_id,
+            **{name: outcome.facts[name] for name in ("size", "mtime_ns", "sha256")},
+        }
+        for outcome in outcomes
+        if outcome.error_kind is None
+    ]
+    if stored:
+        insert = upsert(conn, AssetVector)
+        conn.execute(
+            insert.on_conflict_do_update(
+                index_elements=[AssetVector.asset_id, AssetVector.model_id],
+                set_={name: insert.excluded[name] for name in ("size", "mtime_ns", "sha256")},
+            ),
+            stored,
+        )
+
+
+def expire_leases(conn: Connection, *, dead_workers: Sequence[str] = ()) -> int:
+    """Take back what dead workers held; each such attempt gets its evidence row.
+
+    A job goes back to pending, or to cancelled where its session is. A job that was there at two
+    deaths is set aside as failed: it may be what kills the worker.
+
+    Args:
+        dead_workers: workers known to be gone, whose leases need not run out first.
+    """
+    now = utc_now()
+    lost = conn.execute(
+        select(TrainingJob, TrainingSession.status.label("session_status"))
+        .join(TrainingSession, TrainingSession.id == TrainingJob.session_id)
+        .where(
+            TrainingJob.status == JobStatus.RUNNING,
+            (TrainingJob.lease_expires_at < now) | TrainingJob.worker.in_(dead_workers),
+        )
+        .with_for_update(skip_locked=True, of=TrainingJob)
+    ).all()
+    message = "The worker process ended while it worked on this batch."
+    for row in lost:
+        crashes = row.crashes + 1
+        values: dict[str, Any] = {"status": JobStatus.PENDING.value}
+        counts = {"running_images": -1}
+        if row.session_status == SessionStatus.CANCELLED:
+            values = {"status": JobStatus.CANCELLED.value, "finished_at": now}
+            counts["cancelled_images"] = 1
+        elif crashes >= CRASHES_TO_QUARANTINE:
+            values = {
+                "status": JobStatus.FAILED.value,
+                "error_kind": ErrorKind.WORKER_DIED.value,
+                "error_message": "The worker process ended twice while it read this file.",
+                "finished_at": now,
+            }
+            counts["failed_images"] = 1
+        conn.execute(
+            update(TrainingJob)
+            .where(TrainingJob.id == row.id, TrainingJob.status == JobStatus.RUNNING)
+            .values(crashes=crashes, worker=None, lease_token=None, lease_expires_at=None, **values)
+        )
+        job = ClaimedJob(row.id, row.asset_id, row.attempts, "")
+        conn.execute(
+            TrainingEvidence.__table__.insert(),
+            _evidence_row(row.session_id, Outcome(job, error_message=message), {}, now),
+        )
+        count(conn, row.session_id, **counts)
+    return len(lost)

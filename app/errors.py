@@ -1,0 +1,24 @@
+"""The one kind of error that a person is shown; anything else that is raised is a bug."""
+
+
+class AppError(Exception):
+    """Something that a person can act on.
+
+    Args:
+        message: what happened and why, as one plain sentence.
+        hint: what to do about it, as one plain sentence; may be empty.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its class where it has none: fit for one table cell."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,62 @@
+"""Log set-up: one rotating file a process, with the session and queue job on every line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from logging.handlers import RotatingFileHandler
+
+from app.config import get_settings
+
+_context: ContextVar[str] = ContextVar("log_context", default="-")
+_FORMAT = "%(asctime)s %(levelname)-7s %(process)d [%(context)s] %(name)s: %(message)s"
+
+
+def set_up_logs(process: str, *, to_terminal: bool = False) -> None:
+    """Write this process's log to ``logs/<process>.log`` in the data folder.
+
+    Args:
+        process: ``window``, ``worker`` or ``terminal``.
+        to_terminal: also write to standard error.
+    """
+    settings = get_settings()
+    handlers: list[logging.Handler] = []
+    if to_terminal:
+        handlers.append(logging.StreamHandler(sys.stderr))
+    try:
+        settings.log_dir.mkdir(parents=True, exist_ok=True)
+        handlers.append(
+            RotatingFileHandler(
+                settings.log_dir / f"{process}.log",
+                maxBytes=2_000_000,
+                backupCount=3,
+                encoding="utf-8",
+                errors="backslashreplace",
+            )
+        )
+    except OSError:  # a data folder that cannot be written is reported when the ledger is opened
+        handlers = handlers or [logging.StreamHandler(sys.stderr)]
+    for handler in handlers:
+        handler.addFilter(_add_context)
+        handler.setFormatter(logging.Formatter(_FORMAT))
+    logging.basicConfig(level=settings.log_level, handlers=handlers, force=True)
+    for noisy in ("alembic", "rq", "httpx", "urllib3", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _add_context(record: logging.LogRecord) -> bool:
+    record.context = _context.get()
+    return True
+
+
+@contextmanager
+def log_context(**ids: object) -> Iterator[None]:
+    """Name session, job or asset on every line logged inside the block."""
+    token = _context.set(" ".join(f"{name}={value}" for name, value in ids.items()))
+    try:
+        yield
+    finally:
+        _context.reset(token)

@@ -1,0 +1,91 @@
+"""Tell the workers that a session has work. Redis carries no state: losing a ring loses nothing."""
+
+from __future__ import annotations
+
+import threading
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+from rq.job import Job
+from rq.registry import StartedJobRegistry
+from sqlalchemy import select
+
+from app.config import get_settings
+from app.db.engine import get_sync_session
+from app.db.models import SessionStatus, TrainingSession, WorkerRecord
+from app.errors import AppError, first_line
+from app.queue.liveness import is_alive
+from app.queue.worker import QUEUE_HIGH, get_queue
+
+_TRAIN_SESSION = "app.queue.training_jobs.train_session"
+_one_at_a_time = threading.Lock()
+
+
+def ring(session_id: int) -> str | None:
+    """Make sure that a running session has a queue job for each live worker, at least one.
+
+    Returns:
+        the id of one such job; None where the session is not running.
+
+    Raises:
+        AppError: the queue does not answer. The session stays as it is and goes on by itself
+            once the queue is back, because workers look for running sessions too.
+    """
+    with get_sync_session() as db:
+        status = db.scalar(select(TrainingSession.status).where(TrainingSession.id == session_id))
+        workers = db.scalars(select(WorkerRecord).where(WorkerRecord.stopped_at.is_(None))).all()
+    if status != SessionStatus.RUNNING:
+        return None
+    alive = {record.name for record in workers if is_alive(record)}
+    try:
+        with _one_at_a_time:  # two clicks make one job
+            ids = jobs_of(session_id, alive)
+            while len(ids) < max(len(alive), 1):
+                ids.append(_enqueue(session_id))
+    except RedisError as error:
+        raise AppError(
+            f"The queue does not answer: {first_line(error)}.",
+            "Nothing is lost: the session goes on by itself once the queue is back.",
+        ) from error
+    return ids[0]
+
+
+def ring_again(session_id: int) -> str:
+    """One more job for a session, whatever there is: the running one is about to end."""
+    return _enqueue(session_id)
+
+
+def jobs_of(session_id: int, alive: set[str]) -> list[str]:
+    """Ids of the session's jobs that wait, or that a live worker has started."""
+    queue = get_queue(QUEUE_HIGH)
+    prefix = _prefix(session_id)
+    started = [
+        job
+        for job in Job.fetch_many(
+            [
+                job_id.split(":")[0]
+                for job_id in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
+                if job_id.startswith(prefix)
+            ],
+            connection=queue.connection,
+        )
+        if job is not None and job.worker_name in alive
+    ]
+    waiting = [job_id for job_id in queue.get_job_ids() if job_id.startswith(prefix)]
+    return [job.id for job in started] + waiting
+
+
+def _prefix(session_id: int) -> str:
+    return f"train-session-{session_id}-"
+
+
+def _enqueue(session_id: int) -> str:
+    job = get_queue(QUEUE_HIGH).enqueue(
+        _TRAIN_SESSION,
+        session_id=session_id,
+        job_id=_prefix(session_id) + uuid4().hex[:12],
+        job_timeout=get_settings().job_timeout,
+        result_ttl=3600,
+        failure_ttl=24 * 3600,
+    )
+    return job.id

@@ -1,0 +1,205 @@
+"""Pages of a session's pictures, what failed and why, and the evidence of each attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.error_kinds import ErrorKind
+from app.api.training_schemas import EvidenceRow, FailureGroup, JobRow
+from app.db.engine import write_transaction
+from app.db.models import ImageAsset, JobStatus, TrainingEvidence, TrainingJob
+from app.db.sessions import count
+from app.db.types import utc_now
+from app.errors import AppError
+
+
+class PictureService:
+    """Reads on jobs, assets and evidence; every list is paged."""
+
+    async def page(
+        self,
+        db: AsyncSession,
+        session_id: int,
+        *,
+        status: str | None = None,
+        reused: bool | None = None,
+        offset: int = 0,
+        limit: int = 200,
+    ) -> list[JobRow]:
+        """Pictures ``offset`` to ``offset + limit`` of a session, in the order they were found."""
+        # The ids come from an index alone, so that skipping a million rows stays cheap.
+        ids = select(TrainingJob.id).where(TrainingJob.session_id == session_id)
+        if status is not None:
+            ids = ids.where(TrainingJob.status == status)
+        if reused is not None:
+            ids = ids.where(TrainingJob.reused.is_(reused))
+        wanted = ids.order_by(TrainingJob.id).offset(offset).limit(limit).subquery()
+        rows = await db.execute(
+            _rows().join(wanted, wanted.c.id == TrainingJob.id).order_by(TrainingJob.id)
+        )
+        return [_job_row(row) for row in rows]
+
+    async def failure_groups(
+        self, db: AsyncSession, session_id: int | None = None
+    ) -> list[FailureGroup]:
+        """How many pictures failed for each cause, the most frequent first."""
+        number = func.count().label("number")
+        query = (
+            select(TrainingJob.error_kind, number)
+            .where(TrainingJob.status == JobStatus.FAILED)
+            .group_by(TrainingJob.error_kind)
+            .order_by(number.desc())
+        )
+        if session_id is not None:
+            query = query.where(TrainingJob.session_id == session_id)
+        rows = await db.execute(query)
+        return [FailureGroup(errorKind=kind or ErrorKind.MODEL, count=n) for kind, n in rows]
+
+    async def failures(
+        self,
+        db: AsyncSession,
+        session_id: int | None = None,
+        *,
+        error_kind: str | None = None,
+        offset: int = 0,
+        limit: int = 200,
+    ) -> list[JobRow]:
+        """Failed pictures, the newest first; of every session where none is named."""
+        rows = await db.execute(
+            _failed(session_id, error_kind)
+            .order_by(TrainingJob.finished_at.desc(), TrainingJob.id.desc())
+            .offset(offset)
+            .limit(limit)
+        )
+        return [_job_row(row) for row in rows]
+
+    async def evidence(self, db: AsyncSession, job_id: int) -> list[EvidenceRow]:
+        """What each attempt at a picture did, the newest first."""
+        rows = await db.execute(
+            select(TrainingEvidence)
+            .where(TrainingEvidence.job_id == job_id)
+            .order_by(TrainingEvidence.attempt.desc())
+        )
+        return [
+            EvidenceRow(
+                attempt=record.attempt,
+                modelName=record.model_name,
+                modelVersion=record.model_version,
+                weightsDigest=record.weights_digest,
+                device=record.device,
+                precision=record.precision,
+                processingTimeMs=record.processing_time_ms,
+                embeddingChecksum=record.embedding_checksum,
+                note=record.note,
+                errorMessage=record.error_message,
+                createdAt=record.created_at,
+            )
+            for record in rows.scalars()
+        ]
+
+    async def exclude(self, db: AsyncSession, job_ids: Sequence[int]) -> int:
+        """Leave these failed pictures out, here and in later sessions; how many."""
+        await db.commit()
+        return await asyncio.to_thread(_exclude, list(job_ids))
+
+    async def export_failures(
+        self, db: AsyncSession, target: str, session_id: int | None = None
+    ) -> int:
+        """Write the failed pictures to a CSV file; how many.
+
+        Raises:
+            AppError: the file cannot be written.
+        """
+        rows = [row async for row in self._all_failures(db, session_id)]
+        try:
+            await asyncio.to_thread(_write_csv, target, rows)
+        except OSError as error:
+            raise AppError(
+                f"The list could not be written to {target}: {error.strerror}.",
+                "Choose another place.",
+            ) from error
+        return len(rows)
+
+    async def _all_failures(
+        self, db: AsyncSession, session_id: int | None
+    ) -> AsyncIterator[JobRow]:
+        after = 0
+        while True:
+            page = (
+                await db.execute(
+                    _failed(session_id, None)
+                    .where(TrainingJob.id > after)
+                    .order_by(TrainingJob.id)
+                    .limit(5_000)
+                )
+            ).all()
+            for row in page:
+                yield _job_row(row)
+            if len(page) < 5_000:
+                return
+            after = page[-1].TrainingJob.id
+
+
+def _rows() -> Select[Any]:
+    return select(TrainingJob, ImageAsset).join(ImageAsset, ImageAsset.id == TrainingJob.asset_id)
+
+
+def _failed(session_id: int | None, error_kind: str | None) -> Select[Any]:
+    query = _rows().where(TrainingJob.status == JobStatus.FAILED)
+    if session_id is not None:
+        query = query.where(TrainingJob.session_id == session_id)
+    if error_kind is not None:
+        query = query.where(TrainingJob.error_kind == error_kind)
+    return query
+
+
+def _job_row(row: Row[Any]) -> JobRow:
+    job, asset = row.TrainingJob, row.ImageAsset
+    return JobRow(
+        jobId=job.id,
+        assetId=asset.id,
+        sessionId=job.session_id,
+        path=asset.path,
+        status=job.status,
+        reused=job.reused,
+        attempts=job.attempts,
+        errorKind=job.error_kind,
+        errorMessage=job.error_message,
+        finishedAt=job.finished_at,
+        size=asset.size,
+        width=asset.width,
+        height=asset.height,
+    )
+
+
+def _exclude(job_ids: list[int]) -> int:
+    with write_transaction() as conn:
+        moved = conn.execute(
+            update(TrainingJob)
+            .where(TrainingJob.id.in_(job_ids), TrainingJob.status == JobStatus.FAILED)
+            .values(status=JobStatus.CANCELLED.value, finished_at=utc_now())
+            .returning(TrainingJob.asset_id, TrainingJob.session_id)
+        ).all()
+        conn.execute(
+            update(ImageAsset)
+            .where(ImageAsset.id.in_([row.asset_id for row in moved]))
+            .values(excluded=True)
+        )
+        for row in moved:
+            count(conn, row.session_id, failed_images=-1, cancelled_images=1)
+    return len(moved)
+
+
+def _write_csv(target: str, rows: Sequence[JobRow]) -> None:
+    with open(target, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "cause", "message", "attempts", "when"])
+        for row in rows:
+            when = row.finishedAt.isoformat() if row.finishedAt else ""
+            writer.writerow([row.path, row.errorKind, row.errorMessage, row.attempts, when])

@@ -1,0 +1,158 @@
+"""What the System page and ``doctor`` show: workers, queue, ledger, store, logs."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from redis.exceptions import RedisError
+from rq.job import Job
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.training_schemas import LedgerReport, QueueStatus, SystemStatus, WorkerStatus
+from app.config import get_settings
+from app.db.models import WorkerRecord
+from app.errors import AppError
+from app.queue.connection import get_redis, redis_url, safe_url
+from app.queue.liveness import is_alive
+from app.queue.worker import QUEUE_SEARCH, QUEUES, get_queue
+
+SHOWN_WORKERS = 20
+ANSWER_WITHIN_S = 600
+
+
+class SystemService:
+    """Live state of everything that runs."""
+
+    async def status(self, db: AsyncSession) -> SystemStatus:
+        """One look at everything; Redis is asked in a thread."""
+        await db.commit()
+        records = await db.execute(
+            select(WorkerRecord)
+            .order_by(WorkerRecord.beat_at.desc())
+            .limit(SHOWN_WORKERS)
+            .execution_options(populate_existing=True)
+        )
+        workers = [_worker(record) for record in records.scalars()]
+        url, ping, queues = await asyncio.to_thread(_queue_status)
+        settings = get_settings()
+        return SystemStatus(
+            workers=workers,
+            redisUrl=url,
+            redisPingMs=ping,
+            queues=queues,
+            ledger=make_url(settings.ledger_url).render_as_string(hide_password=True),
+            vectorStore=settings.qdrant_url or str(settings.vector_dir),
+            dataDir=str(settings.data_dir),
+            version=version("afterimage"),
+        )
+
+    async def verify(self, repair: bool = False) -> LedgerReport:
+        """Have the worker, which owns the vectors, check the ledger against them.
+
+        Raises:
+            AppError: no worker answered.
+        """
+        answer = await asyncio.to_thread(
+            ask_worker, "app.queue.ledger_check.check_ledger", repair=repair
+        )
+        return LedgerReport.model_validate(answer)
+
+    async def log_tail(self, process: str, lines: int = 200) -> str:
+        """The end of one log: ``window``, ``worker`` or ``terminal``."""
+        return await asyncio.to_thread(_tail, get_settings().log_dir / f"{process}.log", lines)
+
+    async def diagnostics(self, db: AsyncSession) -> str:
+        """Everything someone who helps would ask for, as text without passwords."""
+        status = await self.status(db)
+        tail = await self.log_tail("worker", 60)
+        system = f"{platform.platform()}, Python {platform.python_version()}"
+        return f"{system}\n{status.model_dump_json(indent=2)}\n\nworker.log\n{tail}"
+
+
+def ask_worker(function: str, timeout_s: float = ANSWER_WITHIN_S, **arguments: Any) -> Any:
+    """Call a function in the worker, on its thread for questions, and wait for the answer.
+
+    Raises:
+        AppError: no worker answered in time, or the question itself failed.
+    """
+    try:
+        job = get_queue(QUEUE_SEARCH).enqueue(
+            function,
+            kwargs=arguments,
+            ttl=round(timeout_s),
+            job_timeout=round(timeout_s),
+            result_ttl=60,
+            failure_ttl=60,
+        )
+        return _answer(job, timeout_s)
+    except RedisError as error:
+        raise AppError("The queue does not answer.", "Wait a moment and try again.") from error
+
+
+def _answer(job: Job, timeout_s: float) -> Any:
+    result = job.latest_result(timeout=round(timeout_s))
+    if result is None:
+        raise AppError("The indexing process does not answer.", "See the System page.")
+    if result.type is not result.Type.SUCCESSFUL:
+        raise AppError("The indexing process could not answer.", "Its log says why.")
+    return result.return_value
+
+
+def _worker(record: WorkerRecord) -> WorkerStatus:
+    return WorkerStatus(
+        name=record.name,
+        host=record.host,
+        pid=record.pid,
+        queues=record.queues,
+        device=record.device,
+        model=record.model,
+        state=record.state,
+        notice=record.notice,
+        startedAt=record.started_at,
+        beatAt=record.beat_at,
+        alive=is_alive(record),
+    )
+
+
+def _queue_status() -> tuple[str, float | None, list[QueueStatus]]:
+    try:
+        url = safe_url(redis_url())
+        begin = time.perf_counter()
+        get_redis().ping()
+        ping = round((time.perf_counter() - begin) * 1000, 2)
+        queues = [get_queue(name) for name in (*QUEUES, QUEUE_SEARCH)]
+        return (
+            url,
+            ping,
+            [
+                QueueStatus(
+                    name=queue.name,
+                    waiting=len(queue),
+                    started=queue.started_job_registry.get_job_count(cleanup=False),
+                    failed=queue.failed_job_registry.get_job_count(cleanup=False),
+                )
+                for queue in queues
+            ],
+        )
+    except AppError as error:
+        return error.message, None, []
+    except RedisError:
+        return safe_url(redis_url()), None, []
+
+
+def _tail(path: Path, lines: int) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(file.tell() - 400 * lines, 0))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return "(no log yet)"
+    return "\n".join(text.splitlines()[-lines:])

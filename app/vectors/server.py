@@ -1,0 +1,227 @@
+"""The vector store on a Qdrant server, for several workers on several machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+from app.errors import AppError, first_line
+from app.vectors.store import (
+    IDS_PER_PAGE,
+    OVERSAMPLING,
+    PAYLOAD_INDEXES,
+    ScoredAsset,
+    UnknownCollectionError,
+    VectorPoint,
+    check_shape,
+    chunked,
+    dimension_error,
+)
+
+TIMEOUT_S = 30
+POINTS_PER_REQUEST = 256
+"""Keeps a request of vectors with up to 4,096 numbers under the server's limit of 32 MB."""
+
+_RESCORED = models.SearchParams(
+    quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+)
+
+
+class ServerStore:
+    """A vector store on a Qdrant server, over REST. Nothing is sent before the first call.
+
+    Args:
+        url: the server's address; without a port, 6333.
+        timeout: seconds to wait for an answer.
+        client: a client to use instead of one for ``url``.
+    """
+
+    def __init__(
+        self, url: str, timeout: int = TIMEOUT_S, client: QdrantClient | None = None
+    ) -> None:
+        self._url = url
+        # The client's own version check runs in a thread of its own and warns instead of raising.
+        self._client = client or QdrantClient(url=url, timeout=timeout, check_compatibility=False)
+        self._dimensions: dict[str, int] = {}
+
+    def ensure_collection(self, name: str, dimension: int) -> None:
+        with self._plain_errors():
+            if not self._client.collection_exists(name):
+                self._create(name, dimension)
+            stored = self._dimension(name)
+            if stored != dimension:
+                raise dimension_error(name, stored, dimension)
+            # Not only after creating: the worker that created it may have died before this.
+            present = self._client.get_collection(name).payload_schema
+            for field, kind in PAYLOAD_INDEXES.items():
+                if field not in present:
+                    self._client.create_payload_index(
+                        name, field, models.PayloadSchemaType(kind), wait=True
+                    )
+
+    def collections(self) -> list[str]:
+        with self._plain_errors():
+            return sorted(each.name for each in self._client.get_collections().collections)
+
+    def upsert(self, collection: str, points: Sequence[VectorPoint]) -> None:
+        with self._plain_errors():
+            dimension = self._dimension(collection)
+            for point in points:
+                check_shape(point.vector, dimension)
+            for some in chunked(points, POINTS_PER_REQUEST):
+                batch = models.Batch(
+                    ids=[point.asset_id for point in some],
+                    vectors=[point.vector.tolist() for point in some],
+                    payloads=[dict(point.payload) for point in some],
+                )
+                self._confirm(self._client.upsert(collection, batch, wait=True))
+
+    def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        found: dict[int, NDArray[np.float32]] = {}
+        with self._plain_errors():
+            self._dimension(collection)
+            for some in chunked(asset_ids, POINTS_PER_REQUEST):
+                for record in self._client.retrieve(
+                    collection, list(some), with_payload=False, with_vectors=True
+                ):
+                    found[int(record.id)] = np.asarray(record.vector, dtype=np.float32)
+        return found
+
+    def ids(self, collection: str) -> Iterator[list[int]]:
+        following: models.ExtendedPointId | None = None
+        while True:
+            with self._plain_errors():
+                self._dimension(collection)
+                records, following = self._client.scroll(
+                    collection,
+                    limit=IDS_PER_PAGE,
+                    offset=following,
+                    with_payload=False,
+                    with_vectors=False,
+                )
+            if records:
+                yield [int(record.id) for record in records]
+            if following is None:
+                return
+
+    def delete(self, collection: str, asset_ids: Sequence[int]) -> None:
+        with self._plain_errors():
+            self._dimension(collection)
+            for some in chunked(asset_ids, IDS_PER_PAGE):
+                chosen = models.PointIdsList(points=list(some))
+                self._confirm(self._client.delete(collection, chosen, wait=True))
+
+    def count(self, collection: str) -> int:
+        with self._plain_errors():
+            self._dimension(collection)
+            return self._client.count(collection, exact=True).count
+
+    def query(
+        self,
+        collection: str,
+        vector: NDArray[np.float32],
+        limit: int,
+        offset: int = 0,
+        min_score: float | None = None,
+    ) -> list[ScoredAsset]:
+        with self._plain_errors():
+            check_shape(vector, self._dimension(collection))
+            hits = self._client.query_points(
+                collection,
+                query=vector.tolist(),
+                limit=limit,
+                offset=offset,
+                search_params=_RESCORED,
+                with_payload=False,
+            ).points
+        # The server would apply a threshold to the rounded scores of the quantized vectors.
+        return [
+            ScoredAsset(int(hit.id), hit.score)
+            for hit in hits
+            if min_score is None or hit.score >= min_score
+        ]
+
+    def flush(self) -> None:
+        """Nothing to do: the server writes and optimizes by itself."""
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _create(self, name: str, dimension: int) -> None:
+        """Make a collection with the settings of the embedded store, so that both rank alike."""
+        try:
+            self._client.create_collection(
+                name,
+                vectors_config=models.VectorParams(
+                    size=dimension, distance=models.Distance.DOT, on_disk=True
+                ),
+                hnsw_config=models.HnswConfigDiff(m=0),
+                quantization_config=models.ScalarQuantization(
+                    scalar=models.ScalarQuantizationConfig(
+                        type=models.ScalarType.INT8, always_ram=True
+                    )
+                ),
+                on_disk_payload=True,
+            )
+        except UnexpectedResponse as error:
+            if error.status_code != 409:  # another worker made it in between
+                raise
+
+    def _dimension(self, collection: str) -> int:
+        """The dimension of a collection; asked of the server once."""
+        if collection not in self._dimensions:
+            if not self._client.collection_exists(collection):
+                raise UnknownCollectionError(collection)
+            params = self._client.get_collection(collection).config.params.vectors
+            if not isinstance(params, models.VectorParams):
+                raise AppError(
+                    f"The collection “{collection}” on {self._url} was not made by this program.",
+                    "Use another Qdrant server, or delete that collection.",
+                )
+            self._dimensions[collection] = params.size
+        return self._dimensions[collection]
+
+    def _confirm(self, result: models.UpdateResult) -> None:
+        if result.status != models.UpdateStatus.COMPLETED:
+            raise AppError(
+                f"The Qdrant server at {self._url} did not confirm a change in time.",
+                "Check how busy it is and try again; nothing is stored twice.",
+            )
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        """Turn errors of the connection and of the server into sentences; others pass."""
+        try:
+            yield
+        except ResponseHandlingException as error:
+            if isinstance(error.source, ValidationError):
+                raise AppError(
+                    f"What answers at {self._url} is not a Qdrant server of a known version.",
+                    "Check QDRANT_URL.",
+                ) from error
+            raise AppError(
+                f"The Qdrant server at {self._url} does not answer.",
+                "Start it, or check QDRANT_URL and the network.",
+            ) from error
+        except (UnexpectedResponse, ResourceExhaustedResponse) as error:
+            raise AppError(
+                f"The Qdrant server at {self._url} refused a request: {_reason(error)}",
+                "The server's own log says more.",
+            ) from error
+
+
+def _reason(error: UnexpectedResponse | ResourceExhaustedResponse) -> str:
+    """What the server says went wrong, in one line."""
+    if isinstance(error, UnexpectedResponse):
+        try:
+            return str(error.structured()["status"]["error"])
+        except (ValueError, KeyError, TypeError):
+            pass
+    return first_line(error)

@@ -1,0 +1,163 @@
+"""What the program asks of a vector store, and the choice between the two that it has.
+
+A vector store keeps one collection per model. A point of a collection is one picture: its id is
+the id of the asset, so storing a picture again overwrites it; its vector is the unit-length
+embedding; its payload is what a search may be restricted to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypedDict, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.config import Settings
+from app.errors import AppError
+
+IDS_PER_PAGE = 10_000
+OVERSAMPLING = 2.0
+"""Candidates per result that are taken by quantized vectors and ranked again by exact ones."""
+
+PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "integer"]] = {
+    "folder": "keyword",
+    "taken_at": "integer",
+    "format": "keyword",
+    "orientation": "keyword",
+}
+"""The payload fields that a search may be restricted to, and the kind of index on each."""
+
+T = TypeVar("T")
+
+
+class PointPayload(TypedDict, total=False):
+    """What a search may be restricted to. Text must be free of lone surrogates."""
+
+    folder: list[str]
+    """Every ancestor folder of the picture, so that a folder is an exact keyword match."""
+    taken_at: int
+    """Unix time in seconds; absent where unknown."""
+    format: str
+    orientation: Literal["landscape", "portrait", "square"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorPoint:
+    """One picture in a collection."""
+
+    asset_id: int
+    vector: NDArray[np.float32]
+    """Unit length, shape (dimension,)."""
+    payload: Mapping[str, object]
+    """A :class:`PointPayload`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAsset:
+    """One result of a query; the score is the cosine similarity, in [-1, 1]."""
+
+    asset_id: int
+    score: float
+
+
+class UnknownCollectionError(LookupError):
+    """A collection was used before :meth:`VectorStore.ensure_collection` made it: a bug."""
+
+
+class VectorStore(Protocol):
+    """Collections of unit-length vectors. Safe to use from several threads.
+
+    Every method raises AppError where the store cannot be reached, read or written, and every
+    method that names a collection raises UnknownCollectionError where there is none of that name.
+    """
+
+    def ensure_collection(self, name: str, dimension: int) -> None:
+        """Make the collection, or do nothing where it is there.
+
+        Raises:
+            AppError: it is there, with another dimension.
+        """
+
+    def collections(self) -> list[str]:
+        """The names of all collections, sorted."""
+
+    def upsert(self, collection: str, points: Sequence[VectorPoint]) -> None:
+        """Store points, replacing those of the same id. On return they survive a killed process.
+
+        Raises:
+            ValueError: a vector is not of the collection's dimension; nothing is stored.
+        """
+
+    def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """The stored vectors, bit for bit, each of shape (dimension,); unknown ids are left out."""
+
+    def ids(self, collection: str) -> Iterator[list[int]]:
+        """All point ids, ascending, in pages of up to ``IDS_PER_PAGE``; no page is empty."""
+
+    def delete(self, collection: str, asset_ids: Sequence[int]) -> None:
+        """Remove points; unknown ids are passed over."""
+
+    def count(self, collection: str) -> int:
+        """The exact number of points."""
+
+    def query(
+        self,
+        collection: str,
+        vector: NDArray[np.float32],
+        limit: int,
+        offset: int = 0,
+        min_score: float | None = None,
+    ) -> list[ScoredAsset]:
+        """The nearest points, best first, with exact scores.
+
+        Args:
+            collection: where to look.
+            vector: unit length, shape (dimension,).
+            limit: the most results to return, at least 1.
+            offset: how many of the best results to skip.
+            min_score: results below this score are left out.
+        """
+
+    def flush(self) -> None:
+        """Write everything to disk and tidy up; a server does both by itself."""
+
+    def close(self) -> None:
+        """Give the store back; a second call does nothing."""
+
+
+def open_store(settings: Settings) -> VectorStore:
+    """The store on the Qdrant server of ``QDRANT_URL``, or else the embedded one.
+
+    Raises:
+        AppError: the embedded store is in use by another process, or its folder is unusable.
+    """
+    if settings.qdrant_url:
+        from app.vectors.server import ServerStore
+
+        return ServerStore(settings.qdrant_url)
+    from app.vectors.embedded import EmbeddedStore
+
+    return EmbeddedStore(settings.vector_dir)
+
+
+def dimension_error(collection: str, stored: int, wanted: int) -> AppError:
+    """What :meth:`VectorStore.ensure_collection` raises where the dimensions differ."""
+    return AppError(
+        f"The picture index “{collection}” holds vectors of {stored} numbers, "
+        f"but the model makes vectors of {wanted}.",
+        "Choose the model that the index was made with.",
+    )
+
+
+def check_shape(vector: NDArray[np.float32], dimension: int) -> None:
+    """Raise ValueError unless the vector is of shape (dimension,)."""
+    if vector.shape != (dimension,):
+        raise ValueError(f"a vector of shape {vector.shape}, expected ({dimension},)")
+
+
+def chunked(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in slices of up to ``size``."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
