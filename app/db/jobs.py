@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, case, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.db.models import (
@@ -162,6 +162,7 @@ def claim(
     session_id: int,
     worker: str,
     limit: int,
+    up_to: int,
     *,
     suspects: bool = False,
     asset_ids: Sequence[int] | None = None,
@@ -169,12 +170,16 @@ def claim(
     """Take up to ``limit`` pending jobs of a running session under a fresh lease.
 
     Args:
+        up_to: only jobs with an id up to this one; newer ones were not yet checked for files
+            that need no work.
         suspects: take one job whose last attempt took the worker down, instead of fresh ones.
         asset_ids: only jobs of these assets, suspects or not.
     """
     token = secrets.token_hex(16)
     wanted = select(TrainingJob.id).where(
-        TrainingJob.session_id == session_id, TrainingJob.status == JobStatus.PENDING
+        TrainingJob.session_id == session_id,
+        TrainingJob.status == JobStatus.PENDING,
+        TrainingJob.id <= up_to,
     )
     if asset_ids is not None:
         wanted = wanted.where(TrainingJob.asset_id.in_(asset_ids))
@@ -228,10 +233,20 @@ def renew_leases(conn: Connection, worker: str) -> None:
 
 
 def hand_back(conn: Connection, claim: Claim) -> None:
-    """Return a claim that was never started; the attempt did not happen."""
+    """Return a claim that was never finished; the attempt did not happen."""
+    _hand_back(conn, claim.session_id, TrainingJob.lease_token == claim.token)
+
+
+def hand_back_all(conn: Connection, session_id: int, worker: str) -> None:
+    """Return whatever this worker still holds of a session."""
+    mine = (TrainingJob.session_id == session_id) & (TrainingJob.worker == worker)
+    _hand_back(conn, session_id, mine)
+
+
+def _hand_back(conn: Connection, session_id: int, which: ColumnElement[bool]) -> None:
     returned = conn.execute(
         update(TrainingJob)
-        .where(TrainingJob.lease_token == claim.token, TrainingJob.status == JobStatus.RUNNING)
+        .where(which, TrainingJob.status == JobStatus.RUNNING)
         .values(
             status=JobStatus.PENDING.value,
             attempts=TrainingJob.attempts - 1,
@@ -240,7 +255,7 @@ def hand_back(conn: Connection, claim: Claim) -> None:
             lease_expires_at=None,
         )
     ).rowcount
-    count(conn, claim.session_id, running_images=-returned)
+    count(conn, session_id, running_images=-returned)
 
 
 def cancel_pending(conn: Connection, session_id: int) -> int:

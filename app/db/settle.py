@@ -41,20 +41,28 @@ class Outcome:
     """Columns of ``image_assets`` learnt from the file; with size, mtime_ns, sha256 once read."""
 
 
-def settle_unchanged(conn: Connection, session_id: int, model_id: int, limit: int) -> int:
-    """Complete pending jobs whose file still is as it was when its vector was stored."""
+def settle_unchanged(
+    conn: Connection, session_id: int, model_id: int, after: int, up_to: int
+) -> int:
+    """Complete pending jobs whose file still is as it was when its vector was stored.
+
+    Args:
+        after: only jobs with a greater id.
+        up_to: only jobs with an id up to this one.
+    """
     unchanged = (
         select(TrainingJob.id)
         .join(ImageAsset, ImageAsset.id == TrainingJob.asset_id)
         .join(AssetVector, AssetVector.asset_id == TrainingJob.asset_id)
         .where(
             TrainingJob.session_id == session_id,
+            TrainingJob.id > after,
+            TrainingJob.id <= up_to,
             TrainingJob.status == JobStatus.PENDING,
             AssetVector.model_id == model_id,
             AssetVector.size == ImageAsset.size,
             AssetVector.mtime_ns == ImageAsset.mtime_ns,
         )
-        .limit(limit)
     )
     now = utc_now()
     settled = conn.execute(

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from rq import Queue
+import logging
+import threading
+from collections.abc import Callable
 
-from app.queue.connection import get_redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.timeouts import TimerDeathPenalty
+from rq.worker.base import StopRequested
+
+from app.errors import AppError
+from app.queue.connection import get_redis, redis_url
+from app.queue.liveness import BEAT_EVERY_S
+
+log = logging.getLogger(__name__)
 
 QUEUE_HIGH = "training-high"
 """Work that a person asked for."""
@@ -18,6 +29,9 @@ QUEUE_SEARCH = "search"
 
 QUEUES = (QUEUE_HIGH, QUEUE_NORMAL, QUEUE_LOW, QUEUE_DEFAULT)
 
+RECONCILE_EVERY_S = 6.0
+RECONNECT_AFTER_S = 1.0
+
 
 def get_queue(name: str = QUEUE_DEFAULT) -> Queue:
     """A queue by its name; cheap, nothing is sent.
@@ -26,3 +40,88 @@ def get_queue(name: str = QUEUE_DEFAULT) -> Queue:
         AppError: no queue server is known.
     """
     return Queue(name, connection=get_redis())
+
+
+class LoopWorker(SimpleWorker):
+    """Runs jobs in its own thread, so that the model stays loaded, and stops when it is told.
+
+    RQ's own signals, commands and birth check are for workers that fork; see ``docs/decisions``.
+    """
+
+    max_connection_wait_time = 2.0
+
+    def __init__(self, queues: list[Queue], name: str, stop: threading.Event) -> None:
+        super().__init__(queues, name=name, connection=get_redis())
+        self._stop = stop
+        self._address = redis_url()
+
+    @property
+    def dequeue_timeout(self) -> int:
+        """Seconds between two looks at the stop flag while idle."""
+        return 1
+
+    def heartbeat(self, *args: object, **kwargs: object) -> None:
+        """Called before every wait: leave the loop on a stop, or when Redis moved."""
+        if self._stop.is_set() or redis_url() != self._address:
+            raise StopRequested
+        super().heartbeat(*args, **kwargs)  # type: ignore[arg-type]
+
+    def register_birth(self) -> None:
+        self.connection.delete(self.key)  # left by a killed process that had our process id
+        super().register_birth()
+
+    def _install_signal_handlers(self) -> None:
+        """The process sets its stop flag by itself."""
+
+    def subscribe(self) -> None:
+        """No commands: pause and cancel are read from the ledger."""
+
+    def unsubscribe(self) -> None:
+        """Nothing was subscribed to."""
+
+
+class ThreadWorker(LoopWorker):
+    """The same in a thread other than the main one, where signals cannot end a job."""
+
+    death_penalty_class = TimerDeathPenalty
+
+
+def run_worker(name: str, stop: threading.Event, beat: Callable[[], None]) -> None:
+    """Serve the queues until ``stop`` is set; comes back by itself after a lost Redis.
+
+    Args:
+        beat: called every few seconds in a thread, also while a job runs.
+    """
+    pulse = threading.Thread(target=_pulse, args=(stop, beat), name="pulse")
+    answers = threading.Thread(
+        target=_serve, args=(ThreadWorker, (QUEUE_SEARCH,), f"{name}-search", stop), name="search"
+    )
+    pulse.start()
+    answers.start()
+    try:
+        _serve(LoopWorker, QUEUES, name, stop)
+    finally:
+        stop.set()
+        answers.join()
+        pulse.join()
+
+
+def _serve(
+    kind: type[LoopWorker], names: tuple[str, ...], name: str, stop: threading.Event
+) -> None:
+    while not stop.is_set():
+        try:
+            kind([get_queue(queue) for queue in names], name, stop).work(logging_level="WARNING")
+        except (RedisError, AppError) as error:
+            log.warning("the queue does not answer: %s", error)
+            stop.wait(RECONNECT_AFTER_S)
+
+
+def _pulse(stop: threading.Event, beat: Callable[[], None]) -> None:
+    while True:
+        try:
+            beat()
+        except Exception:  # the pulse must go on; a ledger that is away for a while comes back
+            log.exception("a heartbeat failed")
+        if stop.wait(BEAT_EVERY_S):
+            return

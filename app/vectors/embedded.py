@@ -31,6 +31,7 @@ from app.vectors.store import (
     ScoredAsset,
     UnknownCollectionError,
     VectorPoint,
+    check_name,
     check_shape,
     chunked,
     dimension_error,
@@ -89,6 +90,7 @@ class EmbeddedStore:
                 shutil.rmtree(unfinished)
 
     def ensure_collection(self, name: str, dimension: int) -> None:
+        check_name(name)
         with self._lock:
             self._check_open()
             if not self._path(name).exists():

@@ -22,10 +22,7 @@ def plain_errors(folder: Path) -> Iterator[None]:
     except Timeout as error:
         raise _in_use(folder) from error
     except OSError as error:
-        raise AppError(
-            f"The picture index in {folder} cannot be used: {error.strerror or error}.",
-            "Check that the folder can be read and written, and that the disk is not full.",
-        ) from error
+        raise _unusable(folder, error.strerror or str(error)) from error
     except BaseException as error:
         # The engine raises bare Exceptions and, where it panics, a PanicException, which is a
         # BaseException and cannot be imported.
@@ -40,6 +37,9 @@ def _engine_error(folder: Path, error: BaseException) -> AppError:
         return _in_use(folder)
     if "No space left" in text:
         return disk_full(folder)
+    for refusal in ("Permission denied", "Read-only file system"):
+        if refusal in text:
+            return _unusable(folder, refusal)
     return damaged(folder, error)
 
 
@@ -47,6 +47,13 @@ def _in_use(folder: Path) -> AppError:
     return AppError(
         f"The picture index in {folder} is in use by another process.",
         "Close the other one, or set QDRANT_URL to a Qdrant server that several workers can share.",
+    )
+
+
+def _unusable(folder: Path, reason: str) -> AppError:
+    return AppError(
+        f"The picture index in {folder} cannot be used: {reason}.",
+        "Check that the folder can be read and written, and that the disk is not full.",
     )
 
 

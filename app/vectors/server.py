@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ from app.vectors.store import (
     ScoredAsset,
     UnknownCollectionError,
     VectorPoint,
+    check_name,
     check_shape,
     chunked,
     dimension_error,
@@ -52,6 +54,7 @@ class ServerStore:
         self._dimensions: dict[str, int] = {}
 
     def ensure_collection(self, name: str, dimension: int) -> None:
+        check_name(name)
         with self._plain_errors():
             if not self._client.collection_exists(name):
                 self._create(name, dimension)
@@ -200,12 +203,11 @@ class ServerStore:
         """Turn errors of the connection and of the server into sentences; others pass."""
         try:
             yield
+        except json.JSONDecodeError as error:
+            raise self._not_qdrant() from error
         except ResponseHandlingException as error:
             if isinstance(error.source, ValidationError):
-                raise AppError(
-                    f"What answers at {self._url} is not a Qdrant server of a known version.",
-                    "Check QDRANT_URL.",
-                ) from error
+                raise self._not_qdrant() from error
             raise AppError(
                 f"The Qdrant server at {self._url} does not answer.",
                 "Start it, or check QDRANT_URL and the network.",
@@ -215,6 +217,12 @@ class ServerStore:
                 f"The Qdrant server at {self._url} refused a request: {_reason(error)}",
                 "The server's own log says more.",
             ) from error
+
+    def _not_qdrant(self) -> AppError:
+        return AppError(
+            f"What answers at {self._url} is not a Qdrant server of a known version.",
+            "Check QDRANT_URL.",
+        )
 
 
 def _reason(error: UnexpectedResponse | ResourceExhaustedResponse) -> str:

@@ -7,6 +7,7 @@ embedding; its payload is what a search may be restricted to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypedDict, TypeVar
@@ -28,6 +29,8 @@ PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "integer"]] = {
     "orientation": "keyword",
 }
 """The payload fields that a search may be restricted to, and the kind of index on each."""
+
+_REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 T = TypeVar("T")
 
@@ -77,6 +80,8 @@ class VectorStore(Protocol):
         """Make the collection, or do nothing where it is there.
 
         Raises:
+            ValueError: Qdrant does not take the name: it is empty, dots only, over 255 characters,
+                or holds a control character or one of ``<>:"/\\|?*``.
             AppError: it is there, with another dimension.
         """
 
@@ -149,6 +154,12 @@ def dimension_error(collection: str, stored: int, wanted: int) -> AppError:
         f"but the model makes vectors of {wanted}.",
         "Choose the model that the index was made with.",
     )
+
+
+def check_name(collection: str) -> None:
+    """Raise ValueError for a collection name that a Qdrant server would refuse."""
+    if collection in ("", ".", "..") or len(collection) > 255 or _REFUSED.search(collection):
+        raise ValueError(f"{collection!r} cannot name a collection")
 
 
 def check_shape(vector: NDArray[np.float32], dimension: int) -> None:

@@ -1,0 +1,151 @@
+"""What one worker process holds: its name, the model in memory, the vector store, its stop flag."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from app.config import get_settings
+from app.db.engine import write_transaction
+from app.db.jobs import upsert
+from app.db.models import EmbeddingModel, WorkerRecord
+from app.db.types import utc_now
+
+if TYPE_CHECKING:
+    from app.embedding.encoder import Encoder
+    from app.vectors.store import VectorStore
+
+log = logging.getLogger(__name__)
+
+
+class WorkerContext:
+    """Made once a process, on first use, so that any RQ worker can run our jobs."""
+
+    def __init__(self) -> None:
+        self.name = worker_name(os.getpid())
+        self.stop = threading.Event()
+        """Set when the process is to end; jobs finish their batch and hand back the rest."""
+        self.state = "idle"
+        self.notice = ""
+        self._encoder: Encoder | None = None
+        self._encoder_key: tuple[str, str] | None = None
+        self._store: VectorStore | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def store(self) -> VectorStore:
+        """The vector store, opened on first use.
+
+        Raises:
+            AppError: it is in use by another process, damaged, or does not answer.
+        """
+        with self._lock:
+            if self._store is None:
+                from app.vectors.store import open_store
+
+                self._store = open_store(get_settings())
+            return self._store
+
+    def encoder(self, model: str, device: str = "auto") -> Encoder:
+        """The encoder for a model, loaded unless it is the one in memory.
+
+        Raises:
+            AppError: the model cannot be had, or the device is not there.
+        """
+        settings = get_settings()
+        wanted = (model, settings.device if device == "auto" else device)
+        with self._lock:
+            if self._encoder is None or self._encoder_key != wanted:
+                from app.embedding.encoder import load_encoder
+
+                self._encoder = None  # two models may not fit into memory together
+                before, self.state = self.state, "loading the model"
+                try:
+                    self._encoder = load_encoder(*wanted, settings.precision)
+                finally:
+                    self.state = before
+                self._encoder_key = wanted
+                log.info(
+                    "model %s on %s in %s", model, self._encoder.device, self._encoder.precision
+                )
+            return self._encoder
+
+    @property
+    def loaded(self) -> Encoder | None:
+        """The encoder in memory, if there is one."""
+        return self._encoder
+
+    def beat(self, *, stopped: bool = False) -> None:
+        """Write to the ledger that this worker is alive, or that it has stopped."""
+        from app.queue.worker import QUEUES
+
+        now = utc_now()
+        encoder = self._encoder
+        values = {
+            "device": encoder.device if encoder else "",
+            "model": encoder.name if encoder else "",
+            "state": self.state,
+            "notice": self.notice or (encoder.notice if encoder else ""),
+            "beat_at": now,
+            "stopped_at": now if stopped else None,
+        }
+        with write_transaction() as conn:
+            conn.execute(
+                upsert(conn, WorkerRecord)
+                .values(
+                    name=self.name,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    queues=list(QUEUES),
+                    started_at=now,
+                    **values,
+                )
+                .on_conflict_do_update(index_elements=[WorkerRecord.name], set_=values)
+            )
+
+    def close(self) -> None:
+        """Let go of the model and the store."""
+        with self._lock:
+            self._encoder = None
+            self._encoder_key = None
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
+
+@lru_cache(maxsize=1)
+def context() -> WorkerContext:
+    """The context of this process."""
+    return WorkerContext()
+
+
+def worker_name(pid: int) -> str:
+    """The name of the worker with this process id on this machine."""
+    return f"{socket.gethostname()}-{pid}"
+
+
+def register_model(encoder: Encoder) -> int:
+    """The ledger's id of the encoder's weights, entered on first sight."""
+    key = {
+        "name": encoder.name,
+        "version": encoder.version,
+        "weights_digest": encoder.digest,
+    }
+    with write_transaction() as conn:
+        conn.execute(
+            upsert(conn, EmbeddingModel)
+            .values(
+                **key,
+                dimension=encoder.dimension,
+                collection=encoder.collection,
+                created_at=utc_now(),
+            )
+            .on_conflict_do_nothing()
+        )
+        return conn.execute(select(EmbeddingModel.id).filter_by(**key)).scalar_one()

@@ -1,0 +1,256 @@
+"""The stages of one batch: read and decode in threads, embed together, store and settle."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from app.api.error_kinds import ErrorKind
+from app.config import get_settings
+from app.db.engine import get_sync_session
+from app.db.jobs import Claim, ClaimedJob
+from app.db.models import AssetVector, ImageAsset
+from app.db.settle import Outcome
+from app.db.types import path_to_text
+from app.embedding.decode import FileContent, PictureError, PixelSpec, decode, read_file
+from app.embedding.encoder import Encoder
+from app.errors import AppError, first_line
+from app.vectors.store import VectorPoint, VectorStore
+
+log = logging.getLogger(__name__)
+
+UNIT_LENGTH_TOLERANCE = 1e-3
+_CONTENT_FACTS = (ImageAsset.width, ImageAsset.height, ImageAsset.format, ImageAsset.taken_at)
+
+
+@dataclass(slots=True)
+class Picture:
+    """One picture on its way through the stages."""
+
+    outcome: Outcome
+    pixels: NDArray[np.uint8] | None = None
+    """(size, size, 3); None where it failed or its content is known."""
+    same_as: int | None = None
+    """An asset with the same content, whose vector is stored."""
+    vector: NDArray[np.float32] | None = None
+    """(dimension,), unit length."""
+    decode_ms: float = 0.0
+
+    @property
+    def job(self) -> ClaimedJob:
+        return self.outcome.job
+
+    def fail(self, kind: ErrorKind, message: str) -> None:
+        self.outcome.error_kind, self.outcome.error_message = kind, message
+        self.pixels = self.vector = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """A claim and its pictures, which are being decoded."""
+
+    claim: Claim
+    pictures: list[Future[Picture]] = field(default_factory=list)
+
+
+class Stages:
+    """The work on pictures for one model; knows nothing of sessions and queues."""
+
+    def __init__(self, encoder: Encoder, store: VectorStore, model_id: int) -> None:
+        self.encoder = encoder
+        self.store = store
+        self.model_id = model_id
+        self._max_megapixels = get_settings().max_image_megapixels
+
+    # --- decode, in a thread for each picture ---------------------------------------------------
+
+    def read(self, job: ClaimedJob) -> Picture:
+        """Read one file; decode it unless its content is known already."""
+        begin = time.perf_counter()
+        picture = Picture(Outcome(job))
+        try:
+            content = read_file(job.path)
+            picture.outcome.facts = {
+                "size": content.size,
+                "mtime_ns": content.mtime_ns,
+                "sha256": content.sha256,
+            }
+            if not self._find_known(picture, content.sha256):
+                self._decode(picture, content)
+        except PictureError as error:
+            picture.fail(error.kind, error.message)
+        except MemoryError:
+            picture.fail(ErrorKind.OUT_OF_MEMORY, "There was not enough memory for this picture.")
+        picture.decode_ms = (time.perf_counter() - begin) * 1000
+        return picture
+
+    def _decode(self, picture: Picture, content: FileContent) -> None:
+        name = os.path.basename(picture.job.path)
+        decoded = decode(content, name, self._spec, self._max_megapixels)
+        picture.pixels = decoded.pixels
+        picture.outcome.note = decoded.note
+        picture.outcome.facts |= {
+            "width": decoded.width,
+            "height": decoded.height,
+            "format": decoded.format,
+            "taken_at": decoded.taken_at and decoded.taken_at.replace(tzinfo=UTC),
+        }
+
+    @property
+    def _spec(self) -> PixelSpec:
+        return self.encoder.pixels
+
+    def _find_known(self, picture: Picture, sha256: str) -> bool:
+        """Look for an asset of the same content, and take over what is known of it."""
+        with get_sync_session() as db:
+            known = db.execute(
+                select(AssetVector.asset_id, *_CONTENT_FACTS)
+                .join(ImageAsset, ImageAsset.id == AssetVector.asset_id)
+                .where(AssetVector.model_id == self.model_id, AssetVector.sha256 == sha256)
+                .limit(1)
+            ).first()
+        if known is None:
+            return False
+        picture.same_as = known.asset_id
+        picture.outcome.facts |= {
+            column.key: known._mapping[column.key] for column in _CONTENT_FACTS
+        }
+        return True
+
+    # --- embed ----------------------------------------------------------------------------------
+
+    def embed(self, pictures: Sequence[Picture]) -> float:
+        """Give every picture that has not failed its vector.
+
+        Returns:
+            milliseconds that the model took.
+        """
+        self._reuse(pictures)
+        waiting = [picture for picture in pictures if picture.pixels is not None]
+        begin = time.perf_counter()
+        self._embed(waiting)
+        elapsed = (time.perf_counter() - begin) * 1000
+        for picture in pictures:
+            share = elapsed / len(waiting) if picture.vector is not None and waiting else 0
+            picture.outcome.processing_time_ms = round(picture.decode_ms + share)
+            if picture.vector is not None:
+                self._check(picture)
+            picture.pixels = None
+        return elapsed
+
+    def _reuse(self, pictures: Sequence[Picture]) -> None:
+        """Take the vectors of known content; what the store has lost is decoded after all."""
+        sources = [picture.same_as for picture in pictures if picture.same_as is not None]
+        if not sources:
+            return
+        known = self.store.vectors(self.encoder.collection, sources)
+        for picture in pictures:
+            if picture.same_as is None:
+                continue
+            picture.vector = known.get(picture.same_as)
+            if picture.vector is None:
+                self._decode_again(picture)
+            else:
+                picture.outcome.reused = True
+                picture.outcome.note = "Same content as a picture that was indexed before."
+
+    def _decode_again(self, picture: Picture) -> None:
+        try:
+            self._decode(picture, read_file(picture.job.path))
+        except PictureError as error:
+            picture.fail(error.kind, error.message)
+
+    def _embed(self, pictures: Sequence[Picture]) -> None:
+        """Embed together; where that fails, halve, so that a bad picture fails alone."""
+        if not pictures:
+            return
+        batch = np.stack([picture.pixels for picture in pictures if picture.pixels is not None])
+        error: Exception
+        try:
+            vectors = self.encoder.encode_images(batch)
+        except AppError:
+            raise
+        except Exception as caught:  # noqa: BLE001 - whatever the model raises is one picture's fault
+            error = caught
+        else:
+            for picture, vector in zip(pictures, vectors, strict=True):
+                picture.vector = vector
+            return
+        if len(pictures) == 1:
+            log.exception("the model failed on %s", pictures[0].job.path, exc_info=error)
+            pictures[0].fail(ErrorKind.MODEL, f"The model failed: {first_line(error)}.")
+            return
+        half = len(pictures) // 2
+        self._embed(pictures[:half])
+        self._embed(pictures[half:])
+
+    def _check(self, picture: Picture) -> None:
+        """A vector is finite, of the model's dimension and of unit length, or it is a failure."""
+        vector = picture.vector
+        assert vector is not None
+        length = float(np.linalg.norm(vector))
+        if vector.shape != (self.encoder.dimension,):
+            reason = f"has {vector.size} numbers instead of {self.encoder.dimension}"
+        elif not np.isfinite(length):
+            reason = "holds numbers that are not finite"
+        elif abs(length - 1) > UNIT_LENGTH_TOLERANCE:
+            reason = f"has length {length:.3f} instead of 1"
+        else:
+            data = np.ascontiguousarray(vector, dtype="<f4").tobytes()
+            picture.outcome.checksum = hashlib.sha256(data).hexdigest()
+            return
+        picture.fail(ErrorKind.INVALID_VECTOR, f"The model's answer {reason}.")
+
+    # --- store ----------------------------------------------------------------------------------
+
+    def put(self, pictures: Sequence[Picture]) -> None:
+        """Store the vectors and wait until the store has them for good."""
+        points = [
+            VectorPoint(picture.job.asset_id, picture.vector, payload(picture))
+            for picture in pictures
+            if picture.vector is not None
+        ]
+        if points:
+            self.store.upsert(self.encoder.collection, points)
+
+    def evidence(self) -> dict[str, str]:
+        """What every evidence row of this model shares."""
+        return {
+            "model_name": self.encoder.name,
+            "model_version": self.encoder.version,
+            "weights_digest": self.encoder.digest,
+            "device": self.encoder.device,
+            "precision": self.encoder.precision,
+        }
+
+
+def payload(picture: Picture) -> dict[str, Any]:
+    """What searches filter on: folders, time taken, format and orientation."""
+    facts = picture.outcome.facts
+    folder = os.path.dirname(picture.job.path)
+    folders = []
+    while folder not in folders:
+        folders.append(folder)
+        folder = os.path.dirname(folder)
+    answer: dict[str, Any] = {"folder": [path_to_text(path) for path in folders]}
+    if taken_at := facts.get("taken_at"):
+        answer["taken_at"] = int(taken_at.timestamp())
+    if file_format := facts.get("format"):
+        answer["format"] = file_format
+    width, height = facts.get("width"), facts.get("height")
+    if width and height:
+        answer["orientation"] = (
+            "landscape" if width > height else "portrait" if height > width else "square"
+        )
+    return answer

@@ -1,0 +1,74 @@
+"""Put the ledger right after a death, a power cut or a lost queue; cheap, done all the time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from app.db import jobs, sessions
+from app.db.engine import get_sync_session, write_transaction
+from app.db.models import SessionStatus, TrainingSession, WorkerRecord
+from app.db.settle import expire_leases
+from app.errors import AppError
+from app.queue.doorbell import ring
+from app.queue.liveness import is_alive
+
+log = logging.getLogger(__name__)
+
+
+def reconcile(dead_workers: Sequence[str] = ()) -> None:
+    """Take back what dead workers held, finish what is done, and ring for what is not.
+
+    Args:
+        dead_workers: workers known to be gone, whose leases need not run out first.
+    """
+    silent = {record.name for record in _workers() if not is_alive(record)}
+    with write_transaction() as conn:
+        taken_back = expire_leases(conn, dead_workers=[*silent, *dead_workers])
+    if taken_back:
+        log.warning("%d pictures were held by a worker that is gone", taken_back)
+    for session_id, status, left in _unsettled_sessions():
+        if status == SessionStatus.CANCELLED:
+            with write_transaction() as conn:
+                jobs.cancel_pending(conn, session_id)
+                sessions.stop_clock(conn, session_id)
+            continue
+        with write_transaction() as conn:
+            finished = sessions.finish_session(conn, session_id)
+        if left and not finished:
+            ring_if_possible(session_id)
+
+
+def ring_if_possible(session_id: int) -> None:
+    """Ring; where the queue does not answer, the next look rings again."""
+    try:
+        ring(session_id)
+    except AppError as error:
+        log.warning("session %d waits: %s", session_id, error)
+
+
+def _workers() -> Sequence[WorkerRecord]:
+    with get_sync_session() as db:
+        return db.scalars(select(WorkerRecord)).all()
+
+
+def _unsettled_sessions() -> list[tuple[int, str, int]]:
+    """Running sessions, and cancelled ones with pictures left; with how many are left."""
+    table = TrainingSession
+    left = (
+        table.total_images
+        - table.running_images
+        - table.completed_images
+        - table.failed_images
+        - table.cancelled_images
+    )
+    with get_sync_session() as db:
+        rows = db.execute(
+            select(table.id, table.status, left).where(
+                (table.status == SessionStatus.RUNNING)
+                | ((table.status == SessionStatus.CANCELLED) & (left > 0))
+            )
+        )
+        return [(row[0], row[1], row[2]) for row in rows]

@@ -1,0 +1,296 @@
+"""One worker's share of a session: claim, decode ahead, embed, store, settle, to the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from rq.timeouts import JobTimeoutException
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
+
+from app.api.training_schemas import SessionConfig
+from app.config import get_settings
+from app.db import jobs, sessions
+from app.db.engine import get_sync_session, write_transaction
+from app.db.jobs import Claim
+from app.db.migrate import ledger_error
+from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
+from app.db.settle import settle, settle_unchanged
+from app.db.types import utc_now
+from app.errors import AppError, first_line
+from app.queue.context import WorkerContext, register_model
+from app.queue.picture_stages import Batch, Picture, Stages
+
+log = logging.getLogger(__name__)
+
+LOOK_AHEAD = 2
+"""Batches that are decoded while another one is in the model."""
+WALK_SILENT_AFTER_S = 30
+WAIT_FOR_WALK_S = 0.2
+UNCHANGED_AT_ONCE = 5_000
+
+
+class SessionRun:
+    """Works on one session until it is done, paused, cancelled, or the time is up.
+
+    Args:
+        seconds: after this time no more is claimed; the caller rings for a successor.
+    """
+
+    def __init__(self, session_id: int, worker: WorkerContext, seconds: float = 3600) -> None:
+        self.session_id = session_id
+        self.worker = worker
+        self.out_of_time = False
+        self._deadline = time.monotonic() + seconds
+        self._checked_up_to = 0
+        self._counts = {"processed": 0, "failed": 0, "reused": 0, "batches": 0}
+
+    # --- the three ways in ----------------------------------------------------------------------
+
+    def run(self) -> dict[str, int]:
+        """Work through the session; what was done, as counts."""
+        session = self._session()
+        if session is None or session.status != SessionStatus.RUNNING:
+            return self._counts
+        self.worker.state = f"session {self.session_id}"
+        try:
+            self._open(session)
+            with self._threads():
+                self._work()
+            self.worker.store.flush()
+            with write_transaction() as conn:
+                if sessions.finish_session(conn, self.session_id):
+                    log.info("session %d is complete", self.session_id)
+        except JobTimeoutException:  # a batch took longer than what was left of the time
+            self.out_of_time = True
+        except Exception as error:  # noqa: BLE001 - a session that stops must say why
+            self._give_up(error)
+        finally:
+            self.worker.state = "idle"
+            self._tidy()
+        return self._counts
+
+    def run_batch(self, asset_ids: Sequence[int]) -> dict[str, int]:
+        """Work on these assets only, as one batch."""
+        session = self._session()
+        if session is None or session.status != SessionStatus.RUNNING:
+            return self._counts
+        self._open(session)
+        try:
+            with self._threads():
+                self._finish_batch(self._claim(len(asset_ids), asset_ids=asset_ids))
+        finally:
+            self._tidy()
+        return self._counts
+
+    # --- set up ---------------------------------------------------------------------------------
+
+    def _session(self) -> TrainingSession | None:
+        with get_sync_session() as db:
+            return db.get(TrainingSession, self.session_id)
+
+    def _open(self, session: TrainingSession) -> None:
+        """Load the model, make its collection, and note on the session what is used."""
+        self._config = SessionConfig.model_validate(session.config)
+        encoder = self.worker.encoder(session.model, self._config.device)
+        store = self.worker.store
+        store.ensure_collection(encoder.collection, encoder.dimension)
+        self._stages = Stages(encoder, store, register_model(encoder))
+        with write_transaction() as conn:
+            conn.execute(
+                update(TrainingSession)
+                .where(TrainingSession.id == self.session_id)
+                .values(
+                    model_id=self._stages.model_id,
+                    device=encoder.device,
+                    precision=encoder.precision,
+                    last_progress_at=utc_now(),
+                )
+            )
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """The decode threads and the writer; leaving the block waits for both."""
+        number = get_settings().decode_threads or os.cpu_count() or 2
+        self._decoders = ThreadPoolExecutor(number, thread_name_prefix="decode")
+        return self._decoders
+
+    # --- the loop -------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        ahead: deque[Batch] = deque()
+        with ThreadPoolExecutor(1, thread_name_prefix="store") as writer:
+            stored: Future[None] | None = None
+            try:
+                while self._may_go_on():
+                    self._fill(ahead)
+                    if ahead:
+                        batch = ahead.popleft()
+                        embedded = self._embed(batch)
+                        if stored is not None:
+                            stored.result()
+                        stored = writer.submit(self._store, batch.claim, *embedded)
+                        continue
+                    if stored is not None:
+                        stored.result()
+                        stored = None
+                    if not self._one_suspect() and not self._wait_for_walk():
+                        break
+                if stored is not None:
+                    stored.result()
+            finally:
+                for batch in ahead:
+                    self._hand_back(batch)
+
+    def _fill(self, ahead: deque[Batch]) -> None:
+        while len(ahead) < 1 + LOOK_AHEAD:
+            batch = self._claim(self._config.batch_size)
+            if not batch.claim.jobs:
+                return
+            ahead.append(batch)
+
+    def _claim(self, limit: int, **which: Any) -> Batch:
+        """Claim a batch and begin to decode it; what is unchanged on disk is settled before."""
+        up_to = self._settle_unchanged()
+        with write_transaction() as conn:
+            claim = jobs.claim(conn, self.session_id, self.worker.name, limit, up_to, **which)
+        return Batch(claim, [self._decoders.submit(self._stages.read, job) for job in claim.jobs])
+
+    def _settle_unchanged(self) -> int:
+        """Complete what needs no work among the jobs that are new; the newest job's id."""
+        with get_sync_session() as db:
+            newest = (
+                db.scalar(
+                    select(func.max(TrainingJob.id)).where(
+                        TrainingJob.session_id == self.session_id
+                    )
+                )
+                or 0
+            )
+        while self._checked_up_to < newest:
+            up_to = min(self._checked_up_to + UNCHANGED_AT_ONCE, newest)
+            with write_transaction() as conn:
+                settled = settle_unchanged(
+                    conn, self.session_id, self._stages.model_id, self._checked_up_to, up_to
+                )
+            self._counts["processed"] += settled
+            self._counts["reused"] += settled
+            self._checked_up_to = up_to
+        return newest
+
+    def _one_suspect(self) -> bool:
+        """Try one picture that was there when a worker died, with nothing else at risk."""
+        batch = self._claim(1, suspects=True)
+        self._finish_batch(batch)
+        return bool(batch.claim.jobs)
+
+    def _finish_batch(self, batch: Batch) -> None:
+        self._store(batch.claim, *self._embed(batch))
+
+    def _may_go_on(self) -> bool:
+        self.out_of_time = time.monotonic() > self._deadline
+        if self.out_of_time or self.worker.stop.is_set():
+            return False
+        with get_sync_session() as db:
+            status = db.scalar(
+                select(TrainingSession.status).where(TrainingSession.id == self.session_id)
+            )
+        return status == SessionStatus.RUNNING
+
+    def _wait_for_walk(self) -> bool:
+        """True while more pictures may still come from a walk that is alive."""
+        session = self._session()
+        if session is None:
+            return False
+        if session.discovered_at is not None or session.discovery_beat_at is None:
+            # the walk may have ended between the last claim and this look
+            return session.total_images > 0 and self._unclaimed()
+        if (utc_now() - session.discovery_beat_at).total_seconds() > WALK_SILENT_AFTER_S:
+            return False
+        self.worker.stop.wait(WAIT_FOR_WALK_S)
+        return True
+
+    def _unclaimed(self) -> bool:
+        with get_sync_session() as db:
+            return (
+                db.scalar(
+                    select(TrainingJob.id)
+                    .where(
+                        TrainingJob.session_id == self.session_id,
+                        TrainingJob.status == JobStatus.PENDING,
+                    )
+                    .limit(1)
+                )
+                is not None
+            )
+
+    # --- the stages -----------------------------------------------------------------------------
+
+    def _embed(self, batch: Batch) -> tuple[list[Picture], float]:
+        pictures = [future.result() for future in batch.pictures]
+        return pictures, self._stages.embed(pictures)
+
+    def _store(self, claim: Claim, pictures: list[Picture], embed_ms: float) -> None:
+        """Vectors first, the ledger once they are safe: a kill in between costs a repeat."""
+        if not claim.jobs:
+            return
+        begin = time.perf_counter()
+        self._stages.put(pictures)
+        with write_transaction() as conn:
+            settled = settle(
+                conn,
+                claim,
+                [picture.outcome for picture in pictures],
+                model_id=self._stages.model_id,
+                evidence=self._stages.evidence(),
+                stage_ms={
+                    "decode_ms": round(sum(picture.decode_ms for picture in pictures)),
+                    "embed_ms": round(embed_ms),
+                    "store_ms": round((time.perf_counter() - begin) * 1000),
+                },
+            )
+        outcomes = [p.outcome for p in pictures if p.job.job_id in settled]
+        self._counts["processed"] += len(outcomes)
+        self._counts["failed"] += sum(o.error_kind is not None for o in outcomes)
+        self._counts["reused"] += sum(o.reused for o in outcomes)
+        self._counts["batches"] += 1
+
+    def _hand_back(self, batch: Batch) -> None:
+        for future in batch.pictures:
+            future.cancel()
+        with write_transaction() as conn:
+            jobs.hand_back(conn, batch.claim)
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def _give_up(self, error: Exception) -> None:
+        """The session cannot go on: say why on it; what is done is kept."""
+        log.error("session %d stops", self.session_id, exc_info=error)
+        reason: Exception = error
+        if isinstance(error, OperationalError):
+            reason = ledger_error(error)
+        elif not isinstance(error, AppError):
+            reason = AppError(
+                f"Something unexpected happened: {first_line(error)}.", "The log says more."
+            )
+        with write_transaction() as conn:
+            sessions.move_session(
+                conn, self.session_id, SessionStatus.FAILED, error_message=str(reason)
+            )
+
+    def _tidy(self) -> None:
+        """Hold nothing any more; a pause or cancel that somebody wrote also stops the clock."""
+        with write_transaction() as conn:
+            jobs.hand_back_all(conn, self.session_id, self.worker.name)
+            status = conn.scalar(
+                select(TrainingSession.status).where(TrainingSession.id == self.session_id)
+            )
+            if status != SessionStatus.RUNNING:
+                sessions.stop_clock(conn, self.session_id)
+            if status == SessionStatus.CANCELLED:
+                jobs.cancel_pending(conn, self.session_id)

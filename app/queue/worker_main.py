@@ -1,0 +1,122 @@
+"""A worker process, from its start to its end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+from app.config import get_settings
+from app.db.engine import write_transaction
+from app.db.jobs import renew_leases
+from app.db.migrate import migrate
+from app.errors import AppError
+from app.queue.context import WorkerContext, context
+from app.queue.ledger_check import repair_if_counts_differ
+from app.queue.reconcile import reconcile
+from app.queue.worker import QUEUES, RECONCILE_EVERY_S, run_worker
+
+log = logging.getLogger(__name__)
+
+LOCK_NAME = "worker.lock"
+STATE_NAME = "worker.json"
+
+
+class WorkerElsewhereError(AppError):
+    """Another process works on this data folder, whose store has room for one."""
+
+
+def work_until_stopped() -> None:
+    """Serve the queues until SIGTERM, SIGINT or ``context().stop``.
+
+    Raises:
+        WorkerElsewhereError: another worker owns the embedded vector store.
+        AppError: the ledger or the store cannot be opened.
+    """
+    worker = context()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop_on_signal)
+    with _sole_owner():
+        migrate()
+        sys.setswitchinterval(0.001)  # the vector engine holds the interpreter lock in every call
+        if not get_settings().qdrant_url and (repaired := repair_if_counts_differ(worker.store)):
+            log.warning("%d entries of ledger and vector store did not agree", repaired)
+        worker.beat()
+        _announce()
+        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+        print(f"Processing queues in order: {list(QUEUES)}", flush=True)
+        try:
+            run_worker(worker.name, worker.stop, _Beat(worker))
+        finally:
+            worker.close()
+            worker.beat(stopped=True)
+            (get_settings().run_dir / STATE_NAME).unlink(missing_ok=True)
+
+
+def _stop_on_signal(_number: int, _frame: FrameType | None) -> None:
+    context().stop.set()
+
+
+@contextmanager
+def _sole_owner() -> Iterator[None]:
+    """Hold the lock on the embedded store's one place; a Qdrant server has room for many."""
+    settings = get_settings()
+    if settings.qdrant_url:
+        yield
+        return
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.run_dir / LOCK_NAME, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise WorkerElsewhereError(
+            f"Another worker already uses the data folder {settings.data_dir}.",
+            "To run several, set QDRANT_URL to a Qdrant server.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _announce() -> None:
+    """Tell whoever started this process that it is ready."""
+    state = {"pid": os.getpid(), "name": context().name, "ready": True}
+    path = get_settings().run_dir / STATE_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(state), encoding="utf-8")
+    partial.replace(path)
+
+
+def _warm_up() -> None:
+    """Import what the first picture needs while nothing else is to be done."""
+    begin = time.perf_counter()
+    import open_clip  # noqa: F401
+
+    log.info("model library ready after %.1f s", time.perf_counter() - begin)
+
+
+class _Beat:
+    """A sign of life, and now and then a look at whether everything is right."""
+
+    def __init__(self, worker: WorkerContext) -> None:
+        self._worker = worker
+        self._next_look = 0.0
+
+    def __call__(self) -> None:
+        self._worker.beat()
+        with write_transaction() as conn:
+            renew_leases(conn, self._worker.name)
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + RECONCILE_EVERY_S
+            reconcile()
