@@ -119,7 +119,8 @@ class Canvas:
 
     def polygon(self, points: list[Point], colour: RGB) -> None:
         """Fill an outline."""
-        self._draw.polygon([self._pixel(x, y) for x, y in points], fill=colour)
+        # the line in the same colour closes the seam of a ring
+        self._draw.polygon([self._pixel(x, y) for x, y in points], fill=colour, outline=colour)
 
     def box(self, x0: float, y0: float, x1: float, y1: float, colour: RGB) -> None:
         """Fill an upright rectangle."""
@@ -127,8 +128,8 @@ class Canvas:
 
     def disc(self, x: float, y: float, radius: float, colour: RGB, squash: float = 1.0) -> None:
         """Fill a circle, or an ellipse `squash` times as high as wide."""
-        ends = (self._pixel(x - radius, y - radius * squash), self._pixel(x + radius, y + radius * squash))
-        self._draw.ellipse(ends, fill=colour)
+        high = radius * squash
+        self._draw.ellipse((self._pixel(x - radius, y - high), self._pixel(x + radius, y + high)), colour)
 
     def shape(self, name: str, at: Point, radius: float, colour: RGB, tilt: float = 8.0) -> None:
         """Fill one of `SHAPES`, turned by at most `tilt` degrees."""
@@ -151,7 +152,8 @@ def paint(scene: Scene, size: tuple[int, int], rng: random.Random) -> Image.Imag
 def spread(canvas: Canvas, count: int, rows: tuple[float, ...]) -> list[Point]:
     """`count` places that do not touch, drawn from three columns and the given rows."""
     cells = [(x, y) for y in rows for x in (0.2, 0.5, 0.8)]
-    return [(canvas.near(x, 0.03), canvas.near(y, 0.03)) for x, y in canvas.rng.sample(cells, count)]
+    chosen = canvas.rng.sample(cells, count)
+    return [(canvas.near(x, 0.03), canvas.near(y, 0.03)) for x, y in chosen]
 
 
 def _plain(canvas: Canvas, name: str) -> None:

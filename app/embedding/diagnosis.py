@@ -42,10 +42,12 @@ NAME_ENDINGS: dict[str, frozenset[str]] = {
 }
 """The formats that are read, each with the endings that its files go by."""
 
-_RAW_ENDINGS = frozenset(
-    "3fr arw cr2 cr3 crw dcr dng erf iiq kdc mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srw x3f"
-    .split()
-)  # fmt: skip
+# fmt: off
+_RAW_ENDINGS = frozenset({
+    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mos", "mrw",
+    "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srw", "x3f",
+})
+# fmt: on
 _PICTURE_ENDINGS = frozenset[str]().union(*NAME_ENDINGS.values()) | _RAW_ENDINGS
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -53,6 +55,9 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _JPEG_END = b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
+_BLANK_END = 4096  # bytes; a shorter tail of zeros is nothing odd
+_BLANK_SHARE = 0.05  # nor is a small one, such as padding behind the last tag
+_KEPT_ZEROS = 64  # the last piece of picture data may itself end in zeros
 
 
 class _Magic(NamedTuple):
@@ -119,7 +124,7 @@ def identify(data: bytes, name: str) -> str:
     for magic in _MAGICS:
         if data.startswith(magic.start):
             raise _not_a_picture(magic.what, magic.kind, name)
-    if data[4:8] == b"ftyp" and data[8:11] == b"crx":
+    if data[4:12] == b"ftypcrx ":
         raise unreadable_format("a camera RAW file")
     if _is_video(data):
         raise _not_a_picture("a video", ErrorKind.MISLABELLED, name)
@@ -162,25 +167,34 @@ def declared_size(data: bytes, kind: str) -> int | None:
 
 
 def is_cut_off(data: bytes, kind: str) -> bool:
-    """Whether the end of the file is missing. Ask only about a file that failed to decode.
-
-    A tail of zeros counts as missing: that is how an interrupted download or copy looks where
-    the whole file was reserved on the disk first.
-    """
-    declared = declared_size(data, kind)
-    if declared is not None:
-        return declared > len(data)
+    """Whether the end of the file is missing. Ask only about a file that failed to decode."""
+    if kind in ("WEBP", "HEIF", "AVIF"):
+        return (declared_size(data, kind) or 0) > len(data)
+    if kind == "BMP":
+        return int.from_bytes(data[2:6], "little") > len(data)
     written = data.rstrip(b"\x00")
     if kind == "JPEG":
         return not written.endswith(_JPEG_END)
     if kind == "PNG":
         return _PNG_END not in written
     if kind == "GIF":
-        return not data.endswith(b";") and not written.endswith(b";")
-    if kind == "BMP":
-        return int.from_bytes(data[2:6], "little") > len(data)
+        return not written.endswith(b";")
     first_directory = int.from_bytes(data[4:8], "little" if data[:2] == b"II" else "big")
-    return first_directory >= len(data)  # TIFF: only the start of the directory is certain
+    return first_directory >= len(written)  # TIFF, where only the start of the directory is known
+
+
+def without_blank_end(data: bytes, kind: str) -> bytes:
+    """The content without a long tail of zeros.
+
+    That is how an interrupted download or copy looks where the whole file was reserved on the
+    disk first; some decoders take the zeros for picture data. In BMP and TIFF they may be black.
+    """
+    if kind in ("BMP", "TIFF") or data[-_BLANK_END:].strip(b"\x00"):
+        return data
+    written = len(data.rstrip(b"\x00"))
+    if len(data) - written < _BLANK_SHARE * len(data):
+        return data
+    return data[: written + _KEPT_ZEROS]
 
 
 def _picture_kind(data: bytes) -> str | None:

@@ -100,9 +100,10 @@ def _announce() -> None:
 
 def _warm_up() -> None:
     """Import what the first picture needs while nothing else is to be done."""
-    begin = time.perf_counter()
-    import open_clip  # noqa: F401
+    from app.embedding.encoder import warm_up
 
+    begin = time.perf_counter()
+    warm_up()
     log.info("model library ready after %.1f s", time.perf_counter() - begin)
 
 

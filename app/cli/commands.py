@@ -1,0 +1,230 @@
+"""The command line: the same services as the window, for scripts and people without a screen."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+
+from pydantic import ValidationError
+
+from app.api.training_schemas import (
+    SessionConfig,
+    StartResponse,
+    TrainingProgress,
+    TrainingSessionCreate,
+)
+from app.cli import output
+from app.cli.foreground import follow, working
+from app.db.engine import close_engines
+from app.db.migrate import migrate
+from app.errors import AppError
+from app.logs import set_up_logs
+from app.services.asset_discovery import printable
+from app.services.backend import Backend
+
+Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command; 0: done, 1: an error, 2: wrong usage, 3: a worker already runs."""
+    options = _parser().parse_args(arguments)
+    if options.command == "worker":
+        from app.cli.worker import run
+
+        return run(child=options.child)
+    set_up_logs("terminal")
+    migrate()
+    return asyncio.run(_run(options))
+
+
+async def _run(options: argparse.Namespace) -> int:
+    try:
+        command: Command = options.run
+        return await command(options, Backend())
+    finally:
+        await close_engines()
+
+
+async def _index(options: argparse.Namespace, backend: Backend) -> int:
+    folders = [os.path.abspath(folder) for folder in options.folders]
+    root = folders[0] if len(folders) == 1 else os.path.commonpath(folders)
+    wanted = {"recursive": not options.no_recursive}
+    if options.extensions is not None:
+        wanted["extensions"] = options.extensions.split(",")
+    if options.batch_size is not None:
+        wanted["batch_size"] = options.batch_size
+    data = TrainingSessionCreate(
+        name=options.name or "",
+        rootPath=root,
+        subdirectories=folders if len(folders) > 1 else [],
+        config=_config(wanted),
+        model=options.model,
+    )
+    async with backend.db() as db:
+        session = await backend.training.create_session(db, data)
+    return await _start_and_follow(options, backend, session.id, print_response=False)
+
+
+def _config(wanted: dict[str, object]) -> SessionConfig:
+    try:
+        return SessionConfig.model_validate(wanted)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        message = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        raise AppError(f"--{name} {message}.", "See: index --help") from error
+
+
+async def _start(options: argparse.Namespace, backend: Backend) -> int:
+    return await _start_and_follow(options, backend, options.session, print_response=True)
+
+
+async def _retry(options: argparse.Namespace, backend: Backend) -> int:
+    async with working(backend), backend.db() as db:
+        count = await backend.training.retry_failed(
+            db, options.session, batch_size=options.batch_size, device=options.device
+        )
+        if not options.json:
+            print(f"Trying {count:,} again." if count else "Nothing failed.")
+        return await _follow(options, backend, options.session) if count else 0
+
+
+async def _start_and_follow(
+    options: argparse.Namespace, backend: Backend, session_id: int, *, print_response: bool
+) -> int:
+    """Start, then stay until the session ends, unless somebody else's worker does the work."""
+    async with working(backend) as elsewhere:
+        start = asyncio.create_task(_start_session(backend, session_id))
+        try:
+            if print_response:
+                response = await start
+                print(response.model_dump_json() if options.json else response.message)
+                if elsewhere:
+                    return 0
+                options.json = False
+                options.quiet = True
+            return await _follow(options, backend, session_id, start)
+        finally:
+            await asyncio.gather(start, return_exceptions=True)
+
+
+async def _start_session(backend: Backend, session_id: int) -> StartResponse:
+    async with backend.db() as db:
+        return await backend.training.start(db, session_id)
+
+
+async def _follow(
+    options: argparse.Namespace,
+    backend: Backend,
+    session_id: int,
+    start: asyncio.Task[StartResponse] | None = None,
+) -> int:
+    progress = await follow(backend, session_id, start, show=not options.json)
+    if options.json:
+        print(progress.model_dump_json())
+    elif not getattr(options, "quiet", False):
+        print(output.summary(progress))
+    return 1 if progress.status == "failed" else 0
+
+
+async def _sessions(options: argparse.Namespace, backend: Backend) -> int:
+    async with backend.db() as db:
+        listed = await backend.training.list_sessions(db)
+    print(output.sessions(listed, options.json))
+    return 0
+
+
+async def _pause(options: argparse.Namespace, backend: Backend) -> int:
+    async with backend.db() as db:
+        await backend.training.pause(db, options.session)
+    return await _say(options, backend)
+
+
+async def _cancel(options: argparse.Namespace, backend: Backend) -> int:
+    async with backend.db() as db:
+        await backend.training.cancel(db, options.session)
+    return await _say(options, backend)
+
+
+async def _progress(options: argparse.Namespace, backend: Backend) -> int:
+    return await _say(options, backend)
+
+
+async def _say(options: argparse.Namespace, backend: Backend) -> int:
+    async with backend.db() as db:
+        progress: TrainingProgress = await backend.training.get_session_progress(
+            db, options.session
+        )
+    print(progress.model_dump_json() if options.json else output.summary(progress))
+    return 0
+
+
+async def _failed(options: argparse.Namespace, backend: Backend) -> int:
+    offset = 0
+    async with backend.db() as db:
+        await backend.training.get_session_progress(db, options.session)
+        while rows := await backend.pictures.failures(db, options.session, offset=offset):
+            for row in rows:
+                text = f"{printable(row.path)}\t{row.errorMessage}"
+                print(row.model_dump_json() if options.json else text)
+            offset += len(rows)
+    return 0
+
+
+async def _doctor(options: argparse.Namespace, backend: Backend) -> int:
+    async with working(backend, wait_until_ready=True), backend.db() as db:
+        status = await backend.system.status(db)
+    print(status.model_dump_json(indent=2) if options.json else output.doctor(status))
+    return 0 if status.redisPingMs is not None and any(w.alive for w in status.workers) else 1
+
+
+async def _verify(options: argparse.Namespace, backend: Backend) -> int:
+    async with working(backend, wait_until_ready=True):
+        report = await backend.system.verify(repair=options.repair)
+    print(report.model_dump_json() if options.json else output.report(report))
+    return 1 if report.problems else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="afterimage", description="Without a command, the window opens."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Command | None, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        command.add_argument("--json", action="store_true", help="print JSON for scripts")
+        return command
+
+    index = add("index", _index, "Index folders and stay until it is done.")
+    index.add_argument("folders", nargs="+", metavar="FOLDER")
+    index.add_argument("--name", help="name of the session; default: the folder's name")
+    index.add_argument("--extensions", help="file types, such as jpg,png; default: all known")
+    index.add_argument("--no-recursive", action="store_true", help="leave subfolders out")
+    index.add_argument("--model", help="demo, NAME/PRETRAINED or a checkpoint folder")
+    index.add_argument("--batch-size", type=int, help="pictures at a time; default 32")
+    add("sessions", _sessions, "List all sessions.")
+    about = {
+        "start": (_start, "Start a session."),
+        "pause": (_pause, "Pause a session after its current batch."),
+        "resume": (_start, "Go on with a paused session."),
+        "cancel": (_cancel, "Stop a session for good; what is indexed is kept."),
+        "retry": (_retry, "Try a session's failed pictures again."),
+        "progress": (_progress, "Show how far a session is."),
+        "failed": (_failed, "List a session's failed pictures and why."),
+    }
+    for name, (run, text) in about.items():
+        command = add(name, run, text)
+        command.add_argument("session", type=int, metavar="ID")
+        if name == "retry":
+            command.add_argument("--batch-size", type=int, help="smaller batches need less memory")
+            command.add_argument("--device", help="cpu avoids a lack of GPU memory")
+    worker = add("worker", None, "Work on sessions until stopped.")
+    worker.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    add("doctor", _doctor, "Check that everything runs.")
+    verify = add("verify", _verify, "Check the ledger against the stored vectors.")
+    verify.add_argument("--repair", action="store_true", help="put right what can be")
+    return parser

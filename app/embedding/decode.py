@@ -1,0 +1,306 @@
+"""From a picture's file to the pixels that a model sees.
+
+Any number of threads may decode at once. Whatever is wrong with a file, what comes out is a
+:class:`PictureError` that says so in one sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import re
+import threading
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import NoReturn
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import AvifImagePlugin, ExifTags, Image, ImageChops, ImageFile, PngImagePlugin
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from app.api.error_kinds import ErrorKind
+from app.embedding.diagnosis import (
+    PictureError,
+    declared_size,
+    identify,
+    is_cut_off,
+    name_note,
+    unreadable_format,
+    without_blank_end,
+)
+from app.embedding.files import FileContent, read_file
+from app.embedding.pixels import TURNS, PixelSpec, Turn, fit
+from app.embedding.rescue import rescue
+
+__all__ = [
+    "DecodedPicture",
+    "FileContent",
+    "PictureError",
+    "PixelSpec",
+    "decode",
+    "read_file",
+]
+
+ENOUGH_TO_EMBED = 0.5
+"""Share of a picture that must be there for its embedding to stand for the picture."""
+
+# The class is chosen by content, so no other of Pillow's many formats is ever tried, and a JPEG
+# with further pictures behind it (MPO) is read as the JPEG that it begins with.
+_READERS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImageFile,
+    "GIF": GifImageFile,
+    "BMP": BmpImageFile,
+    "TIFF": TiffImageFile,
+    "HEIF": pillow_heif.HeifImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+}
+
+# Settings of the libraries, made once: they hold for the whole process.
+Image.MAX_IMAGE_PIXELS = None  # decode() has its own limit, with a sentence
+PngImagePlugin.MAX_TEXT_CHUNK = 64 * 1024**2  # image generators store whole workflows there
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the threads are better spent on different pictures
+pillow_heif.register_heif_opener(
+    decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
+)
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what matters is said by PictureError
+
+_DNG_VERSION = 50706
+_NEW_SUBFILE_TYPE = 254
+_SUB_DIRECTORIES = 330
+_EXIF_TIME = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
+_FIRST_PHOTOGRAPH = 1826
+_UNSUPPORTED_WORDS = ("unsupported", "not supported", "cannot handle", "unknown pixel mode")
+_IGNORE_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+_filters_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPicture:
+    """A picture as the model sees it, and what is worth knowing about its file."""
+
+    pixels: NDArray[np.uint8]
+    """Shape (size, size, 3), RGB."""
+    width: int
+    """Pixels, of the whole picture as a person sees it."""
+    height: int
+    format: str
+    """``JPEG``, ``PNG``, ``HEIF`` …: what the content is, whatever the name says."""
+    taken_at: datetime | None
+    """When the camera says that the picture was taken, in the camera's local time."""
+    note: str
+    """What was odd about the file, in plain sentences; mostly empty."""
+
+
+def decode(content: FileContent, name: str, spec: PixelSpec, max_megapixels: int) -> DecodedPicture:
+    """Decode a picture to the square of pixels that a model sees.
+
+    Args:
+        content: the file.
+        name: the file's name; used for the wording, the content decides what is decoded.
+        spec: what the model wants to see.
+        max_megapixels: a picture with more is refused before it is decoded.
+
+    Raises:
+        PictureError: the content is not a picture, not one that can be read, damaged, cut off by
+            more than half, or too large.
+    """
+    _silence_pillow()
+    try:
+        return _decode(content.data, name, spec, max_megapixels)
+    except MemoryError as error:
+        raise PictureError(
+            ErrorKind.OUT_OF_MEMORY, "There was not enough memory to decode the picture."
+        ) from error
+
+
+def _decode(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> DecodedPicture:
+    kind = identify(data, name)
+    data = without_blank_end(data, kind)
+    opened = _open(data, kind)
+    _check_size(opened.size, max_megapixels)
+    stored = opened.size
+    reduced = _draft(opened, spec)
+    picture, note = _load(opened, data, kind, spec)
+    if reduced is None:
+        stored = picture.size  # a HEIF header may be off; a TIFF is turned while it is loaded
+    orientation, taken_at = _exif(picture)
+    turn = TURNS.get(orientation, Turn())
+    pixels = fit(_not_inverted(picture, kind), reduced or stored, turn, spec)
+    width, height = reversed(stored) if turn.swap else stored
+    notes = " ".join(filter(None, (name_note(kind, name), note)))
+    return DecodedPicture(pixels, width, height, kind, taken_at, notes)
+
+
+def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
+    """Read the header only."""
+    try:
+        picture = _reader(data, kind)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow raises almost anything on damaged data
+        _raise_damaged(data, kind, error)
+    if isinstance(picture, TiffImageFile) and _is_raw(picture):
+        raise unreadable_format("a camera RAW file")
+    return picture
+
+
+def _reader(data: bytes, kind: str) -> ImageFile.ImageFile:
+    if kind == "WEBP" and len(data) > ENOUGH_TO_EMBED * (size := declared_size(data, kind) or 0):
+        data = data.ljust(size, b"\x00")  # its decoder opens no file shorter than it should be
+    return _READERS[kind](BytesIO(data))
+
+
+def _is_raw(picture: TiffImageFile) -> bool:
+    """RAW files are TIFFs that begin with a thumbnail, whatever their name."""
+    tags = picture.tag_v2
+    thumbnail_first = tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_DIRECTORIES in tags
+    return thumbnail_first or _DNG_VERSION in tags
+
+
+def _check_size(size: tuple[int, int], max_megapixels: int) -> None:
+    width, height = size
+    if width * height > max_megapixels * 1_000_000:
+        raise PictureError(
+            ErrorKind.TOO_LARGE,
+            f"The picture has {width} × {height} pixels, over the limit of {max_megapixels} "
+            "megapixels. Raise MAX_IMAGE_MEGAPIXELS to read it.",
+        )
+
+
+def _draft(picture: ImageFile.ImageFile, spec: PixelSpec) -> tuple[float, float] | None:
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8, still at least twice as large as the model needs.
+
+    Returns:
+        the exact size of the reduced picture, in its pixels; None where nothing is reduced.
+    """
+    if not isinstance(picture, JpegImageFile):
+        return None
+    wanted = 2 * spec.size
+    if spec.resize_mode == "longest":
+        ratio = wanted / max(picture.size)
+        box = (math.ceil(picture.width * ratio), math.ceil(picture.height * ratio))
+    else:
+        box = (wanted, wanted)
+    reduced = picture.draft(None, box)
+    return reduced[1][2:] if reduced else None
+
+
+def _load(
+    opened: ImageFile.ImageFile, data: bytes, kind: str, spec: PixelSpec
+) -> tuple[Image.Image, str]:
+    """The decoded picture, and a note where not all of it was there."""
+    try:
+        if kind == "WEBP" and is_cut_off(data, kind):  # which its decoder was not to notice
+            raise EOFError
+        opened.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - see _open
+        return _load_in_part(data, kind, spec, error)
+    return opened, ""
+
+
+def _load_in_part(
+    data: bytes, kind: str, spec: PixelSpec, error: Exception
+) -> tuple[Image.Image, str]:
+    """Most of a picture is good enough to find it by; less is a failure."""
+
+    def reopen(part: bytes) -> ImageFile.ImageFile:
+        picture = _reader(part, kind)
+        _draft(picture, spec)
+        return picture
+
+    try:
+        rescued = rescue(data, kind, reopen)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - see _open
+        rescued = None
+    if rescued is None:
+        _raise_damaged(data, kind, error)
+    picture, share = rescued
+    cut_off = is_cut_off(data, kind) or "truncated" in str(error)
+    if share < ENOUGH_TO_EMBED:
+        amount = f"only {_percent(share)}" if share >= 0.01 else "nothing"
+        if cut_off:
+            message = f"The file is cut off: {amount} of the picture is there."
+            raise PictureError(ErrorKind.TRUNCATED, message) from error
+        message = f"The picture data is damaged: {amount} of the picture can be read."
+        raise PictureError(ErrorKind.CORRUPT, message) from error
+    if not cut_off:
+        return picture, f"The picture data is damaged; {_percent(share)} of it could be read."
+    if share < 1:
+        return picture, f"The file is cut off; {_percent(share)} of the picture was there."
+    return picture, "The file is cut off; the whole picture was there, perhaps in less detail."
+
+
+def _percent(share: float) -> str:
+    return f"{int(100 * share)} %"
+
+
+def _raise_damaged(data: bytes, kind: str, error: Exception) -> NoReturn:
+    """Say why nothing of the picture can be read."""
+    reason = str(error).lower()
+    if "out of memory" in reason:
+        raise MemoryError from error
+    if is_cut_off(data, kind):
+        size = declared_size(data, kind)
+        left = f"{_percent(len(data) / size)} of it" if size else "what is left"
+        message = f"The file is cut off: {left} is not enough to show the picture."
+        raise PictureError(ErrorKind.TRUNCATED, message) from error
+    if any(word in reason for word in _UNSUPPORTED_WORDS):
+        raise unreadable_format(f"a rare kind of {kind} picture") from error
+    raise PictureError(
+        ErrorKind.CORRUPT, f"The content begins as {kind}, but its data is damaged."
+    ) from error
+
+
+def _exif(picture: Image.Image) -> tuple[int, datetime | None]:
+    """Orientation and time taken; damaged EXIF data is no reason to refuse a picture."""
+    orientation, taken_at = None, None
+    with contextlib.suppress(Exception):
+        exif = picture.getexif()
+        orientation = exif.get(ExifTags.Base.Orientation)
+        taken_at = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+    return orientation if isinstance(orientation, int) else 1, _time(taken_at)
+
+
+def _time(text: object) -> datetime | None:
+    """A time as cameras write it; None for zeros, impossible dates and other nonsense."""
+    match = _EXIF_TIME.match(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    try:
+        time = datetime.fromisoformat("{}-{}-{} {}:{}:{}".format(*match.groups()))
+    except ValueError:
+        return None
+    return time if _FIRST_PHOTOGRAPH <= time.year <= datetime.now().year + 1 else None
+
+
+def _not_inverted(picture: Image.Image, kind: str) -> Image.Image:
+    """Undo Pillow's inversion of CMYK in a JPEG where it was not written by Adobe's rule."""
+    if kind == "JPEG" and picture.mode == "CMYK" and "adobe" not in picture.info:
+        return ImageChops.invert(picture)
+    return picture
+
+
+def _silence_pillow() -> None:
+    """Keep Pillow's remarks on odd metadata out of the log, and from being raised as errors.
+
+    ``warnings.catch_warnings`` is of no use in threads. A filter in front of all others is, and
+    as libraries put their own in front of it now and then, each call makes sure.
+    """
+    with _filters_lock:
+        if _IGNORE_PILLOW not in warnings.filters[:1]:
+            warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -1,0 +1,262 @@
+"""Which models can be chosen, and whether a choice can work; loads no model and no torch.
+
+A model is named by its *spec*: ``demo``, a folder in OpenCLIP's layout, or ``name/pretrained``,
+an architecture that OpenCLIP knows and the tag of weights that were trained for it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from app.config import DEMO_MODEL, RESOURCES
+from app.errors import AppError
+
+CONFIG_FILE = "open_clip_config.json"
+WEIGHTS_FILES = (  # in the order in which OpenCLIP prefers them
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
+_DEMO_FOLDER = RESOURCES / "demo-model"
+_OPTIONAL_PACKAGE = "transformers"  # has the tokenizers and text towers of some models
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model that is worth choosing, and what a person wants to know before doing so."""
+
+    spec: str
+    title: str
+    description: str
+    download_mb: int
+    """Size of the weights in megabytes of 10⁶ bytes; 0 where nothing is downloaded."""
+    dimension: int
+    """Components of an embedding."""
+    languages: str
+
+
+RECOMMENDED = ModelChoice(
+    "ViT-B-32/laion2b_s34b_b79k",
+    "CLIP ViT-B/32",
+    "Quick on any computer and good with everyday pictures.",
+    605,
+    512,
+    "English",
+)
+
+CURATED = (
+    RECOMMENDED,
+    ModelChoice(
+        "ViT-B-32-256/datacomp_s34b_b86k",
+        "CLIP ViT-B/32, 256 pixels",
+        "Finds more than ViT-B/32 and takes a third longer.",
+        605,
+        512,
+        "English",
+    ),
+    ModelChoice(
+        "ViT-B-16/datacomp_xl_s13b_b90k",
+        "CLIP ViT-B/16",
+        "Sees smaller things in a picture; takes four times as long as ViT-B/32.",
+        598,
+        512,
+        "English",
+    ),
+    ModelChoice(
+        "ViT-L-14/datacomp_xl_s13b_b90k",
+        "CLIP ViT-L/14",
+        "The most exact of these, for a computer with a graphics card; "
+        "without one it takes twenty times as long as ViT-B/32.",
+        1710,
+        768,
+        "English",
+    ),
+    ModelChoice(
+        "ViT-B-16-SigLIP2-256/webli",
+        "SigLIP 2 ViT-B/16",
+        "Exact, and understands many languages; takes five times as long as ViT-B/32.",
+        1501,
+        768,
+        "more than 100",
+    ),
+    ModelChoice(
+        "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k",
+        "CLIP ViT-B/32 with XLM-RoBERTa",
+        "As quick as ViT-B/32, and understands many languages.",
+        1465,
+        512,
+        "about 100",
+    ),
+    ModelChoice(
+        DEMO_MODEL,
+        "Demo model (drawn shapes only)",
+        "Comes with the program, for a first try. It knows drawn coloured shapes and nothing else: "
+        "of no use for photographs.",
+        0,
+        128,
+        "English",
+    ),
+)
+"""Every model that the program recommends; see :data:`CHOICES` for those that work here."""
+
+
+def check_model(spec: str) -> str:
+    """The spec in its normal form, if nothing that can be seen at once speaks against it.
+
+    Tags of weights are checked when the model is loaded: only OpenCLIP itself knows them.
+
+    Returns:
+        ``demo``, the absolute path of a folder, or ``name/pretrained`` as OpenCLIP spells it.
+
+    Raises:
+        AppError: there is no such model, it is incomplete, or a package that it needs is missing.
+    """
+    spec = spec.strip()
+    if not spec:
+        raise AppError("No model is chosen.", f"Set MODEL to {RECOMMENDED.spec}, for example.")
+    if spec == DEMO_MODEL:
+        _check_folder(_DEMO_FOLDER)
+        return spec
+    if known := _known_name(spec):
+        return known
+    folder = Path(spec).expanduser().absolute()
+    if folder.exists():
+        _check_folder(folder)
+        return str(folder)
+    if folder == Path(spec) or spec.startswith((".", "~")):
+        raise AppError(f"There is no folder {folder}.", "Choose the folder that has the model.")
+    raise _unknown(spec)
+
+
+def model_title(spec: str) -> str:
+    """What to call a model in the window; never fails, so that old sessions can be shown."""
+    for choice in CURATED:
+        if choice.spec == spec:
+            return choice.title
+    if Path(spec).is_absolute():
+        return Path(spec).name
+    return " · ".join(spec.rsplit("/", 1))
+
+
+def model_folder(spec: str) -> Path | None:
+    """Where the files of a checked spec lie, unless OpenCLIP downloads them."""
+    if spec == DEMO_MODEL:
+        return _DEMO_FOLDER
+    return Path(spec) if Path(spec).is_absolute() else None
+
+
+def weights_file(folder: Path) -> Path | None:
+    """The file of weights that OpenCLIP takes from a folder; None where there is none."""
+    files = (folder / name for name in WEIGHTS_FILES)
+    return next((file for file in files if file.is_file()), None)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The up to three names most like a wrong one, for a hint; empty where none is."""
+    spelling = {known.lower(): known for known in names}
+    close = difflib.get_close_matches(name.lower(), spelling, n=3, cutoff=0.5)
+    return ", ".join(spelling[found] for found in close)
+
+
+def _known_name(spec: str) -> str:
+    """``name/pretrained`` in OpenCLIP's spelling; empty where the name is no architecture."""
+    name, _, tag = spec.rpartition("/")
+    files = _architectures()
+    spelling = {known.lower(): known for known in files}
+    # OpenCLIP takes ViT-B/32 for ViT-B-32, and tags in any spelling
+    architecture = spelling.get(name.replace("/", "-").lower())
+    if architecture is None or not tag.strip():
+        return ""
+    config = json.loads(files[architecture].read_text(encoding="utf-8"))
+    _check_packages(architecture, config)
+    return f"{architecture}/{tag.strip().lower().replace('-', '_')}"
+
+
+def _unknown(spec: str) -> AppError:
+    """No folder and no ``name/pretrained``: say what might have been meant."""
+    architectures = _architectures()
+    whole = spec.strip("/").replace("/", "-")
+    if whole.lower() in (name.lower() for name in architectures):
+        return AppError(
+            f"The model {spec} lacks the name of its weights.",
+            f"Write it as {spec.strip('/')}/ and a tag, for example {RECOMMENDED.spec}.",
+        )
+    name = spec.rpartition("/")[0] or spec
+    close = nearest(name, architectures)
+    return AppError(
+        f"OpenCLIP knows no model {spec}, and there is no such folder.",
+        f"Did you mean {close}?" if close else f"Choose {RECOMMENDED.spec}, for example.",
+    )
+
+
+@cache
+def _architectures() -> dict[str, Path]:
+    """Names that OpenCLIP can build, and their configurations; it need not be imported for that."""
+    package = find_spec("open_clip")
+    if package is None or package.origin is None:
+        raise AppError("The package open_clip_torch is not installed.", "Install it with pip.")
+    configs = (Path(package.origin).parent / "model_configs").glob("*.json")
+    return {file.stem: file for file in sorted(configs)}
+
+
+def _check_folder(folder: Path) -> None:
+    """A folder has a configuration that makes sense, and weights."""
+    if not folder.is_dir():
+        raise AppError(
+            f"{folder} is not a folder with a model.",
+            f"Choose a folder that has {CONFIG_FILE} and {WEIGHTS_FILES[0]}.",
+        )
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["model_cfg"]
+        parts = (config["vision_cfg"], config["text_cfg"])
+        complete = "embed_dim" in config and all(isinstance(part, dict) for part in parts)
+    except FileNotFoundError:
+        raise AppError(
+            f"The folder {folder} has no {CONFIG_FILE}, so it is no OpenCLIP model.",
+            "Choose a folder that was saved by OpenCLIP.",
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError):
+        complete = False
+    if not complete:
+        raise AppError(
+            f"{folder / CONFIG_FILE} does not describe an OpenCLIP model.",
+            "Get the folder again from where it came from.",
+        )
+    if weights_file(folder) is None:
+        raise AppError(
+            f"The folder {folder} has no weights: none of {', '.join(WEIGHTS_FILES)} is there.",
+            "Put the file of weights beside its configuration.",
+        )
+    _check_packages(folder.name, config)
+
+
+def _check_packages(name: str, config: Mapping[str, Any]) -> None:
+    if _needs_package(config) and find_spec(_OPTIONAL_PACKAGE) is None:
+        raise AppError(
+            f"The model {name} needs the package {_OPTIONAL_PACKAGE}, which is not installed.",
+            f"Install it with pip install {_OPTIONAL_PACKAGE}, or choose another model.",
+        )
+
+
+def _needs_package(config: Mapping[str, Any]) -> bool:
+    text = config["text_cfg"]
+    return bool(text.get("hf_model_name") or text.get("hf_tokenizer_name"))
+
+
+def _works(choice: ModelChoice) -> bool:
+    try:
+        check_model(choice.spec)
+    except AppError:
+        return False
+    return True
+
+
+CHOICES = tuple(choice for choice in CURATED if _works(choice))
+"""The models to offer: those of :data:`CURATED` whose packages are installed."""

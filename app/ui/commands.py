@@ -1,0 +1,98 @@
+"""Every action of the program with its shortcut, once: menus and pages share these objects.
+
+A page enables the session actions for the session it shows and connects ``triggered``; buttons that
+do the same thing call ``action.trigger()`` or mirror it with :func:`follow`.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu, QPushButton
+
+PAGES = (("sessions", "Sessions"), ("failed", "Failed"), ("system", "System"))
+SCHEMES = (("system", "Like the system"), ("light", "Light"), ("dark", "Dark"))
+
+
+class Commands(QObject):
+    """The actions; those on a session are disabled until a page enables them."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.new_session = self._action("&New session…", "Ctrl+N", "Index another folder")
+        self.quit = self._action("&Quit", "Ctrl+Q", "Close Afterimage")
+        self.start = self._action("&Start", "Ctrl+Return", "Start this session")
+        self.pause = self._action("&Pause", "Ctrl+P", "Stop after the current pictures")
+        self.resume = self._action("&Resume", "Ctrl+R", "Go on where it was paused")
+        self.cancel = self._action("&Cancel…", "Ctrl+Shift+X", "Stop this session for good")
+        self.retry_failed = self._action(
+            "Retry &failed", "Ctrl+Shift+R", "Give the failed pictures another try"
+        )
+        self.session_actions = (
+            self.start,
+            self.pause,
+            self.resume,
+            self.cancel,
+            self.retry_failed,
+        )
+        for action in self.session_actions:
+            action.setEnabled(False)
+        self.pages = {
+            key: self._action(f"&{title}", f"Ctrl+{number}", f"Show {title}", checkable=True)
+            for number, (key, title) in enumerate(PAGES, 1)
+        }
+        self.schemes = {
+            key: self._action(f"&{title}", "", "", checkable=True) for key, title in SCHEMES
+        }
+        for actions in (self.pages, self.schemes):
+            group = QActionGroup(self)
+            for action in actions.values():
+                group.addAction(action)
+        self.copy_diagnostics = self._action(
+            "Copy &diagnostics", "Ctrl+Shift+D", "What someone who helps needs, without passwords"
+        )
+        self.open_data_folder = self._action(
+            "&Open data folder", "", "Where the index, the logs and the settings are"
+        )
+        self.about = self._action("&About Afterimage", "", "Version and license")
+        self.quit.setMenuRole(QAction.MenuRole.QuitRole)
+        self.about.setMenuRole(QAction.MenuRole.AboutRole)
+
+    def fill_menu_bar(self, window: QMainWindow) -> None:
+        """Give every action its place."""
+        bar = window.menuBar()
+        file, session, view, help_menu = (
+            bar.addMenu(title) for title in ("&File", "&Session", "&View", "&Help")
+        )
+        file.addAction(self.new_session)
+        file.addSeparator()
+        file.addAction(self.quit)
+        session.addActions(list(self.session_actions))
+        session.insertSeparator(self.cancel)
+        view.addActions(list(self.pages.values()))
+        view.addSeparator()
+        colours: QMenu = view.addMenu("&Colours")
+        colours.addActions(list(self.schemes.values()))
+        help_menu.addAction(self.copy_diagnostics)
+        help_menu.addAction(self.open_data_folder)
+        help_menu.addSeparator()
+        help_menu.addAction(self.about)
+
+    def _action(self, text: str, shortcut: str, tip: str, *, checkable: bool = False) -> QAction:
+        action = QAction(text, self)
+        action.setCheckable(checkable)
+        if shortcut:
+            action.setShortcut(QKeySequence(shortcut))
+        if tip:
+            action.setStatusTip(tip)
+            action.setToolTip(tip)
+        return action
+
+
+def follow(button: QPushButton, action: QAction) -> None:
+    """Make a button do an action, be enabled with it, and name its shortcut in the tool tip."""
+    shortcut = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    button.setToolTip(f"{action.toolTip()} ({shortcut})" if shortcut else action.toolTip())
+    button.setEnabled(action.isEnabled())
+    button.clicked.connect(lambda: action.trigger())
+    action.enabledChanged.connect(button.setEnabled)

@@ -1,0 +1,234 @@
+"""The window's life after its first paint: open, serve, close. Builds nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from app.errors import AppError
+from app.ui.actions import ActionRunner
+from app.ui.close_dialog import CloseDialog
+from app.ui.errors import install_handlers
+from app.ui.poller import Poller
+from app.ui.sessions_feed import SessionsFeed
+from app.ui.task_bar import TaskBar
+from app.ui.tray import Tray
+from app.ui.window import MainWindow
+
+if TYPE_CHECKING:
+    from app.api.training_schemas import SystemStatus
+    from app.services.backend import Backend
+
+_log = logging.getLogger(__name__)
+
+STOP_WITHIN_S = 30.0
+QUEUE_WITHIN_S = 60.0
+SYSTEM_EVERY_S = 2.0
+STARTING = "Starting the indexing process…"
+
+
+class Runtime(Protocol):
+    """What this module needs of the supervisor; every call may block, so each gets a thread."""
+
+    def start(self) -> None: ...
+
+    def status(self) -> RuntimeState: ...
+
+    def stop(self, timeout: float) -> None: ...
+
+
+class RuntimeState(Protocol):
+    """What this module needs of the supervisor's status."""
+
+    @property
+    def message(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the composition root hands over; all of it is heavy, so it is built when called."""
+
+    open_backend: Callable[[], Backend]
+    """Read the settings, bring the ledger up to date; runs in a thread."""
+    close_backend: Callable[[], Awaitable[None]]
+    make_runtime: Callable[[], Runtime]
+    add_pages: Callable[[MainWindow, Backend, ActionRunner, Poller], SessionsFeed]
+    """Build the pages and put them into the window; in the window's thread."""
+
+
+class Program:
+    """One run of the window."""
+
+    def __init__(self, window: MainWindow, tray: Tray, parts: Parts) -> None:
+        self.window, self.tray, self._parts = window, tray, parts
+        self.poller = Poller(window)
+        self.runner = ActionRunner(window)
+        self.task_bar = TaskBar()
+        self.feed: SessionsFeed | None = None
+        self._backend: Backend | None = None
+        self._runtime: Runtime | None = None
+        self._ended = asyncio.Event()
+        self._in_tray = False
+        window.closing.connect(self._asked_to_close)
+        window.seen.connect(self.poller.set_window_visible)
+        tray.open_asked.connect(self.come_forward)
+        tray.quit_asked.connect(self._asked_to_close)
+        self.poller.problem.connect(window.status.set_problem)
+
+    async def run(self) -> int:
+        """Everything from the first paint to the end; the exit code."""
+        install_handlers(self.window, asyncio.get_running_loop())
+        try:
+            if not await self._open():
+                await self._ended.wait()
+                return 1
+            await self._ended.wait()
+        finally:
+            await self._close()
+        return 0
+
+    def end(self) -> None:
+        """Stop without asking: the system is shutting down, or all is settled."""
+        self._ended.set()
+
+    def come_forward(self) -> None:
+        """Show the window again."""
+        self._in_tray = False
+        self.tray.hide()
+        self.window.come_forward()
+
+    # Opening
+
+    async def _open(self) -> bool:
+        try:
+            backend = await asyncio.to_thread(self._parts.open_backend)
+        except AppError as error:
+            _log.error("cannot start: %s", error)
+            self.window.show_message("warning-circle", error.message, error.hint)
+            self.window.status.set_problem("Afterimage could not start.")
+            return False
+        self._backend = self.runner.backend = backend
+        self.feed = self._parts.add_pages(self.window, backend, self.runner, self.poller)
+        self._connect_feed(self.feed)
+        self.poller.watch(self._look_at_system, self._show_system, every_s=SYSTEM_EVERY_S)
+        self.poller.start()
+        self.runner.run(None, self._start_runtime)
+        return True
+
+    def _connect_feed(self, feed: SessionsFeed) -> None:
+        feed.progressed.connect(self._show_progress)
+        feed.failed_count.connect(self.window.set_failed_count)
+        feed.ended.connect(self._announce)
+
+    async def _start_runtime(self) -> None:
+        """Start queue and worker, then go on with what was interrupted."""
+        self.window.status.set_runtime(STARTING)
+        runtime = await asyncio.to_thread(self._parts.make_runtime)
+        self._runtime = runtime
+        self.poller.watch(self._look_at_runtime, self._show_runtime)
+        await asyncio.to_thread(runtime.start)
+        if await self._queue_answers():
+            await self._resume()
+
+    async def _queue_answers(self) -> bool:
+        assert self._backend is not None
+        async with asyncio.timeout(QUEUE_WITHIN_S):
+            while True:
+                async with self._backend.db() as db:
+                    status = await self._backend.system.status(db)
+                if status.redisPingMs is not None:
+                    return True
+                await asyncio.sleep(0.25)
+
+    async def _resume(self) -> None:
+        assert self._backend is not None
+        async with self._backend.db() as db:
+            resumed = await self._backend.training.resume_interrupted(db)
+            if len(resumed) == 1:
+                progress = await self._backend.training.get_session_progress(db, resumed[0])
+                self.window.status.tell(_resumed_at(progress.progress.current, progress))
+            elif resumed:
+                self.window.status.tell(f"Resumed {len(resumed)} sessions.")
+
+    # Looking
+
+    async def _look_at_system(self) -> SystemStatus:
+        assert self._backend is not None
+        async with self._backend.db() as db:
+            return await self._backend.system.status(db)
+
+    def _show_system(self, status: SystemStatus) -> None:
+        self.window.status.set_system(status)
+
+    async def _look_at_runtime(self) -> str:
+        assert self._runtime is not None
+        return (await asyncio.to_thread(self._runtime.status)).message
+
+    def _show_runtime(self, message: str) -> None:
+        self.window.status.set_runtime(message)
+
+    def _show_progress(self, percentage: object, name: str) -> None:
+        share = float(percentage) if isinstance(percentage, (int, float)) else None
+        self.window.set_progress(share, name)
+        self.task_bar.show(share)
+        self.tray.set_tip(self.window.windowTitle())
+
+    def _announce(self, title: str, text: str) -> None:
+        if not self.window.isActiveWindow():
+            self.tray.notify(title, text)
+        self.window.status.tell(f"{title} {text}")
+
+    # Closing
+
+    def _asked_to_close(self) -> None:
+        names = self.feed.running_names() if self.feed is not None else []
+        if not names:
+            self.end()
+            return
+        if self._in_tray:
+            self.come_forward()
+        if self.window.findChild(CloseDialog) is not None:
+            return
+        dialog = CloseDialog(self.window, names, tray_available=self.tray.available())
+        dialog.tray.connect(self._go_to_tray)
+        dialog.pause_and_quit.connect(self._pause_and_quit)
+        dialog.open()
+
+    def _go_to_tray(self) -> None:
+        self._in_tray = True
+        self.tray.show()
+        self.window.hide()
+
+    def _pause_and_quit(self) -> None:
+        assert self.feed is not None
+        backend, running = self._backend, self.feed.running_ids()
+        assert backend is not None
+
+        async def pause() -> None:
+            for session_id in running:
+                async with backend.db() as db:
+                    await backend.training.pause(db, session_id)
+
+        self.runner.run(None, pause, done=lambda _: self.end())
+
+    async def _close(self) -> None:
+        """Let the worker finish what it has in hand; nothing is lost if it does not."""
+        self.window.commands.setProperty("closing", True)
+        self.window.show_message(
+            "hourglass", "Finishing the current pictures…", "Afterimage closes in a moment."
+        )
+        await self.poller.close()
+        await self.runner.close()
+        if self._runtime is not None:
+            try:
+                await asyncio.to_thread(self._runtime.stop, STOP_WITHIN_S)
+            except AppError as error:
+                _log.warning("the processes did not stop: %s", error)
+        if self._backend is not None:
+            await self._parts.close_backend()
+        self.task_bar.show(None)
+        self.tray.hide()
+        self.window.let_close()

@@ -1,0 +1,202 @@
+"""The main window: places on the left, a page on the right, one quiet line at the bottom.
+
+It is painted before anything heavy is imported, so it knows no services: pages are handed to it
+when they are ready, and it says by signals what a person wants.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QByteArray, QEvent, QSettings, Signal
+from PySide6.QtGui import QCloseEvent, QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QHeaderView,
+    QMainWindow,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.ui import words
+from app.ui.commands import PAGES, Commands
+from app.ui.rail import Rail
+from app.ui.status_line import StatusLine
+from app.ui.theme import theme
+from app.ui.widgets import EmptyState, Skeleton, line
+
+TITLE = "Afterimage"
+
+
+class MainWindow(QMainWindow):
+    """The frame that all pages are shown in."""
+
+    closing = Signal()
+    """The person wants to close it; ``let_close`` makes the next close happen."""
+    seen = Signal(bool)
+    """Whether the window can be seen: not hidden, not minimised."""
+    page_shown = Signal(str)
+
+    def __init__(self, memory: QSettings) -> None:
+        super().__init__()
+        self._memory = memory
+        self._may_close = False
+        self._pages: dict[str, QWidget] = {}
+        self.setWindowTitle(TITLE)
+        self.setMinimumSize(900, 600)
+        self.commands = Commands(self)
+        self.commands.fill_menu_bar(self)
+        self.rail = Rail(PAGES, self.commands.pages)
+        self.stack = QStackedWidget()
+        self.status = StatusLine()
+        self._loading = Skeleton()
+        self.stack.addWidget(self._loading)
+        self._lay_out()
+        self._connect()
+        self._restore()
+        self._loading.start()
+
+    def _lay_out(self) -> None:
+        centre, rows, columns = QWidget(), QVBoxLayout(), QHBoxLayout()
+        columns.setContentsMargins(0, 0, 0, 0)
+        columns.setSpacing(0)
+        columns.addWidget(self.rail)
+        columns.addWidget(line(vertical=True))
+        columns.addWidget(self.stack, 1)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addWidget(line())
+        rows.addLayout(columns, 1)
+        rows.addWidget(line())
+        rows.addWidget(self.status)
+        centre.setLayout(rows)
+        self.setCentralWidget(centre)
+
+    def _connect(self) -> None:
+        for key, action in self.commands.pages.items():
+            action.triggered.connect(lambda _checked=False, key=key: self.show_page(key))
+        for key, action in self.commands.schemes.items():
+            action.triggered.connect(lambda _checked=False, key=key: self._set_scheme(key))
+        self.commands.quit.triggered.connect(self.close)
+
+    # Pages
+
+    def add_page(self, key: str, page: QWidget) -> None:
+        """Show this widget as the page ``key``; its splitters and columns are put back."""
+        self._pages[key] = page
+        self.stack.addWidget(page)
+        self._restore_parts(page)
+        if key == self.current_page():
+            self.show_page(key)
+
+    def show_page(self, key: str) -> None:
+        """Show a page, or the place where it will be as soon as it is ready."""
+        self.commands.pages[key].setChecked(True)
+        page = self._pages.get(key)
+        self.stack.setCurrentWidget(page or self._loading)
+        if page is not None:
+            self._loading.stop()
+        self.page_shown.emit(key)
+
+    def current_page(self) -> str:
+        """The key of the page that is shown."""
+        checked = [key for key, action in self.commands.pages.items() if action.isChecked()]
+        return checked[0] if checked else PAGES[0][0]
+
+    def show_message(self, icon_name: str, title: str, text: str = "") -> None:
+        """Replace the pages by one sentence: the start failed, or the program is closing."""
+        message = EmptyState(icon_name, title, text)
+        message.setAccessibleName(title)
+        self.stack.addWidget(message)
+        self.stack.setCurrentWidget(message)
+        self._loading.stop()
+        self.rail.setEnabled(False)
+
+    # What changes while it is open
+
+    def set_failed_count(self, number: int) -> None:
+        """How many pictures wait on the page of failed ones."""
+        self.rail.buttons["failed"].set_count(number)
+
+    def set_progress(self, percentage: float | None, name: str = "") -> None:
+        """Name the running session in the title; None: nothing runs."""
+        if percentage is None:
+            self.setWindowTitle(TITLE)
+        else:
+            short = words.shorten(name, 40)
+            self.setWindowTitle(f"{int(percentage)} % — {short} — {TITLE}")
+
+    def come_forward(self) -> None:
+        """Show the window, also from the tray or when minimised, in front of the others."""
+        self.setWindowState(self.windowState() & ~self.windowState().WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    # Closing and remembering
+
+    def let_close(self) -> None:
+        """Close for good."""
+        self._may_close = True
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.remember()
+        if self._may_close:
+            event.accept()
+        else:
+            event.ignore()
+            self.closing.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.seen.emit(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.seen.emit(False)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self.seen.emit(self.isVisible() and not self.isMinimized())
+
+    def remember(self) -> None:
+        """Write down where everything stands, for the next start."""
+        self._memory.setValue("window/geometry", self.saveGeometry())
+        self._memory.setValue("window/page", self.current_page())
+        for kind, parts in (
+            ("splitter", self.findChildren(QSplitter)),
+            ("columns", self.findChildren(QHeaderView)),
+        ):
+            for part in parts:
+                if part.objectName():
+                    self._memory.setValue(f"{kind}/{part.objectName()}", part.saveState())
+        self._memory.sync()
+
+    def _restore(self) -> None:
+        self.resize(1100, 720)
+        geometry = self._memory.value("window/geometry")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        page = self._memory.value("window/page")
+        known = self.commands.pages.get(str(page)) or self.commands.pages[PAGES[0][0]]
+        known.setChecked(True)
+        scheme = str(self._memory.value("window/colours", "system"))
+        self._set_scheme(scheme if scheme in self.commands.schemes else "system")
+
+    def _restore_parts(self, page: QWidget) -> None:
+        for kind, parts in (
+            ("splitter", page.findChildren(QSplitter)),
+            ("columns", page.findChildren(QHeaderView)),
+        ):
+            for part in parts:
+                state = self._memory.value(f"{kind}/{part.objectName()}")
+                if part.objectName() and isinstance(state, QByteArray):
+                    part.restoreState(state)
+
+    def _set_scheme(self, scheme: str) -> None:
+        self.commands.schemes[scheme].setChecked(True)
+        self._memory.setValue("window/colours", scheme)
+        if scheme in ("light", "dark", "system"):
+            theme().set_scheme(scheme)  # type: ignore[arg-type]
