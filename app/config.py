@@ -161,7 +161,7 @@ def save_setting(name: str, value: Any) -> None:
 def _read_settings_file(path: Path) -> dict[str, Any]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # opening the ledger says what is wrong
         return {}
     except (OSError, ValueError) as error:
         raise AppError(

@@ -12,7 +12,7 @@ import itertools
 import random
 import zlib
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from painting import COLOURS, SHAPES, paint
@@ -120,7 +120,7 @@ class Scene:
     @property
     def combination(self) -> tuple[str | int, ...]:
         """Everything the full caption says: all fields but `jitter`."""
-        return astuple(self)[:-1]
+        return tuple(getattr(self, name) for name in self.__slots__[:-1])
 
 
 def combinations() -> Iterator[Scene]:
@@ -142,9 +142,7 @@ def random_scene(rng: random.Random, *, held_out: bool | None = None) -> Scene:
             return scene
 
 
-def distinct_scenes(
-    count: int, rng: random.Random, *, held_out: bool | None = None
-) -> list[Scene]:
+def distinct_scenes(count: int, rng: random.Random, *, held_out: bool | None = None) -> list[Scene]:
     """`count` random scenes of which no two share a combination (nor, so, a full caption)."""
     scenes: dict[tuple[str | int, ...], Scene] = {}
     while len(scenes) < count:
@@ -205,14 +203,15 @@ def _family(scene: Scene) -> str:
 
 
 def _spellings(texts: list[str]) -> list[str]:
-    """The texts, each with its articles put right; a last one in American spelling if it differs."""
+    """The texts with their articles put right, and the first in American spelling if it differs."""
     fixed = [" ".join(text.replace(" a orange", " an orange").split()) for text in texts]
     fixed = ["an" + text[1:] if text.startswith("a orange") else text for text in fixed]
     american = fixed[0].replace("grey", "gray").replace("centre", "center")
     return fixed if american == fixed[0] else [*fixed, american]
 
 
-def _plural(noun: str, count: int) -> str:
+def plural(noun: str, count: int) -> str:
+    """The noun as it follows that number."""
     return noun if count == 1 else noun + ("es" if noun.endswith("s") else "s")
 
 
@@ -242,7 +241,7 @@ def _single_hints(s: Scene) -> list[str]:
 
 
 def _count(s: Scene) -> list[str]:
-    things = f"{s.colour} {_plural(s.subject, s.count)}"
+    things = f"{s.colour} {plural(s.subject, s.count)}"
     number = NUMBERS[s.count]
     return [
         f"{number} {things} on a {s.background} background",
@@ -253,14 +252,14 @@ def _count(s: Scene) -> list[str]:
 
 
 def _count_hints(s: Scene) -> list[str]:
-    things = f"{s.colour} {_plural(s.subject, s.count)}"
+    things = f"{s.colour} {plural(s.subject, s.count)}"
     number = NUMBERS[s.count]
     return [
         f"{number} {things}",
         f"{s.count} {things}",
         f"a picture of {number} {things}",
         things,
-        f"{number} {_plural(s.subject, s.count)}",
+        f"{number} {plural(s.subject, s.count)}",
     ]
 
 
@@ -324,7 +323,7 @@ def _texture_hints(s: Scene) -> list[str]:
 def _landscape_parts(s: Scene) -> tuple[str, str]:
     """What stands in the picture, and the rest: ground, sky or moon."""
     number = "a" if s.count == 1 else NUMBERS[s.count]
-    things = f"{number} {s.colour} {_plural(s.kind, s.count)}"
+    things = f"{number} {s.colour} {plural(s.kind, s.count)}"
     sky = SKIES.get(s.place, "")
     match s.kind:
         case "house":
@@ -338,7 +337,7 @@ def _landscape_parts(s: Scene) -> tuple[str, str]:
             return f"{things} on the sea", sky
         case "flower":
             return f"{things} in the grass", sky
-    stars = f"a night sky with {'one' if s.count == 1 else number} {_plural('star', s.count)}"
+    stars = f"a night sky with {'one' if s.count == 1 else number} {plural('star', s.count)}"
     moon = s.subject if s.subject == "no moon" else f"a {s.subject}"
     return f"{stars} and {moon}", f"over the {s.background}"
 
@@ -354,9 +353,9 @@ def _landscape(s: Scene) -> list[str]:
 
 
 def _landscape_hints(s: Scene) -> list[str]:
-    things, rest = _landscape_parts(s)
+    things, _ = _landscape_parts(s)
     noun = "night sky" if s.kind == "night" else s.kind
-    extra = "" if s.kind == "night" else f"{_plural(noun, s.count)} {SKIES[s.place]}"
+    extra = "" if s.kind == "night" else f"{plural(noun, s.count)} {SKIES[s.place]}"
     colour = f"{s.colour} {noun}" if s.count == 1 and s.colour else noun
     return [things, f"a picture of {things}", noun, colour, *([extra] if extra else [])]
 

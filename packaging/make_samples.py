@@ -10,14 +10,26 @@ import argparse
 import random
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from drawing import BACKGROUNDS, LANDSCAPES, NUMBERS, PLACES, SIZES, Scene, draw, random_scene
+from drawing import (
+    BACKGROUNDS,
+    LANDSCAPES,
+    NUMBERS,
+    PLACES,
+    SIZES,
+    Scene,
+    draw,
+    plural,
+    random_scene,
+)
 from PIL import Image
 
 FOLDER = Path(__file__).parent.parent / "resources" / "samples"
 SEED = 7
 RED_CIRCLES = 6
+PICTURE_SIZES = ((640, 480), (480, 640), (512, 512), (600, 400), (400, 256))
 SHAPES, PAIRS, COUNTS, TEXTURES, SCENES = 28, 18, 22, 20, 24  # pictures in each folder
 
 ORIENTATION, DATE_TIME, EXIF_IFD, DATE_TIME_ORIGINAL = 0x0112, 0x0132, 0x8769, 0x9003
@@ -34,8 +46,7 @@ class SampleFolder:
 
     def write(self, folder: str, stem: str, scene: Scene) -> None:
         """Draw one scene; every eighth as PNG, every eighth as WebP, some with Exif."""
-        width, height = self.rng.choice([(640, 480), (480, 640), (512, 512), (600, 400), (400, 256)])
-        picture = draw(scene, (width, height))
+        picture = draw(scene, self.rng.choice(PICTURE_SIZES))
         suffix = {3: ".png", 7: ".webp"}.get(self.written % 8, ".jpg")
         path = self.path(folder, stem + suffix)
         if suffix == ".png":
@@ -71,7 +82,7 @@ def file_stem(scene: Scene) -> str:
         case "single":
             words = f"{scene.colour} {scene.subject}"
         case "count":
-            words = f"{number} {scene.colour} {scene.subject}s"
+            words = f"{number} {scene.colour} {plural(scene.subject, scene.count)}"
         case "pair":
             first, second = scene.subject, scene.other_subject
             words = f"{scene.colour} {first} {scene.place} {scene.other_colour} {second}"
@@ -80,13 +91,15 @@ def file_stem(scene: Scene) -> str:
         case "house":
             words = f"{scene.colour} house {scene.other_colour} roof {scene.place}"
         case "night":
-            words = f"night {number} stars {scene.subject}"
+            words = f"night {number} {plural('star', scene.count)} {scene.subject}"
         case _:
-            words = f"{number} {scene.colour} {scene.kind} {scene.place}"
-    return words.replace("crosss", "crosses").replace(" ", "-")
+            words = f"{number} {scene.colour} {plural(scene.kind, scene.count)} {scene.place}"
+    return words.replace(" ", "-")
 
 
-def scenes_of(kinds: tuple[str, ...], count: int, rng: random.Random) -> Iterator[tuple[str, Scene]]:
+def scenes_of(
+    kinds: tuple[str, ...], count: int, rng: random.Random
+) -> Iterator[tuple[str, Scene]]:
     """`count` scenes that take turns among the kinds, each under a name of its own."""
     names: set[str] = set()
     while len(names) < count:
@@ -103,11 +116,8 @@ def red_circles(rng: random.Random) -> Iterator[tuple[str, Scene]]:
     grounds = rng.sample(BACKGROUNDS, RED_CIRCLES)
     places = rng.sample(list(PLACES), RED_CIRCLES)
     for i, (background, place) in enumerate(zip(grounds, places, strict=True)):
-        size = SIZES[i % len(SIZES)]
-        scene = Scene(
-            "single", "circle", "red", size, place, background=background, jitter=rng.getrandbits(32)
-        )
-        yield f"red-circle-{i + 1:02}", scene
+        scene = Scene("single", "circle", "red", SIZES[i % len(SIZES)], place, jitter=i)
+        yield f"red-circle-{i + 1:02}", replace(scene, background=background)
 
 
 def write_special(samples: SampleFolder) -> None:

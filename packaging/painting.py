@@ -129,7 +129,8 @@ class Canvas:
     def disc(self, x: float, y: float, radius: float, colour: RGB, squash: float = 1.0) -> None:
         """Fill a circle, or an ellipse `squash` times as high as wide."""
         high = radius * squash
-        self._draw.ellipse((self._pixel(x - radius, y - high), self._pixel(x + radius, y + high)), colour)
+        corners = (self._pixel(x - radius, y - high), self._pixel(x + radius, y + high))
+        self._draw.ellipse(corners, fill=colour)
 
     def shape(self, name: str, at: Point, radius: float, colour: RGB, tilt: float = 8.0) -> None:
         """Fill one of `SHAPES`, turned by at most `tilt` degrees."""

@@ -88,7 +88,8 @@ class TrainingSet:
         with multiprocessing.get_context("spawn").Pool(2) as pool:
             seeds = range(SEED * 10**9, SEED * 10**9 + count)
             drawn = pool.map(draw_for_training, seeds, chunksize=500)
-        self.pixels = torch.from_numpy(np.stack([pixels for _, pixels in drawn])).permute(0, 3, 1, 2)
+        stacked = np.stack([pixels for _, pixels in drawn])
+        self.pixels = torch.from_numpy(stacked).permute(0, 3, 1, 2)
         numbers: dict[str, int] = {}
         self.full = self._table(numbers, [captions(scene) for scene, _ in drawn])
         self.partial = self._table(numbers, [hints(scene) for scene, _ in drawn])
@@ -160,7 +161,8 @@ def new_model(known_tokens: Tensor) -> open_clip.CLIP:
 
 def optimizer_for(model: open_clip.CLIP) -> torch.optim.AdamW:
     """AdamW; only matrices decay, and the word embeddings do not."""
-    decaying, free = [], []
+    decaying: list[Tensor] = []
+    free: list[Tensor] = []
     for name, weight in model.named_parameters():
         (decaying if weight.ndim > 1 and "embedding" not in name else free).append(weight)
     groups = [{"params": decaying, "weight_decay": 0.1}, {"params": free, "weight_decay": 0.0}]
@@ -193,7 +195,7 @@ def train(pictures: TrainingSet) -> open_clip.CLIP:
         texts = model.encode_text(tokens, normalize=True)
         loss = contrastive_loss(images, texts, model.logit_scale.exp(), also_true)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         with torch.no_grad():
@@ -232,11 +234,13 @@ def evaluate() -> float:
     @torch.inference_mode()
     def encode_images(pictures: Sequence[Image.Image]) -> Vectors:
         pixels = torch.stack([preprocess(picture) for picture in pictures])
-        return model.encode_image(pixels, normalize=True).numpy()
+        vectors: Vectors = model.encode_image(pixels, normalize=True).numpy()
+        return vectors
 
     @torch.inference_mode()
     def encode_texts(texts: Sequence[str]) -> Vectors:
-        return model.encode_text(tokenizer(list(texts)), normalize=True).numpy()
+        vectors: Vectors = model.encode_text(tokenizer(list(texts)), normalize=True).numpy()
+        return vectors
 
     recall = held_out_recall(encode_images, encode_texts)
     print(f"recall@1 on {QUERIES} held-out captions and pictures: {recall:.3f}")

@@ -150,11 +150,10 @@ def _create_jobs(conn: Connection, session_id: int, asset_ids: Any) -> int:
     ).one()
     if not size[0]:
         return 0
-    created = conn.execute(
-        upsert(conn, TrainingJob).from_select(names, columns).on_conflict_do_nothing()
-    ).rowcount
+    insert = upsert(conn, TrainingJob).from_select(names, columns).on_conflict_do_nothing()
+    created = len(conn.execute(insert.returning(TrainingJob.id)).all())
     count(conn, session_id, total_images=created, total_bytes=int(size[1]))
-    return int(created)
+    return created
 
 
 def claim(
@@ -188,15 +187,18 @@ def claim(
     running = select(TrainingSession.id).where(
         TrainingSession.id == session_id, TrainingSession.status == SessionStatus.RUNNING
     )
+    # A common table expression, because PostgreSQL may run a plain subquery once a row, and then
+    # each run would skip the rows that the one before has locked, far past the limit.
+    chosen = (
+        wanted.order_by(TrainingJob.crashes, TrainingJob.id)
+        .limit(1 if suspects else limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
     rows = conn.execute(
         update(TrainingJob)
         .where(
-            TrainingJob.id.in_(
-                wanted.order_by(TrainingJob.crashes, TrainingJob.id)
-                .limit(1 if suspects else limit)
-                .with_for_update(skip_locked=True)
-                .scalar_subquery()
-            ),
+            TrainingJob.id.in_(select(chosen.c.id)),
             TrainingJob.status == JobStatus.PENDING,
             running.exists(),
         )

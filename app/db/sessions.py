@@ -106,11 +106,9 @@ def finish_session(conn: Connection, session_id: int) -> bool:
 def count(conn: Connection, session_id: int, **changes: int) -> None:
     """Add to the counters on the session's row."""
     columns = TrainingSession.__table__.c
-    conn.execute(
-        update(TrainingSession)
-        .where(TrainingSession.id == session_id)
-        .values({name: columns[name] + change for name, change in changes.items() if change})
-    )
+    values = {name: columns[name] + change for name, change in changes.items() if change}
+    if values:
+        conn.execute(update(TrainingSession).where(TrainingSession.id == session_id).values(values))
 
 
 def recount(conn: Connection, session_id: int) -> dict[str, int]:

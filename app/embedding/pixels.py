@@ -146,7 +146,9 @@ def _resampleable(picture: Image.Image) -> Image.Image:
         return _scaled_to_8_bits(picture)
     if picture.has_transparency_data:
         return picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    return picture if picture.mode in _RESAMPLED_AS_THEY_ARE else picture.convert("RGB")
+    if picture.mode in _RESAMPLED_AS_THEY_ARE:
+        return picture
+    return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
 def _scaled_to_8_bits(picture: Image.Image) -> Image.Image:

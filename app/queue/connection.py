@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import lru_cache
 
 from redis import Redis
@@ -47,10 +48,8 @@ def connect(url: str) -> Redis:
 def close_redis() -> None:
     """Close every connection that this process holds."""
     if connect.cache_info().currsize:
-        try:
+        with suppress(AppError):  # the server is gone, and its connections with it
             get_redis().close()
-        except AppError:
-            pass  # the server is gone, and its connections with it
         connect.cache_clear()
 
 

@@ -78,6 +78,12 @@ class Commands(QObject):
         help_menu.addSeparator()
         help_menu.addAction(self.about)
 
+    def disable_all(self) -> None:
+        """Nothing can be done any more, except to quit."""
+        for action in self.findChildren(QAction):
+            if action not in (self.quit, *self.schemes.values()):
+                action.setEnabled(False)
+
     def _action(self, text: str, shortcut: str, tip: str, *, checkable: bool = False) -> QAction:
         action = QAction(text, self)
         action.setCheckable(checkable)

@@ -190,7 +190,8 @@ class EvidencePanel(QWidget):
 
     def _reveal(self) -> None:
         if self._row is not None:
-            reveal(self._row.path)
+            path = self._row.path
+            self._runner.run(self.show_button, lambda: reveal(path))
 
 
 def _attempt(record: EvidenceRow) -> QWidget:

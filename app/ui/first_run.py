@@ -123,6 +123,11 @@ class ModelBox(QWidget):
         self._about = label(role="secondary")
         self._about.setWordWrap(True)
         self._about.setFixedWidth(WIDTH)
+        self.better_button = button(f"Use {RECOMMENDED.title} for your photos")
+        self.better_button.clicked.connect(lambda: self.use(RECOMMENDED.spec))
+        below = QHBoxLayout()
+        below.addWidget(self.better_button)
+        below.addStretch()
         row = QHBoxLayout()
         row.setSpacing(SPACE_M)
         row.addWidget(label("Model"))
@@ -133,10 +138,13 @@ class ModelBox(QWidget):
         column.setSpacing(SPACE_S)
         column.addLayout(row)
         column.addWidget(self._about)
+        column.addSpacing(SPACE_S)
+        column.addLayout(below)
         self.choice.activated.connect(self._picked)
         self.show_model(get_settings().model)
         if os.environ.get("MODEL"):
             self.choice.setEnabled(False)
+            self.better_button.hide()
             self._about.setText("Set by the variable MODEL in the environment.")
 
     def show_model(self, spec: str) -> None:
@@ -152,6 +160,7 @@ class ModelBox(QWidget):
         self.choice.addItem("A checkpoint folder of your own…", OWN_MODEL)
         self.choice.setCurrentIndex(self.choice.findData(spec))
         self._about.setText(about_model(spec))
+        self.better_button.setVisible(spec == DEMO_MODEL and RECOMMENDED in CHOICES)
 
     def use(self, spec: str) -> None:
         """Put a model in force for the sessions to come."""

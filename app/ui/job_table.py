@@ -198,6 +198,7 @@ class JobTable(PagedTable):
         at = self.jobs.find(self.selected_id)
         if at is not None:
             self.select_quietly(at)
+            self.picked.emit(self.jobs.row(at))
         elif row is not None:
             # another picture took its place: the mark goes, what is known of the picture stays
             blocked = self.selectionModel().blockSignals(True)

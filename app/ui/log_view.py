@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPlainTextEdit, QVBoxLayou
 
 from app.services.backend import Backend
 from app.ui.poller import Poller
-from app.ui.theme import SPACE_M, SPACE_S, font
+from app.ui.theme import SPACE_L, SPACE_M, font
 from app.ui.widgets import label
 
 REFRESH_S = 2.0
@@ -32,12 +32,13 @@ class LogView(QWidget):
         self.text.setAccessibleName("Newest lines of the log")
         self.text.setMinimumHeight(80)
         row = QHBoxLayout()
-        row.addWidget(label("Log", "section"))
-        row.addStretch()
+        row.setSpacing(SPACE_M)
+        row.addWidget(label("Log of"))
         row.addWidget(self.choice)
+        row.addStretch()
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, SPACE_M, 0, 0)
-        column.setSpacing(SPACE_S)
+        column.setContentsMargins(0, SPACE_L, 0, 0)
+        column.setSpacing(SPACE_M)
         column.addLayout(row)
         column.addWidget(self.text, 1)
         self._watch = poller.watch(self._fetch, self._show, owner=self, every_s=REFRESH_S)

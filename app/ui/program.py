@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from app.errors import AppError
+from app.ui import words
 from app.ui.actions import ActionRunner
 from app.ui.close_dialog import CloseDialog
 from app.ui.errors import install_handlers
@@ -19,32 +20,26 @@ from app.ui.tray import Tray
 from app.ui.window import MainWindow
 
 if TYPE_CHECKING:
-    from app.api.training_schemas import SystemStatus
+    from app.api.training_schemas import Progress, SystemStatus
+    from app.runtime.supervisor import RuntimeStatus
     from app.services.backend import Backend
 
 _log = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 30.0
-QUEUE_WITHIN_S = 60.0
+QUEUE_LOOK_S = 0.2
 SYSTEM_EVERY_S = 2.0
 STARTING = "Starting the indexing process…"
 
 
 class Runtime(Protocol):
-    """What this module needs of the supervisor; every call may block, so each gets a thread."""
+    """What this module needs of the supervisor; only ``stop`` takes its time."""
 
     def start(self) -> None: ...
 
-    def status(self) -> RuntimeState: ...
+    def status(self) -> RuntimeStatus: ...
 
     def stop(self, timeout: float) -> None: ...
-
-
-class RuntimeState(Protocol):
-    """What this module needs of the supervisor's status."""
-
-    @property
-    def message(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +121,12 @@ class Program:
     async def _start_runtime(self) -> None:
         """Start queue and worker, then go on with what was interrupted."""
         self.window.status.set_runtime(STARTING)
-        runtime = await asyncio.to_thread(self._parts.make_runtime)
-        self._runtime = runtime
-        self.poller.watch(self._look_at_runtime, self._show_runtime)
-        await asyncio.to_thread(runtime.start)
-        if await self._queue_answers():
-            await self._resume()
-
-    async def _queue_answers(self) -> bool:
-        assert self._backend is not None
-        async with asyncio.timeout(QUEUE_WITHIN_S):
-            while True:
-                async with self._backend.db() as db:
-                    status = await self._backend.system.status(db)
-                if status.redisPingMs is not None:
-                    return True
-                await asyncio.sleep(0.25)
+        self._runtime = runtime = self._parts.make_runtime()
+        self.poller.watch(self._look_at_runtime, self.window.status.set_runtime)
+        runtime.start()
+        while runtime.status().redis != "ready":  # what is wrong meanwhile is in the status line
+            await asyncio.sleep(QUEUE_LOOK_S)
+        await self._resume()
 
     async def _resume(self) -> None:
         assert self._backend is not None
@@ -149,7 +134,7 @@ class Program:
             resumed = await self._backend.training.resume_interrupted(db)
             if len(resumed) == 1:
                 progress = await self._backend.training.get_session_progress(db, resumed[0])
-                self.window.status.tell(_resumed_at(progress.progress.current, progress))
+                self.window.status.tell(_resumed_at(progress.progress))
             elif resumed:
                 self.window.status.tell(f"Resumed {len(resumed)} sessions.")
 
@@ -165,10 +150,7 @@ class Program:
 
     async def _look_at_runtime(self) -> str:
         assert self._runtime is not None
-        return (await asyncio.to_thread(self._runtime.status)).message
-
-    def _show_runtime(self, message: str) -> None:
-        self.window.status.set_runtime(message)
+        return self._runtime.status().message
 
     def _show_progress(self, percentage: object, name: str) -> None:
         share = float(percentage) if isinstance(percentage, (int, float)) else None
@@ -216,7 +198,6 @@ class Program:
 
     async def _close(self) -> None:
         """Let the worker finish what it has in hand; nothing is lost if it does not."""
-        self.window.commands.setProperty("closing", True)
         self.window.show_message(
             "hourglass", "Finishing the current pictures…", "Afterimage closes in a moment."
         )
@@ -232,3 +213,7 @@ class Program:
         self.task_bar.show(None)
         self.tray.hide()
         self.window.let_close()
+
+
+def _resumed_at(progress: Progress) -> str:
+    return f"Resumed at {words.count(progress.current)} of {words.count(progress.total)}."

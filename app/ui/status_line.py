@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.ui import words
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from app.api.training_schemas import SystemStatus, WorkerStatus
 
 STARTING = "Starting…"
+TOLD_MS = 8_000
 
 
 class StatusLine(QWidget):
@@ -23,7 +25,11 @@ class StatusLine(QWidget):
         super().__init__()
         self._problem = ""
         self._runtime = STARTING
+        self._told = ""
         self._system: SystemStatus | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._forget)
         self._icon = IconLabel("circle-half", "pending", 16)
         self._sentence = ElidedLabel(STARTING, role="secondary")
         self._queue, self._store = label(role="secondary"), label(role="secondary")
@@ -56,6 +62,16 @@ class StatusLine(QWidget):
             self._problem = sentence
             self._show()
 
+    def tell(self, sentence: str) -> None:
+        """Say something that happened, for a few seconds."""
+        self._told = " ".join(sentence.split())
+        self._timer.start(TOLD_MS)
+        self._show()
+
+    def _forget(self) -> None:
+        self._told = ""
+        self._show()
+
     def set_system(self, system: SystemStatus) -> None:
         """A fresh look at worker, queue and store."""
         self._system = system
@@ -64,6 +80,8 @@ class StatusLine(QWidget):
     def _show(self) -> None:
         if self._problem:
             self._say("warning-circle", "failed", self._problem)
+        elif self._told:
+            self._say("info", "running", self._told)
         elif self._runtime:
             self._say("circle-half", "pending", self._runtime)
         elif self._system is not None:

@@ -122,7 +122,7 @@ QTableView::item:selected, QTreeView::item:selected, QListView::item:selected {
 QTableView:focus, QTreeView:focus, QListView:focus { border: 1px solid @accent; }
 QHeaderView { background: @surface; border: none; }
 QHeaderView::section {
-    background: @surface; color: @text-secondary; padding: 0px 8px; min-height: 31px;
+    background: @surface; color: @text-secondary; padding: 0px 11px; min-height: 31px;
     text-align: left;
     border: none; border-bottom: 1px solid @line; font-weight: 400;
 }

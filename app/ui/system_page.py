@@ -7,12 +7,13 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QScrollArea,
-    QSplitter,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from app.api.training_schemas import SystemStatus, WorkerStatus
+from app.embedding.models import model_title
 from app.services.backend import Backend
 from app.ui import words
 from app.ui.actions import ActionRunner
@@ -21,7 +22,7 @@ from app.ui.fact_table import Facts, FactTable
 from app.ui.ledger_check import LedgerCheck
 from app.ui.log_view import LogView
 from app.ui.poller import Poller
-from app.ui.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL
+from app.ui.theme import SPACE_L, SPACE_S, SPACE_XL
 from app.ui.widgets import ElidedLabel, Page, button, label
 
 REFRESH_S = 1.0
@@ -41,15 +42,11 @@ class SystemPage(Page):
         self._build_buttons()
         self._build_overview()
         self.log = LogView(backend, poller)
-        split = QSplitter(Qt.Orientation.Vertical)
-        split.setObjectName("system")
-        split.setChildrenCollapsible(False)
-        split.addWidget(self._overview)
-        split.addWidget(self.log)
-        split.setStretchFactor(0, 3)
-        split.setStretchFactor(1, 2)
-        split.setSizes([400, 240])
-        self.body.addWidget(split)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self._overview, "Overview")
+        self.tabs.addTab(self.log, "Log")
+        self.body.addWidget(self.tabs)
         self._watch = poller.watch(self._fetch, self.show_status, owner=self, every_s=REFRESH_S)
 
     def _build_buttons(self) -> None:
@@ -63,12 +60,13 @@ class SystemPage(Page):
 
     def _build_overview(self) -> None:
         self.workers = FactTable(
-            ["State", "Process", "Device", "Model", "Last sign of life"], [3, 3, 2, 4, 2]
+            ["State", "Process", "Device", "Model", "Last sign of life"], [3, 4, 2, 4, 3]
         )
         self.workers.setAccessibleName("Workers")
         self.no_worker = label("No worker has reported yet.", tone="secondary")
-        self.order = label(role="secondary")
-        self.order.setWordWrap(True)
+        self.notices, self.order = label(role="secondary", tone="paused"), label(role="secondary")
+        for part in (self.notices, self.order):
+            part.setWordWrap(True)
         self.queues = FactTable(["Queue", "Waiting", "Started", "Failed"], [4, 2, 2, 2])
         self.queues.setAccessibleName("Queues")
         self.redis = ElidedLabel(role="secondary")
@@ -87,9 +85,9 @@ class SystemPage(Page):
         columns.addLayout(right, 1)
         inside = QWidget()
         rows = QVBoxLayout(inside)
-        rows.setContentsMargins(0, 0, SPACE_M, SPACE_L)
+        rows.setContentsMargins(0, SPACE_L, 0, SPACE_L)
         rows.setSpacing(SPACE_S)
-        _group(rows, "Workers", self.workers, self.no_worker, self.order)
+        _group(rows, "Workers", self.workers, self.no_worker, self.notices, self.order)
         rows.addSpacing(SPACE_L)
         rows.addLayout(columns)
         rows.addStretch()
@@ -98,7 +96,6 @@ class SystemPage(Page):
         self._overview.setWidgetResizable(True)
         self._overview.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._overview.setWidget(inside)
-        self._overview.setMinimumHeight(140)
 
     async def _fetch(self) -> SystemStatus:
         async with self._backend.db() as db:
@@ -110,6 +107,9 @@ class SystemPage(Page):
         self.workers.setVisible(bool(status.workers))
         self.no_worker.setVisible(not status.workers)
         self.workers.set_rows([_worker_row(worker) for worker in status.workers])
+        notices = [f"{item.pid}: {item.notice}" for item in status.workers if _noticed(item)]
+        self.notices.setText("\n".join(notices))
+        self.notices.setVisible(bool(notices))
         names = next((worker.queues for worker in status.workers if worker.alive), [])
         self.order.setText(
             f"Looks at the queues in this order: {', '.join(names)}" if names else ""
@@ -147,15 +147,16 @@ class SystemPage(Page):
         QTimer.singleShot(COPIED_MS, self, lambda: self.copy_button.setText("Copy diagnostics"))
 
 
+def _noticed(worker: WorkerStatus) -> bool:
+    return worker.alive and bool(worker.notice)
+
+
 def _worker_row(worker: WorkerStatus) -> list[str]:
-    state = worker.state.capitalize() if worker.alive else "Gone"
-    if worker.alive and worker.notice:
-        state = f"{state}: {worker.notice}"
     return [
-        state,
+        worker.state.capitalize() if worker.alive else "Gone",
         f"{worker.pid} on {worker.host}",
-        worker.device or "not known yet",
-        words.model_name(worker.model) if worker.model else "none loaded",
+        worker.device or "–",
+        model_title(worker.model) if worker.model else "–",
         words.ago(worker.beatAt),
     ]
 

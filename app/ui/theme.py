@@ -196,3 +196,9 @@ def state_token(status: str) -> str:
 def state_color(status: str) -> QColor:
     """The colour of a state; never the only sign of it."""
     return theme().color(state_token(status))
+
+
+def app_icon() -> QIcon:
+    """The program's own icon."""
+    picture = RESOURCES / "icons" / "afterimage.svg"
+    return QIcon(str(picture)) if picture.is_file() else icon("aperture", "accent")

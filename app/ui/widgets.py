@@ -24,7 +24,6 @@ from app.ui.theme import (
     SPACE_L,
     SPACE_M,
     SPACE_S,
-    SPACE_XL,
     SPACE_XS,
     Role,
     font,
@@ -49,6 +48,7 @@ __all__ = [
 ]
 
 
+EMPTY_WIDTH = 400
 ICON_BESIDE_TEXT = QSize(20, 16)
 """A glyph of 16 in a little more room, because Qt leaves only 4 between icon and text."""
 
@@ -200,8 +200,7 @@ class EmptyState(QWidget):
         self.button = button(action, "primary") if isinstance(action, str) else action
         self._title, self._text = label(title, "section"), label(text, "body", "secondary")
         self._icon = IconLabel(icon_name, "text-secondary", 40)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE_XL, SPACE_XL, SPACE_XL, SPACE_XL)
+        column = QVBoxLayout()
         column.setSpacing(SPACE_S)
         column.addStretch(2)
         column.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignHCenter)
@@ -209,9 +208,12 @@ class EmptyState(QWidget):
         for part in (self._title, self._text):
             part.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             part.setWordWrap(True)
-            part.setMaximumWidth(420)
-            part.setMinimumWidth(min(420, max(part.sizeHint().width(), 280)))
-            column.addWidget(part, 0, Qt.AlignmentFlag.AlignHCenter)
+            part.setFixedWidth(EMPTY_WIDTH)
+            column.addWidget(part)
+        outer = QHBoxLayout(self)
+        outer.addStretch()
+        outer.addLayout(column)
+        outer.addStretch()
         if self.button is not None:
             column.addSpacing(SPACE_S)
             column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)

@@ -7,7 +7,7 @@ when they are ready, and it says by signals what a person wants.
 from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, QEvent, QSettings, Signal
-from PySide6.QtGui import QCloseEvent, QHideEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
@@ -40,6 +40,7 @@ class MainWindow(QMainWindow):
     def __init__(self, memory: QSettings) -> None:
         super().__init__()
         self._memory = memory
+        self.painted = False
         self._may_close = False
         self._pages: dict[str, QWidget] = {}
         self.setWindowTitle(TITLE)
@@ -111,6 +112,7 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(message)
         self._loading.stop()
         self.rail.setEnabled(False)
+        self.commands.disable_all()
 
     # What changes while it is open
 
@@ -148,8 +150,14 @@ class MainWindow(QMainWindow):
             event.ignore()
             self.closing.emit()
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self.painted = True
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        if self.focusWidget() is None:
+            self.setFocus()  # and not the first place of the rail, with a ring around it
         self.seen.emit(True)
 
     def hideEvent(self, event: QHideEvent) -> None:

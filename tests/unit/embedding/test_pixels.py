@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from app.embedding.decode import DecodedPicture, PixelSpec, decode
 
-SHAPES = [(640, 480), (481, 643), (500, 500), (224, 224), (100, 60), (301, 97), (1000, 90)]
+SHAPES = [(640, 480), (481, 643), (224, 224), (100, 61), (1000, 90)]
 
 
 def open_clip_pixels(picture: Image.Image, spec: PixelSpec) -> NDArray[np.float64]:
@@ -72,7 +72,7 @@ def test_a_jpeg_decoded_at_reduced_scale_stays_within_a_grey_level(resize_mode, 
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize(("format", "shape"), [("PNG", (300, 201)), ("JPEG", (1300, 1101))])
+@pytest.mark.parametrize(("format", "shape"), [("PNG", (300, 201)), ("JPEG", (700, 601))])
 @pytest.mark.parametrize("resize_mode", ["shortest", "longest", "squash"])
 def test_a_turned_picture_is_seen_upright(resize_mode, format, shape, orientation) -> None:
     spec = PixelSpec(112, resize_mode)

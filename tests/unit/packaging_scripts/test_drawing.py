@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import random
-import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
-
-ROOT = Path(__file__).parents[3]
-if str(ROOT / "packaging") not in sys.path:
-    sys.path.append(str(ROOT / "packaging"))
-
 from drawing import (
     LANDSCAPES,
     WORLD,
@@ -26,6 +19,9 @@ from drawing import (
     random_scene,
 )
 from make_samples import make_samples
+from PIL import Image
+
+ROOT = Path(__file__).parents[3]
 
 RED_CIRCLE = Scene("single", "circle", "red", "large", "centre", background="white", jitter=5)
 

@@ -1,0 +1,61 @@
+# `make help` lists the targets. The first run of any of them sets everything up in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format worker bench screenshots install uninstall clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+run: $(READY) ## open the window (without a screen: index the sample pictures in the terminal)
+	@missing="$$($(PY) -m app.ui.display)"; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing system libraries for the window: $$missing"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+	fi
+	@$(PY) -m app
+
+test: $(READY) ## run all tests
+	@$(PY) -m pytest
+
+check: $(READY) ## format, lint, types, import rules
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+format: $(READY) ## put the code into the one format
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+worker: $(READY) ## work on sessions in this terminal
+	@$(PY) -m app worker
+
+bench: $(READY) ## measure; ONLY=window|search|speed|scale picks a group, JSON=file writes the figures
+	@$(PY) tests/benchmarks/bench.py $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
+
+screenshots: $(READY) ## draw every state of the window into docs/images, light and dark
+	@QT_QPA_PLATFORM=offscreen $(PY) packaging/make_screenshots.py
+
+install: $(READY) ## put Afterimage into your applications menu
+	@$(PY) packaging/desktop_entry.py install
+
+uninstall: $(READY) ## take it out again
+	@$(PY) packaging/desktop_entry.py uninstall
+
+clean: ## remove the environment and caches; your data stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing. Install it: sudo apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, this is $$($(PYTHON) --version)."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing. Install it: sudo apt-get install python3-venv"; exit 1; }
+	@echo "Setting up .venv (PyTorch is large: some minutes the first time)…"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)

@@ -1,0 +1,143 @@
+"""The composition root of the window: the one place that builds things and hands them on.
+
+The window is painted first; what takes long to import (SQLAlchemy, pydantic, Redis, the pages)
+comes after that, in functions. A second start only brings the first window to the front.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+
+from app.ui.places import data_dir, instance_name
+from app.ui.single_instance import SingleInstance
+from app.ui.theme import app_icon, theme
+from app.ui.tray import Tray
+from app.ui.window import TITLE, MainWindow
+
+if TYPE_CHECKING:
+    from app.services.backend import Backend
+    from app.ui.actions import ActionRunner
+    from app.ui.poller import Poller
+    from app.ui.program import Program, Runtime
+    from app.ui.sessions_feed import SessionsFeed
+
+PAINT_WITHIN_S = 0.5
+
+
+def run_window() -> int:
+    """Show the window and serve it until it is closed; the exit code."""
+    app = make_application()
+    instance = SingleInstance(instance_name())
+    if not instance.claim():
+        return 0
+    window = MainWindow(memory())
+    window.setWindowIcon(app_icon())
+    tray = Tray(window, app_icon())
+    instance.raised.connect(tray.open_asked)
+    window.show()
+    paint(app, window)
+    try:
+        return _serve(app, window, tray)
+    finally:
+        instance.release()
+        window.deleteLater()
+        app.processEvents()
+
+
+def make_application() -> QApplication:
+    """The application, or the one there is already."""
+    present = QApplication.instance()
+    app = present if isinstance(present, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName(TITLE)
+    app.setDesktopFileName("afterimage")
+    theme()  # fonts and colours are there before the first widget
+    app.setQuitOnLastWindowClosed(False)  # hidden in the tray is not closed
+    return app
+
+
+def memory() -> QSettings:
+    """Where the window remembers its place, columns and colours."""
+    return QSettings(str(data_dir() / "window.ini"), QSettings.Format.IniFormat)
+
+
+def paint(app: QApplication, window: MainWindow) -> None:
+    """Handle events until the window is on the screen, for a moment at most."""
+    end = time.monotonic() + PAINT_WITHIN_S
+    while not window.painted and time.monotonic() < end:
+        app.processEvents()
+
+
+def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
+    from app.ui.event_loop import helpers, make_loop
+    from app.ui.program import Parts, Program
+
+    loop = make_loop(app)
+    code = 1
+    try:
+        parts = Parts(open_backend, close_backend, make_runtime, add_pages)
+        program = Program(window, tray, parts)
+        _end_on_signals(program)
+        code = loop.run_until_complete(program.run())
+    finally:
+        loop.close()
+        if helpers():  # Python would wait for them, and they wait for something that never comes
+            os._exit(code)
+    return code
+
+
+def _end_on_signals(program: Program) -> None:
+    """Close in order when the system or the terminal asks to; sessions go on at the next start."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda _number, _frame: program.end())
+
+
+# What is heavy: called after the first paint
+
+
+def open_backend() -> Backend:
+    """Settings, logs, an up-to-date ledger and the services; runs in a thread.
+
+    Raises:
+        AppError: a setting, the data folder or the ledger does not allow a start.
+    """
+    from app.config import get_settings
+    from app.db.migrate import migrate
+    from app.logs import set_up_logs
+    from app.services.backend import Backend
+
+    get_settings()
+    set_up_logs("window")
+    migrate()
+    return Backend()
+
+
+async def close_backend() -> None:
+    """Give back what ``open_backend`` and the services opened."""
+    from app.db.engine import close_engines
+
+    await close_engines()
+
+
+def make_runtime() -> Runtime:
+    """The supervisor of queue and worker; what a dead worker held is taken back at once."""
+    from app.queue.reconcile import reconcile
+    from app.runtime.supervisor import Supervisor
+
+    return Supervisor(lambda worker: reconcile([worker]))
+
+
+def add_pages(
+    window: MainWindow, backend: Backend, runner: ActionRunner, poller: Poller
+) -> SessionsFeed:
+    """Build every page and put it into the window."""
+    from app.ui.pages import Pages
+
+    return Pages(window, backend, runner, poller).feed
