@@ -6,6 +6,13 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
+# As root, put in the system packages named in $$missing; others are told what is missing later.
+INSTALL_MISSING = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing system packages: $$missing"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null \
+			|| echo "They could not be installed."; \
+	fi
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check format worker bench screenshots install uninstall clean
 
@@ -13,14 +20,13 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 run: $(READY) ## open the window (without a screen: index the sample pictures in the terminal)
-	@missing="$$($(PY) -m app.ui.display)"; \
-	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing system libraries for the window: $$missing"; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
-	fi
+	@missing="$$($(PY) -m app.ui.display)"; $(INSTALL_MISSING)
 	@$(PY) -m app
 
 test: $(READY) ## run all tests
+	@missing="$$($(PY) tests/system_packages.py)"; $(INSTALL_MISSING)
+	@missing="$$($(PY) tests/system_packages.py)"; [ -z "$$missing" ] || \
+		echo "Some tests are skipped; what they need: sudo apt-get install $$missing"
 	@$(PY) -m pytest
 
 check: $(READY) ## format, lint, types, import rules

@@ -42,9 +42,8 @@ def set_up_logs(process: str, *, to_terminal: bool = False) -> None:
     for handler in handlers:
         handler.addFilter(_add_context)
         handler.setFormatter(logging.Formatter(_FORMAT))
-    logging.basicConfig(level=settings.log_level, handlers=handlers, force=True)
-    for noisy in ("alembic", "rq", "httpx", "urllib3", "PIL"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
+    logging.getLogger("app").setLevel(settings.log_level)  # libraries only when they complain
 
 
 def _add_context(record: logging.LogRecord) -> bool:

@@ -237,6 +237,8 @@ def _single_hints(s: Scene) -> list[str]:
         f"a {s.colour} {s.subject} {PLACES[s.place]}",
         f"a {s.colour} {s.subject} on a {s.background} background",
         f"a {s.subject}",
+        plural(s.subject, 2),
+        s.colour,
     ]
 
 
@@ -260,6 +262,8 @@ def _count_hints(s: Scene) -> list[str]:
         f"a picture of {number} {things}",
         things,
         f"{number} {plural(s.subject, s.count)}",
+        plural(s.subject, s.count),
+        s.colour,
     ]
 
 
@@ -313,11 +317,17 @@ def _texture(s: Scene) -> list[str]:
 
 
 def _texture_hints(s: Scene) -> list[str]:
-    joint = "and" if s.subject in BANDS else "on"
-    texts = [f"{s.subject}", f"{s.size} {s.subject}", f"{s.subject}, {s.colour}, {s.other_colour}"]
+    one, two = s.colour, s.other_colour
+    pattern = s.subject.split()[-1]  # "stripes" will do for horizontal ones
+    texts = [pattern, s.subject, f"{s.size} {s.subject}", f"{s.subject}, {one}, {two}"]
     if s.subject in BANDS:
-        return [f"{s.colour} and {s.other_colour} {s.subject}", *texts]
-    return [f"{s.colour} {s.subject} {joint} {s.other_colour}", *texts]
+        return [
+            f"{one} and {two} {s.subject}",
+            f"{one} and {two} {pattern}",
+            f"{two} and {one} {pattern}",
+            *texts,
+        ]
+    return [f"{one} {s.subject} on {two}", f"{one} {pattern}", *texts]
 
 
 def _landscape_parts(s: Scene) -> tuple[str, str]:
@@ -354,10 +364,13 @@ def _landscape(s: Scene) -> list[str]:
 
 def _landscape_hints(s: Scene) -> list[str]:
     things, _ = _landscape_parts(s)
-    noun = "night sky" if s.kind == "night" else s.kind
-    extra = "" if s.kind == "night" else f"{plural(noun, s.count)} {SKIES[s.place]}"
-    colour = f"{s.colour} {noun}" if s.count == 1 and s.colour else noun
-    return [things, f"a picture of {things}", noun, colour, *([extra] if extra else [])]
+    texts = [things, f"a picture of {things}"]
+    if s.kind == "night":
+        stars = f"{NUMBERS[s.count]} {plural('star', s.count)}"
+        return [*texts, "night sky", "stars", f"{stars} in the sky", s.subject]
+    nouns = (s.kind, plural(s.kind, 2))
+    texts += [f"{s.colour} {nouns[s.count > 1]}", f"a {s.kind}", *nouns]
+    return texts + [f"{noun} {SKIES[s.place]}" for noun in nouns]
 
 
 _CAPTIONS = {

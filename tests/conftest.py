@@ -14,16 +14,24 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # nothing downloads at test time
 sys.path.append(str(Path(__file__).parent.parent / "packaging"))  # the drawing code
 
 from app.config import Settings, get_settings
+from app.db.engine import get_sync_engine
+from app.queue import connection
+from app.runtime import redis_server
 
 SETTING_NAMES = [name.upper() for name in Settings.model_fields]
 
 
 @pytest.fixture(autouse=True)
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty data folder; no setting leaks in from outside or out of the test."""
+    """An empty data folder; no setting and no connection leaks into the test or out of it."""
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     get_settings.cache_clear()
     yield tmp_path / "data"
+    connection._client.cache_clear()
+    redis_server._user.cache_clear()
+    if get_sync_engine.cache_info().currsize:
+        get_sync_engine().dispose()
+        get_sync_engine.cache_clear()
     get_settings.cache_clear()

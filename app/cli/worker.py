@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from app.errors import AppError
 from app.logs import set_up_logs
@@ -11,17 +10,14 @@ from app.queue.context import context
 from app.queue.worker_main import WorkerElsewhereError, work_until_stopped
 from app.runtime.parent_watch import watch_parent
 from app.runtime.redis_server import ensure_redis, stop_redis
-
-ELSEWHERE = 3
-FAILED = 4
+from app.runtime.worker_process import EXIT_ELSEWHERE, EXIT_FAILED
 
 
 def run(*, child: bool) -> int:
     """Work until stopped; the exit code tells a supervising parent why it ended.
 
     Args:
-        child: end when standard input does, and then end the embedded Redis too, because the
-            parent that would have done it is gone.
+        child: end when standard input does, because then the parent is gone.
     """
     set_up_logs("worker", to_terminal=not child)
     if child:
@@ -29,18 +25,11 @@ def run(*, child: bool) -> int:
     try:
         ensure_redis()
         work_until_stopped()
-    except WorkerElsewhereError as error:
-        if not child:
-            raise
-        print(error)
-        return ELSEWHERE
     except AppError as error:
         if not child:
             raise
         print(json.dumps({"message": error.message, "hint": error.hint}), flush=True)
-        return FAILED
+        return EXIT_ELSEWHERE if isinstance(error, WorkerElsewhereError) else EXIT_FAILED
     finally:
-        if child and context().stop.is_set():
-            stop_redis()
-    sys.stdout.flush()
+        stop_redis()
     return 0

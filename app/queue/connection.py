@@ -1,58 +1,110 @@
-"""Where Redis is, and a client for it."""
+"""Where Redis is, and the one client of this process to it."""
 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import re
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from redis import Redis
-from sqlalchemy.engine import make_url
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
 
 from app.config import get_settings
 from app.errors import AppError
 
-ADDRESS_NAME = "redis.json"
-"""In the run folder, readable by this user only: port, password and pid of the embedded server."""
+CONNECT_WITHIN_S = 2.0
+ANSWER_WITHIN_S = 660.0
+"""Longer than the longest blocking call; the default of redis-py, 5 s, would cut them all off."""
 
-SOCKET_TIMEOUT_S = 660.0
-"""Above RQ's longest blocking call; redis-py's own default of 5 s would break it."""
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServer:
+    """The address of the embedded Redis, as its starter leaves it in the data folder."""
+
+    port: int
+    password: str = field(repr=False)
+    pid: int
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+
+def address_file() -> Path:
+    """Where the embedded server's address is; only its owner may read it."""
+    return get_settings().run_dir / "redis.json"
+
+
+def embedded_server() -> EmbeddedServer | None:
+    """The embedded server that was started last; None where there is no readable address."""
+    try:
+        found = json.loads(address_file().read_text(encoding="utf-8"))
+        return EmbeddedServer(int(found["port"]), str(found["password"]), int(found["pid"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def redis_url() -> str:
-    """The server of ``REDIS_URL``, else the embedded one.
+    """The address of the Redis in use, with its password.
 
     Raises:
-        AppError: neither is known.
+        AppError: ``REDIS_URL`` is not set and the embedded server is not running.
     """
     if url := get_settings().redis_url:
         return url
-    try:
-        address = json.loads((get_settings().run_dir / ADDRESS_NAME).read_text())
-        return f"redis://:{address['password']}@127.0.0.1:{address['port']}/0"
-    except (OSError, ValueError, KeyError) as error:
-        raise AppError("The queue is not running.", "It is started with the window.") from error
+    if (server := embedded_server()) is None:
+        raise AppError("The queue is not running.", "Open the program's window, or start a worker.")
+    return server.url
 
 
 def get_redis() -> Redis:
-    """A client for the server that is in use now; one a process and address."""
-    return connect(redis_url())
+    """The client of this process: shared by its threads, and a new one once the address changes.
+
+    Raises:
+        AppError: no address is known, or ``REDIS_URL`` is not one.
+    """
+    return _client(redis_url())
 
 
-@lru_cache(maxsize=4)
-def connect(url: str) -> Redis:
-    """A client that waits long for answers, but not for a connection."""
-    return Redis.from_url(url, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=2.0)
+@lru_cache(maxsize=1)
+def _client(url: str) -> Redis:
+    return connect(url, answer_within_s=ANSWER_WITHIN_S)
 
 
-def close_redis() -> None:
-    """Close every connection that this process holds."""
-    if connect.cache_info().currsize:
-        with suppress(AppError):  # the server is gone, and its connections with it
-            get_redis().close()
-        connect.cache_clear()
+def connect(url: str, *, answer_within_s: float, **options: Any) -> Redis:
+    """A new client; nothing is sent yet.
+
+    A connection that broke, because the server was started again, is opened again once. A server
+    that is slow is not asked twice, as the default of redis-py would.
+
+    Args:
+        answer_within_s: the longest that one command may take, in seconds.
+        options: further arguments for redis-py.
+
+    Raises:
+        AppError: the address cannot be read.
+    """
+    try:
+        return Redis.from_url(
+            url,
+            socket_timeout=answer_within_s,
+            socket_connect_timeout=CONNECT_WITHIN_S,
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+            **options,
+        )
+    except ValueError as error:
+        raise AppError(
+            f"REDIS_URL is set to {safe_url(url)}, which is not an address of a Redis server.",
+            "Write it like redis://:password@host:6379/0.",
+        ) from error
 
 
 def safe_url(url: str) -> str:
-    """The address without its password, fit to be shown."""
-    return make_url(url).render_as_string(hide_password=True)
+    """The address with its password hidden, fit for windows and logs."""
+    hidden = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)
+    return re.sub(r"(?<=[?&]password=)[^&]*", "***", hidden)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,11 @@ from app.db.models import AssetVector, ImageAsset
 from app.db.settle import Outcome
 from app.db.types import path_to_text
 from app.embedding.decode import FileContent, PictureError, PixelSpec, decode, read_file
-from app.embedding.encoder import Encoder
 from app.errors import AppError, first_line
 from app.vectors.store import VectorPoint, VectorStore
+
+if TYPE_CHECKING:
+    from app.embedding.encoder import Encoder
 
 log = logging.getLogger(__name__)
 

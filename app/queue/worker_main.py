@@ -100,10 +100,9 @@ def _announce() -> None:
 
 def _warm_up() -> None:
     """Import what the first picture needs while nothing else is to be done."""
-    from app.embedding.encoder import warm_up
-
     begin = time.perf_counter()
-    warm_up()
+    import app.embedding.encoder  # noqa: F401
+
     log.info("model library ready after %.1f s", time.perf_counter() - begin)
 
 

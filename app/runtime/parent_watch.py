@@ -1,20 +1,30 @@
-"""Notice that the process that started this one is gone."""
+"""How a child process learns that its parent is gone, however the parent ended."""
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable
+from threading import Thread
 
 
-def watch_parent(on_gone: Callable[[], None]) -> None:
-    """Call ``on_gone`` once standard input ends, which it does when its writer dies."""
+def watch_parent(on_gone: Callable[[], None]) -> Thread:
+    """Call ``on_gone`` in a thread once standard input ends.
 
-    def wait() -> None:
-        descriptor = sys.stdin.fileno()
-        while os.read(descriptor, 64):
+    The parent keeps the other end of that pipe open and writes nothing; when it exits or is
+    killed, the system closes it.
+    """
+
+    def _watch() -> None:
+        # Not sys.stdin.read(): the interpreter would abort at exit while a thread waits in it.
+        try:
+            while os.read(descriptor, 4096):
+                pass
+        except OSError:  # a broken pipe is a parent that is gone, too
             pass
         on_gone()
 
-    threading.Thread(target=wait, name="parent-watch", daemon=True).start()
+    descriptor = sys.stdin.fileno()
+    thread = Thread(target=_watch, name="parent-watch", daemon=True)
+    thread.start()
+    return thread

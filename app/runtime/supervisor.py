@@ -1,208 +1,228 @@
-"""Keeps the embedded Redis and one worker process running, for a window or a command line."""
+"""Keeps Redis and one worker process running for as long as a window or a command needs them."""
 
 from __future__ import annotations
 
-import json
 import logging
-import subprocess
-import sys
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import IO, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from app.config import get_settings
 from app.errors import AppError
 from app.queue.context import worker_name
 from app.runtime.redis_server import ensure_redis, stop_redis
+from app.runtime.worker_process import (
+    EXIT_ELSEWHERE,
+    EXIT_FAILED,
+    WorkerProcess,
+    is_worker_elsewhere,
+    worker_command,
+)
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.25
-CHECK_REDIS_EVERY_S = 1.0
-FIRST_BACK_OFF_S = 1.0
-LONGEST_BACK_OFF_S = 30.0
+TICK_S = 0.2
+PING_EVERY_S = 1.0
+LOOK_AGAIN_S = 2.0
+TRY_AGAIN_S = 30.0
+FIRST_DELAY_S = 1.0
+LONGEST_DELAY_S = 30.0
 GOOD_LIFE_S = 60.0
-ELSEWHERE, FAILED = 3, 4
-"""Exit codes of a worker: another one owns the data folder; it said why it cannot start."""
-LOOK_ELSEWHERE_S = 2.0
-WORKER_COMMAND = (sys.executable, "-m", "app", "worker", "--child")
+"""A worker that lived this long has not died at its start: the next one starts soon."""
+
+STARTING = "Starting…"
+ELSEWHERE = "Another window or terminal does the indexing."
+ENDED = "The indexing process ended unexpectedly."
+
+RedisState = Literal["starting", "ready", "failed"]
+WorkerState = Literal["starting", "ready", "restarting", "elsewhere", "stopped", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeStatus:
-    """How the child processes are."""
+    """What the processes are doing; ``message`` is empty where they simply run."""
 
-    redis: Literal["starting", "ready", "failed"] = "starting"
-    worker: Literal["starting", "ready", "restarting", "elsewhere", "stopped", "failed"] = (
-        "starting"
-    )
-    message: str = "Starting the indexing process…"
-    """A sentence for people; empty while all is well."""
+    redis: RedisState = "starting"
+    worker: WorkerState = "starting"
+    message: str = STARTING
     restarts: int = 0
     worker_pid: int | None = None
 
 
 class Supervisor:
-    """Starts, watches, restarts and stops the child processes, from a thread of its own.
+    """Starts Redis and a worker in a thread of its own, watches both, and ends both.
 
     Args:
-        on_worker_death: called with the worker's name before it is started again.
-        command: what to run as the worker.
+        on_worker_death: called in that thread with the name of a worker that ended by itself or
+            was killed, before the next one starts, so that its leases can be taken back at once.
+        command: starts the worker; by default the program itself.
     """
 
     def __init__(
-        self,
-        on_worker_death: Callable[[str], None],
-        command: Sequence[str] = WORKER_COMMAND,
+        self, on_worker_death: Callable[[str], None], command: Sequence[str] | None = None
     ) -> None:
         self._on_worker_death = on_worker_death
-        self._command = list(command)
+        self._command = command or worker_command()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._stop_asked = threading.Event()
+        self._stop_timeout_s = 0.0
         self._status = RuntimeStatus()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="supervisor")
-        self._worker: subprocess.Popen[bytes] | None = None
-        self._output: IO[bytes] | None = None
-        self._born = 0.0
-        self._back_off = FIRST_BACK_OFF_S
-        self._start_at = 0.0
-        self._check_redis_at = 0.0
+
+        self._redis: RedisState = "starting"
+        self._redis_problem = ""
+        self._redis_delay = Delay()
+        self._next_ping = 0.0
+
+        self._worker: WorkerState = "starting"
+        self._worker_problem = ""
+        self._worker_delay = Delay()
+        self._next_start = 0.0
+        self._child: WorkerProcess | None = None
+        self._restarts = 0
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Begin, and return at once; once in a supervisor's life."""
         self._thread.start()
 
     def status(self) -> RuntimeStatus:
-        """How things are now."""
+        """The latest state, without waiting."""
         return self._status
 
-    def stop(self, timeout: float = 20.0) -> None:
-        """End the worker after its batch, then the embedded Redis; idempotent.
+    def stop(self, timeout: float = 20) -> None:
+        """End the worker after its batch, then the embedded Redis unless others use it.
 
         Args:
-            timeout: seconds after which the worker is killed.
+            timeout: seconds after which a worker that has not ended is killed.
         """
-        self._stop.set()
-        if self._thread.is_alive():
+        if not self._stop_asked.is_set():
+            self._stop_timeout_s = timeout
+            self._stop_asked.set()
+        if self._thread.ident is not None:
             self._thread.join()
-        self._end_worker(timeout)
-        if self._status.worker != "elsewhere":
-            stop_redis()
-        self._set(worker="stopped", message="", worker_pid=None)
-
-    def _set(self, **changes: object) -> None:
-        self._status = replace(self._status, **changes)  # type: ignore[arg-type]
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._look()
-            except AppError as error:
-                self._set(redis="failed", message=str(error))
-                self._stop.wait(CHECK_REDIS_EVERY_S)
-            except Exception:
-                log.exception("the supervisor failed")
-                self._stop.wait(CHECK_REDIS_EVERY_S)
-            self._stop.wait(LOOK_EVERY_S)
+        try:
+            while not self._stop_asked.is_set():
+                self._look_after_redis()
+                self._look_after_worker()
+                self._publish()
+                self._stop_asked.wait(TICK_S)
+        finally:
+            self._end()
 
-    def _look(self) -> None:
-        now = time.monotonic()
-        if now >= self._check_redis_at:
-            self._check_redis_at = now + CHECK_REDIS_EVERY_S
+    def _look_after_redis(self) -> None:
+        if time.monotonic() < self._next_ping:
+            return
+        try:
             ensure_redis()
-            self._set(redis="ready")
-        if self._worker is None:
-            if now >= self._start_at:
-                self._launch()
-        elif (code := self._worker.poll()) is not None:
-            self._handle_end(code)
-        elif self._status.worker in ("starting", "restarting", "elsewhere", "failed"):
-            self._look_for_ready(self._worker.pid)
+        except AppError as error:
+            log.error("%s", error)
+            self._redis, self._redis_problem = "failed", str(error)
+            self._next_ping = time.monotonic() + self._redis_delay.next_s()
+        else:
+            self._redis, self._redis_problem = "ready", ""
+            self._redis_delay.reset()
+            self._next_ping = time.monotonic() + PING_EVERY_S
 
-    def _launch(self) -> None:
-        settings = get_settings()
-        settings.log_dir.mkdir(parents=True, exist_ok=True)
-        self._output = (settings.log_dir / "worker.out").open("wb+")
-        self._worker = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,  # its end tells the worker that we are gone
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._born = time.monotonic()
-        self._set(worker_pid=self._worker.pid)
-        if self._status.worker != "elsewhere":
-            self._set(worker="starting", message="Starting the indexing process…")
+    def _look_after_worker(self) -> None:
+        child = self._child
+        if child is None:
+            if self._redis == "ready" and time.monotonic() >= self._next_start:
+                self._start_worker()
+        elif (code := child.exit_code()) is not None:
+            self._child = None
+            self._note_end(child, code)
+        elif self._worker != "ready" and child.is_ready():
+            self._worker = "ready"
 
-    def _look_for_ready(self, pid: int) -> None:
+    def _start_worker(self) -> None:
+        if self._worker == "elsewhere" and is_worker_elsewhere():
+            self._next_start = time.monotonic() + LOOK_AGAIN_S
+            return
         try:
-            state = json.loads((get_settings().run_dir / "worker.json").read_text())
-        except (OSError, ValueError):
+            self._child = WorkerProcess(self._command)
+        except OSError as error:
+            self._fail(f"The indexing process cannot be started: {error.strerror}.")
             return
-        if state.get("pid") == pid and state.get("ready"):
-            self._set(worker="ready", message="")
+        if self._worker == "restarting":
+            self._restarts += 1
+        if self._worker != "failed":  # a failure is shown until a worker is ready
+            self._worker = "starting"
 
-    def _handle_end(self, code: int) -> None:
-        assert self._worker is not None
-        pid, self._worker = self._worker.pid, self._close_pipes(self._worker)
-        last_line = self._last_line()
-        now = time.monotonic()
-        if code == ELSEWHERE:
-            self._start_at = now + LOOK_ELSEWHERE_S
-            self._set(worker="elsewhere", message="", worker_pid=None)
+    def _note_end(self, child: WorkerProcess, code: int) -> None:
+        if code == EXIT_ELSEWHERE:
+            self._worker = "elsewhere"
+            self._next_start = time.monotonic() + LOOK_AGAIN_S
             return
-        log.error("the worker %d ended with code %d", pid, code)
-        self._on_worker_death(worker_name(pid))
-        if code == FAILED:
-            self._start_at = now + LONGEST_BACK_OFF_S
-            self._set(worker="failed", message=_app_error_text(last_line), worker_pid=None)
+        log.error("worker %d ended with code %d; it wrote:\n%s", child.pid, code, child.output())
+        self._report_death(child)
+        if code == EXIT_FAILED:
+            self._fail(str(child.last_error() or ENDED))
             return
-        if now - self._born > GOOD_LIFE_S:
-            self._back_off = FIRST_BACK_OFF_S
-        self._start_at = now + self._back_off
-        seconds = round(self._back_off)
-        self._back_off = min(self._back_off * 2, LONGEST_BACK_OFF_S)
-        self._set(
-            worker="restarting",
-            worker_pid=None,
-            restarts=self._status.restarts + 1,
-            message=f"The indexing process ended unexpectedly. It starts again in {seconds} s.",
+        if child.age_s() >= GOOD_LIFE_S:
+            self._worker_delay.reset()
+        self._worker = "restarting"
+        self._next_start = time.monotonic() + self._worker_delay.next_s()
+
+    def _fail(self, problem: str) -> None:
+        self._worker, self._worker_problem = "failed", problem
+        self._next_start = time.monotonic() + TRY_AGAIN_S
+
+    def _report_death(self, child: WorkerProcess) -> None:
+        try:
+            self._on_worker_death(worker_name(child.pid))
+        except Exception:  # whatever it was, the next worker must start
+            log.exception("the work of worker %d could not be taken back", child.pid)
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is not None and child.end(self._stop_timeout_s) not in (0, EXIT_ELSEWHERE):
+            log.warning("worker %d did not end by itself", child.pid)
+            self._report_death(child)
+        try:
+            stop_redis()
+        except AppError as error:
+            log.warning("%s", error)
+        self._worker, self._redis_problem = "stopped", ""
+        self._publish()
+
+    def _publish(self) -> None:
+        self._status = RuntimeStatus(
+            redis=self._redis,
+            worker=self._worker,
+            message=self._redis_problem or self._message(),
+            restarts=self._restarts,
+            worker_pid=self._child.pid if self._child else None,
         )
 
-    def _close_pipes(self, worker: subprocess.Popen[bytes]) -> None:
-        if worker.stdin is not None:
-            worker.stdin.close()
-
-    def _last_line(self) -> str:
-        if self._output is None:
-            return ""
-        self._output.seek(0)
-        lines = self._output.read().decode("utf-8", "replace").splitlines()
-        self._output.close()
-        self._output = None
-        return lines[-1] if lines else ""
-
-    def _end_worker(self, timeout: float) -> None:
-        worker, self._worker = self._worker, None
-        if worker is None:
-            return
-        worker.terminate()
-        try:
-            worker.wait(timeout)
-        except subprocess.TimeoutExpired:
-            log.warning("the worker did not end within %.0f s and is killed", timeout)
-            worker.kill()
-            worker.wait()
-            self._on_worker_death(worker_name(worker.pid))
-        self._close_pipes(worker)
-        self._last_line()
+    def _message(self) -> str:
+        match self._worker:
+            case "starting":
+                return STARTING
+            case "restarting":
+                seconds = max(math.ceil(self._next_start - time.monotonic()), 1)
+                return f"{ENDED} It starts again in {seconds} s."
+            case "elsewhere":
+                return ELSEWHERE
+            case "failed":
+                return self._worker_problem
+            case "ready" | "stopped":
+                return ""
 
 
-def _app_error_text(line: str) -> str:
-    try:
-        said = json.loads(line)
-        return str(AppError(said["message"], said["hint"]))
-    except (ValueError, KeyError, TypeError):
-        return "The indexing process could not start. Its log says why."
+class Delay:
+    """Seconds to wait before the next try: 1, 2, 4, 8 and so on, up to 30."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again with the shortest."""
+        self._next_s = FIRST_DELAY_S
+
+    def next_s(self) -> float:
+        """The seconds to wait now; the next answer is longer."""
+        delay, self._next_s = self._next_s, min(2 * self._next_s, LONGEST_DELAY_S)
+        return delay

@@ -27,6 +27,7 @@ class _Busy:
     task: asyncio.Task[None]
     enabled: bool
     text: str
+    had_focus: bool = False
     moved_focus_to: QWidget | None = None
 
 
@@ -116,14 +117,14 @@ class ActionRunner:
     def _begin(self, control: Control, task: asyncio.Task[None], text: str | None) -> None:
         busy = _Busy(task, control.isEnabled(), control.text())
         self._busy[control] = busy
-        focused = isinstance(control, QWidget) and control.hasFocus()
+        busy.had_focus = isinstance(control, QWidget) and control.hasFocus()
         if text is not None:
             if isinstance(control, QWidget):
                 control.setMinimumWidth(control.width())  # what stands beside it stays put
             control.setText(text)
         control.setEnabled(False)
-        if focused:  # Qt hands the focus on; a keyboard user wants it back afterwards
-            busy.moved_focus_to = QApplication.focusWidget()
+        # Qt hands the focus on; who works by keyboard wants it back afterwards
+        busy.moved_focus_to = QApplication.focusWidget()
 
     def _end(self, control: Control | None) -> None:
         busy = self._busy.pop(control, None) if control is not None else None
@@ -133,6 +134,5 @@ class ActionRunner:
         control.setEnabled(busy.enabled)
         if isinstance(control, QWidget):
             control.setMinimumWidth(0)
-            here = busy.moved_focus_to
-            if here is not None and QApplication.focusWidget() is here and busy.enabled:
+            if busy.had_focus and QApplication.focusWidget() is busy.moved_focus_to:
                 control.setFocus()

@@ -150,7 +150,7 @@ class _CauseDelegate(QStyledItemDelegate):
         option: QStyleOptionViewItem,
         index: QModelIndex | QPersistentModelIndex,
     ) -> None:
-        area = QRect(option.rect).adjusted(0, 1, 0, -1)  # type: ignore[attr-defined]
+        area = QRect(option.rect).adjusted(0, 1, 0, -1)
         title, count = str(index.data()), index.data(_COUNT)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -169,7 +169,7 @@ class _CauseDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _background(self, painter: QPainter, option: QStyleOptionViewItem, area: QRect) -> None:
-        state = option.state  # type: ignore[attr-defined]
+        state = option.state
         if state & QStyle.StateFlag.State_Selected:
             token = "selected"
         elif state & QStyle.StateFlag.State_MouseOver:

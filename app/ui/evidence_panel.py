@@ -40,7 +40,7 @@ class Preview(QWidget):
         self._path = ""
         self.setFixedHeight(150)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._none = IconLabel("image-broken", "text-secondary", 32)
+        self._none = IconLabel("image-square", "text-secondary", 32)
         self._none.setParent(self)
         self._none.hide()
         thumbnails.ready.connect(self._came)
@@ -90,9 +90,7 @@ class EvidencePanel(QWidget):
 
     closed = Signal()
 
-    def __init__(
-        self, backend: Backend, runner: ActionRunner, thumbnails: ThumbnailLoader
-    ) -> None:
+    def __init__(self, backend: Backend, runner: ActionRunner, thumbnails: ThumbnailLoader) -> None:
         super().__init__()
         self._backend, self._runner = backend, runner
         self._row: JobRow | None = None

@@ -28,6 +28,7 @@ THUMBNAIL = 40
 ROW_HEIGHT = 52
 ROW_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 Role = Qt.ItemDataRole
+_KINDS = {kind.value: kind for kind in ErrorKind}
 
 
 class FailedModel(PagedModel):
@@ -94,10 +95,7 @@ class FailedModel(PagedModel):
 
 def kind_of(text: str | None) -> ErrorKind | None:
     """The cause that the ledger names; None for one that this version does not know."""
-    try:
-        return ErrorKind(text or "")
-    except ValueError:
-        return None
+    return _KINDS.get(text or "")
 
 
 def sentence(row: JobRow) -> str:
@@ -137,10 +135,10 @@ class FailedDelegate(RowDelegate):
             return
         plain = QStyleOptionViewItem(option)
         self.initStyleOption(plain, index)
-        plain.text = ""  # type: ignore[attr-defined]
-        widget = plain.widget  # type: ignore[attr-defined]
+        plain.text = ""
+        widget = plain.widget
         widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, plain, painter, widget)
-        area: QRect = option.rect  # type: ignore[attr-defined]
+        area: QRect = option.rect
         painter.save()
         frame = QRect(area.left() + SPACE_S, area.top() + 6, THUMBNAIL, THUMBNAIL)
         self._draw_thumbnail(painter, frame, row)
@@ -160,7 +158,7 @@ class FailedDelegate(RowDelegate):
             painter.setBrush(theme().color("surface-hover"))
             painter.drawRoundedRect(frame, 4, 4)
             if picture is not None:
-                icon("image-broken", "text-secondary").paint(
+                icon("image-square", "text-secondary").paint(
                     painter, frame.adjusted(10, 10, -10, -10)
                 )
             return

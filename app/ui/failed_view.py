@@ -135,8 +135,8 @@ class FailedView(Page):
         self.split.setStretchFactor(1, 1)
         self.split.setSizes([220, 700])
         self.stack = QStackedWidget()
-        for part in (self._skeleton, self._empty, self.split):
-            self.stack.addWidget(part)
+        for content in (self._skeleton, self._empty, self.split):
+            self.stack.addWidget(content)
         self.body.addWidget(self.stack)
 
     def _connect(self) -> None:
@@ -238,12 +238,13 @@ class FailedView(Page):
         else:
             self.advice.setText(known.advice if known else "")
         self.cause_button.setVisible(kind is not None)
-        self.cause_button.set_text(f"Retry all {words.count(self.causes.count_of(kind))}")
+        here = words.count(self.causes.count_of(kind))
+        self._runner.set_text(self.cause_button.button, f"Retry all {here}")
 
     def _show_choice(self, *_: object) -> None:
         number = self.table.selected_count()
         text = f"Retry {words.count(number)} selected" if number > 1 else "Retry selected"
-        self.selected_button.set_text(text)
+        self._runner.set_text(self.selected_button.button, text)
         self.selected_button.setEnabled(number > 0)
         self._runner.set_enabled(self.show_button, number == 1)
         self._runner.set_enabled(self.exclude_button, number > 0)
@@ -280,6 +281,9 @@ class FailedView(Page):
         def done(excluded: int) -> None:
             self._did(f"{words.plural(excluded, 'picture')} excluded.")
 
+        def exclude() -> None:
+            self._runner.run(self.exclude_button, work, done=done, busy_text="Excluding…")
+
         self.question = ask(
             self,
             f"Exclude {words.plural(number, 'picture')}?",
@@ -287,9 +291,7 @@ class FailedView(Page):
             f"nothing is deleted; only searches will not find {them}.",
             yes="Exclude",
             no="Keep",
-            then=lambda: _unless(
-                self._runner.run(self.exclude_button, work, done=done, busy_text="Excluding…")
-            ),
+            then=exclude,
         )
 
     def _export(self) -> None:
@@ -346,7 +348,3 @@ def summary(groups: list[FailureGroup]) -> str:
         return f"{said}, worth another try."
     verb = "is" if again == 1 else "are"
     return f"{said}; {words.count(again)} of them {verb} worth another try."
-
-
-def _unless(_: object) -> None:
-    """A slot returns nothing."""

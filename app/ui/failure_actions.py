@@ -48,7 +48,11 @@ class Retried:
 
 def how_to(how: str) -> dict[str, Any]:
     """A way to try again, as the service takes it."""
-    return {"small": {"batch_size": SMALL_BATCH}, "cpu": {"device": "cpu"}}.get(how, {})
+    ways: dict[str, dict[str, Any]] = {
+        "small": {"batch_size": SMALL_BATCH},
+        "cpu": {"device": "cpu"},
+    }
+    return ways.get(how, {})
 
 
 async def retry_rows(backend: Backend, rows: Iterable[JobRow], how: str) -> Retried:

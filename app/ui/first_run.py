@@ -36,7 +36,8 @@ class FirstRunPage(QScrollArea):
     """Choose a folder, try the samples, choose the model."""
 
     folder_chosen = Signal(str)
-    session_started = Signal(int)
+    created = Signal(int)
+    """A session with the sample pictures, to be started."""
 
     def __init__(self, backend: Backend, runner: ActionRunner) -> None:
         super().__init__()
@@ -89,7 +90,7 @@ class FirstRunPage(QScrollArea):
         dialog.open()
 
     def _try_samples(self) -> None:
-        async def start() -> int:
+        async def create() -> int:
             async with self._backend.db() as db:
                 session = await self._backend.training.create_session(
                     db,
@@ -99,13 +100,9 @@ class FirstRunPage(QScrollArea):
                         model=DEMO_MODEL,
                     ),
                 )
-                session_id = session.id
-                await self._backend.training.enqueue_training(db, session_id)
-                return session_id
+                return session.id
 
-        self._runner.run(
-            self.samples_button, start, done=self.session_started.emit, busy_text="Starting…"
-        )
+        self._runner.run(self.samples_button, create, done=self.created.emit, busy_text="Starting…")
 
 
 class ModelBox(QWidget):

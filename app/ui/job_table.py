@@ -146,7 +146,7 @@ class JobTable(PagedTable):
         super().__init__(self.jobs, "pictures", parent)
         self.jobs.setParent(self)
         self.setAccessibleName("Pictures of this session")
-        self.set_widths(220, 112, 48, 76, 104)
+        self.set_widths(220, 124, 60, 80, 120)
         self.selected_id: int | None = None
         self._shown: tuple[int | None, str | None] = (None, None)
         self._summary: JobsSummary | None = None
@@ -159,8 +159,7 @@ class JobTable(PagedTable):
         summary = None if progress is None else progress.jobsSummary
         count = 0 if summary is None else count_of(summary, status)
         if (session_id, status) != self._shown:
-            if session_id != self._shown[0]:
-                self._forget()
+            self._forget()
             self._shown = (session_id, status)
             self.jobs.show_session(session_id, status, count)
             self.scrollToTop()

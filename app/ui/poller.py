@@ -115,6 +115,11 @@ class Poller(QObject):
         self._timer.start()
         self._tick()
 
+    @property
+    def interval(self) -> int:
+        """Milliseconds between two ticks."""
+        return self._timer.interval()
+
     def set_window_visible(self, visible: bool) -> None:
         """Slow down while nobody can see the window; catch up at once when it is back."""
         interval = VISIBLE_MS if visible else HIDDEN_MS

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 30.0
-QUEUE_LOOK_S = 0.2
 SYSTEM_EVERY_S = 2.0
 STARTING = "Starting the indexing process…"
 
@@ -65,6 +64,7 @@ class Program:
         self.feed: SessionsFeed | None = None
         self._backend: Backend | None = None
         self._runtime: Runtime | None = None
+        self._queue_ready = asyncio.Event()
         self._ended = asyncio.Event()
         self._in_tray = False
         window.closing.connect(self._asked_to_close)
@@ -115,7 +115,6 @@ class Program:
 
     def _connect_feed(self, feed: SessionsFeed) -> None:
         feed.progressed.connect(self._show_progress)
-        feed.failed_count.connect(self.window.set_failed_count)
         feed.ended.connect(self._announce)
 
     async def _start_runtime(self) -> None:
@@ -124,8 +123,7 @@ class Program:
         self._runtime = runtime = self._parts.make_runtime()
         self.poller.watch(self._look_at_runtime, self.window.status.set_runtime)
         runtime.start()
-        while runtime.status().redis != "ready":  # what is wrong meanwhile is in the status line
-            await asyncio.sleep(QUEUE_LOOK_S)
+        await self._queue_ready.wait()
         await self._resume()
 
     async def _resume(self) -> None:
@@ -150,7 +148,10 @@ class Program:
 
     async def _look_at_runtime(self) -> str:
         assert self._runtime is not None
-        return self._runtime.status().message
+        status = self._runtime.status()
+        if status.redis == "ready":
+            self._queue_ready.set()
+        return status.message
 
     def _show_progress(self, percentage: object, name: str) -> None:
         share = float(percentage) if isinstance(percentage, (int, float)) else None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ui import words
 from app.ui.rate_chart import RateChart, Sample, StageBar, slowest, stage_shares
 from app.ui.theme import SPACE_S, SPACE_XL, SPACE_XS
-from app.ui.widgets import ElidedLabel, ProgressBar, label
+from app.ui.widgets import ProgressBar, label
 
 if TYPE_CHECKING:
     from app.api.training_schemas import TrainingProgress
@@ -21,13 +20,13 @@ class ProgressPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._room = self._wanted = True
         self.bar = ProgressBar()
         self.done = label(role="count")
         self.speed = label(role="count", tone="secondary")
         self.left = label(role="count")
         self.chart = RateChart()
         self.stages = StageBar()
-        self.details = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
         self._chart_title = label("Pictures a minute, last 3 minutes", "secondary")
         self._stages_title = label("Where the time goes", "secondary")
         numbers = QHBoxLayout()
@@ -40,14 +39,16 @@ class ProgressPanel(QWidget):
         drawings = QHBoxLayout(self._drawings)
         drawings.setContentsMargins(0, 0, 0, 0)
         drawings.setSpacing(SPACE_XL)
-        drawings.addLayout(_titled(self._chart_title, self.chart), 3)
-        drawings.addLayout(_titled(self._stages_title, self.stages), 2)
+        self._speed_part = _titled(self._chart_title, self.chart)
+        self._stage_part = _titled(self._stages_title, self.stages)
+        drawings.addWidget(self._speed_part, 1)
+        drawings.addWidget(self._stage_part)
+        drawings.addStretch()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_S)
         column.addWidget(self.bar)
         column.addLayout(numbers)
-        column.addWidget(self.details)
         column.addSpacing(SPACE_XS)
         column.addWidget(self._drawings)
 
@@ -61,8 +62,7 @@ class ProgressPanel(QWidget):
     ) -> None:
         """Show a session as it is now; ``jump`` when it is another one than before."""
         status, numbers = progress.status, progress.progress
-        running = status == "running"
-        begins = starting and not running
+        begins = starting and status != "running"
         share: float | None = numbers.current / numbers.total if numbers.total else 0.0
         if begins or progress.discovering:
             share = None
@@ -71,22 +71,30 @@ class ProgressPanel(QWidget):
             self.bar.reset_to(share, shown_as)
         else:
             self.bar.set_progress(share, shown_as)
-        self.bar.setVisible(begins or status in ("running", "paused", "failed", "cancelled"))
+        self.bar.setVisible(begins or status in ("running", "paused", "failed"))
         self.done.setText(done_text(progress, starting=begins))
         self.speed.setText(speed_text(progress))
         self.left.setText(left_text(progress))
         self.done.setVisible(bool(self.done.text()))
-        self.details.set_text(details_text(progress))
-        self.details.setToolTip(details_tip(progress))
-        self.chart.setVisible(running)
-        self._chart_title.setVisible(running)
+        self._show_drawings(progress, samples)
+
+    def set_room(self, enough: bool) -> None:
+        """Draw only where there is room for it."""
+        if enough != self._room:
+            self._room = enough
+            self._drawings.setVisible(self._wanted and enough)
+
+    def _show_drawings(self, progress: TrainingProgress, samples: list[Sample]) -> None:
+        running = progress.status == "running"
+        fast = running and bool(samples or not progress.stalled)
         self.chart.set_samples(samples)
+        self._speed_part.setVisible(fast)
         self.stages.set_times(progress.stageTimes)
         timed = bool(stage_shares(progress.stageTimes))
-        self.stages.setVisible(timed)
-        self._stages_title.setVisible(timed)
         self._stages_title.setText("Where the time goes" if running else "Where the time went")
-        self._drawings.setVisible(running or timed)
+        self._stage_part.setVisible(timed)
+        self._wanted = fast or timed
+        self._drawings.setVisible(self._wanted and self._room)
 
 
 def done_text(progress: TrainingProgress, *, starting: bool = False) -> str:
@@ -95,7 +103,7 @@ def done_text(progress: TrainingProgress, *, starting: bool = False) -> str:
     if starting:
         return "Looking for pictures…"
     if progress.status == "pending":
-        return "Ready to start"
+        return ""
     if progress.status in ("completed", "cancelled"):
         said = words.achieved(
             summary.completed, summary.failed, summary.reused, progress.activeSeconds
@@ -147,10 +155,12 @@ def details_tip(progress: TrainingProgress) -> str:
     return "\n".join(f"{words.count(number)} × {reason}" for reason, number in by_number[:12])
 
 
-def _titled(title: QWidget, drawing: QWidget) -> QVBoxLayout:
-    column = QVBoxLayout()
+def _titled(title: QWidget, drawing: QWidget) -> QWidget:
+    part = QWidget()
+    column = QVBoxLayout(part)
+    column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(SPACE_XS)
     column.addWidget(title)
     column.addWidget(drawing)
     column.addStretch()
-    return column
+    return part

@@ -158,7 +158,7 @@ class StageBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._shares: list[tuple[str, int]] = []
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def set_times(self, times: StageTimes) -> None:
         """Show where the time went."""
@@ -179,10 +179,9 @@ class StageBar(QWidget):
         return ", ".join(f"{name} {share} %" for name, share in self._shares)
 
     def sizeHint(self) -> QSize:
-        return QSize(260, 28)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(200, 28)
+        metrics = QFontMetrics(font("secondary"))
+        texts = (metrics.horizontalAdvance(f"{name} 100 %") for name, _ in STAGES)
+        return QSize(sum(text + 8 + SPACE_XS + 10 for text in texts), 28)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self._shares:

@@ -34,10 +34,5 @@ class RetryButton(QWidget):
         row.addWidget(self.button)
         row.addWidget(self.more)
 
-    def set_text(self, text: str) -> None:
-        """Say something else, unless it is at work."""
-        if self.button.isEnabled() or not self.isEnabled():
-            self.button.setText(text)
-
     def _pop_up(self) -> None:
         self.menu.popup(self.more.mapToGlobal(QPoint(0, self.more.height() + 2)))

@@ -152,7 +152,7 @@ def second_line(item: TrainingProgress, starting: bool) -> str:
     if item.discovering:
         return f"{words.count(progress.total)} so far, still counting"
     if item.status == "running":
-        word = "No progress for a while" if item.stalled else "Indexing"
+        word = "No progress" if item.stalled else "Indexing"
         return f"{word} · {words.count(progress.current)} of {words.count(progress.total)}"
     if item.status == "completed":
         failed = f" · {words.count(summary.failed)} failed" if summary.failed else ""
@@ -181,7 +181,7 @@ class SessionDelegate(QStyledItemDelegate):
         if item is None:
             return
         starting = bool(index.data(STARTING_ROLE))
-        area = QRect(option.rect).adjusted(0, 1, 0, -1)  # type: ignore[attr-defined]
+        area = QRect(option.rect).adjusted(0, 1, 0, -1)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._background(painter, option, area)
@@ -208,7 +208,7 @@ class SessionDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _background(self, painter: QPainter, option: QStyleOptionViewItem, area: QRect) -> None:
-        state = option.state  # type: ignore[attr-defined]
+        state = option.state
         token = ""
         if state & QStyle.StateFlag.State_Selected:
             token = "selected"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from app.ui import words
@@ -13,7 +13,7 @@ from app.ui.commands import follow
 from app.ui.evidence_panel import EvidencePanel
 from app.ui.flow_layout import FlowLayout
 from app.ui.job_table import FILTERS, JobTable, count_of
-from app.ui.progress_panel import ProgressPanel
+from app.ui.progress_panel import ProgressPanel, details_text, details_tip
 from app.ui.rate_chart import RateHistory
 from app.ui.session_actions import SessionActions, possible
 from app.ui.theme import SPACE_M, SPACE_S, SPACE_XS
@@ -34,6 +34,7 @@ _ICONS = {
     "retry": "arrow-counter-clockwise",
     "cancel": "x",
 }
+ROOMY = 540
 STALLED = (
     "Nothing was finished for a while. A very large picture, a slow disk or a busy computer can "
     "be the cause; the System page shows what is going on."
@@ -58,13 +59,15 @@ class SessionView(QWidget):
         self._actions = actions
         self._progress: TrainingProgress | None = None
         self.status_filter: str | None = None
-        self.name = ElidedLabel(role="title")
+        self.name = ElidedLabel(role="section")
         self.badge = StateBadge()
         self.place = ElidedLabel(role="secondary")
+        self.details = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
         self.buttons = {name: _action_button(name, actions.actions[name]) for name in _ICONS}
         self.banner = Banner()
         self.panel = ProgressPanel()
         self.chips = {status: CountChip(status) for status in FILTERS}
+        self.chip_row = QWidget()
         self.why_button = button("Why did they fail?", "quiet")
         self.table = JobTable(backend, poller)
         self.nothing = EmptyState("image", "No pictures here")
@@ -82,8 +85,9 @@ class SessionView(QWidget):
         under.setSpacing(SPACE_M)
         under.addWidget(self.badge)
         under.addWidget(self.place, 1)
-        chips = QWidget()
-        row = FlowLayout(chips, SPACE_XS + 2)
+        under.addWidget(self.details, 1)
+        self.details.setAlignment(Qt.AlignmentFlag.AlignRight)
+        row = FlowLayout(self.chip_row, SPACE_XS + 2)
         for chip in self.chips.values():
             row.addWidget(chip)
         row.addWidget(self.why_button)
@@ -108,7 +112,7 @@ class SessionView(QWidget):
         column.addLayout(heading)
         column.addWidget(self.banner)
         column.addWidget(self.panel)
-        column.addWidget(chips)
+        column.addWidget(self.chip_row)
         column.addWidget(self.split, 1)
         column.addWidget(self.nothing, 1)
 
@@ -117,9 +121,7 @@ class SessionView(QWidget):
             chip.toggled_by_person.connect(
                 lambda on, status=status: self.set_filter(status if on else None)
             )
-        self.why_button.clicked.connect(
-            lambda: self._progress and self.why_failed.emit(self._progress.sessionId)
-        )
+        self.why_button.clicked.connect(self._ask_why)
         self.table.picked.connect(self._picked)
         self.evidence.closed.connect(self.table.clear_choice)
         self.banner.button.clicked.connect(self._actions.actions["start"].trigger)
@@ -156,6 +158,8 @@ class SessionView(QWidget):
         )
         self.place.set_text(words.printable(progress.rootPath))
         self.place.setToolTip(words.printable(progress.rootPath))
+        self.details.set_text(details_text(progress))
+        self.details.setToolTip(details_tip(progress))
         able = possible(progress, starting)
         for name, item in self.buttons.items():
             item.setVisible(name in able)
@@ -177,7 +181,10 @@ class SessionView(QWidget):
             chip.setVisible(status in _ALWAYS or number > 0 or status == self.status_filter)
             chip.setChecked(status == self.status_filter)
             chip.setEnabled(number > 0 or status == self.status_filter)
-        self.why_button.setVisible(summary.failed > 0)
+        # while it runs, every line is needed for the pictures
+        asked = self.status_filter == "failed" or progress.status != "running"
+        self.why_button.setVisible(summary.failed > 0 and asked)
+        self.chip_row.setVisible(progress.progress.total > 0)
 
     def _show_pictures(self) -> None:
         progress = self._progress
@@ -189,10 +196,23 @@ class SessionView(QWidget):
         if empty:
             self.nothing.set_text(*_nothing(progress, self.status_filter))
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """In a low window the drawings make room for the details of a picture."""
+        self.panel.set_room(self.height() >= ROOMY or self.evidence.isHidden())
+
+    def _ask_why(self) -> None:
+        if self._progress is not None:
+            self.why_failed.emit(self._progress.sessionId)
+
     def _picked(self, row: JobRow | None) -> None:
         if row is not None:
             self.evidence.show_row(row)
         self.evidence.setVisible(row is not None)
+        self._fit()
 
 
 class Banner(QWidget):

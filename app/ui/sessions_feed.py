@@ -1,4 +1,4 @@
-"""All sessions at a glance, for what is not on their page: title, tray, task bar, failed count."""
+"""All sessions at a glance, for what is not on their page: title, tray, task bar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ class SessionsFeed(QObject):
 
     progressed = Signal(object, str)
     """Percentage and name of what runs; None and an empty name where nothing does."""
-    failed_count = Signal(int)
     ended = Signal(str, str)
     """A session came to its end: a title and a sentence."""
 
@@ -35,7 +34,6 @@ class SessionsFeed(QObject):
         """Take in how every session is now."""
         ran = set(self.running_ids())
         self._sessions = list(sessions)
-        self.failed_count.emit(sum(item.jobsSummary.failed for item in self._sessions))
         self.progressed.emit(*self._progress())
         for session in self._sessions:
             if session.sessionId in ran:

@@ -43,8 +43,8 @@ class SessionsPage(Page):
     activeProgress = Signal(object)
     """The progress of a running session, or None: for the window's title and the task bar."""
     noSessions = Signal(bool)
-    sessionFinished = Signal(object)
-    """A session that was running has ended; its progress, for a notification."""
+    sessionsPolled = Signal(object)
+    """Every session as it is now, after each poll."""
 
     def __init__(
         self,
@@ -70,12 +70,12 @@ class SessionsPage(Page):
         self.filter.setPlaceholderText("Find a session")
         self.filter.setClearButtonEnabled(True)
         self.list = SessionList()
-        self.view = SessionView(
-            backend, runner, poller, self._thumbnails, self._session_actions
-        )
+        self.view = SessionView(backend, runner, poller, self._thumbnails, self._session_actions)
         self.stack = QStackedWidget()
         self._skeleton = Skeleton()
-        self._trouble = EmptyState("warning-circle", "The sessions cannot be shown", "", "Try again")
+        self._trouble = EmptyState(
+            "warning-circle", "The sessions cannot be shown", "", "Try again"
+        )
         self._lay_out()
         self._connect()
         self._skeleton.start()
@@ -162,9 +162,7 @@ class SessionsPage(Page):
     async def _fetch(self) -> tuple[bool, list[TrainingProgress]]:
         """Every session, or of many only those that can have moved."""
         known = self.list.sessions.sessions
-        everything = (
-            len(known) <= FEW or time.monotonic() - self._asked_all >= ALL_EVERY_S
-        )
+        everything = len(known) <= FEW or time.monotonic() - self._asked_all >= ALL_EVERY_S
         try:
             async with self._backend.db() as db:
                 if everything:
@@ -188,12 +186,8 @@ class SessionsPage(Page):
 
     def _deliver(self, answer: tuple[bool, list[TrainingProgress]]) -> None:
         everything, sessions = answer
-        before = self.list.sessions.sessions
         for item in sessions:
             self._history.add(item)
-            was = before.get(item.sessionId)
-            if was is not None and was.status == "running" and item.status != "running":
-                self.sessionFinished.emit(item)
         if everything:
             self.list.sessions.set_all(sessions)
         else:
@@ -209,6 +203,7 @@ class SessionsPage(Page):
         self._choose(known)
         self._show()
         self._say_active(known)
+        self.sessionsPolled.emit(list(known.values()))
 
     def _choose(self, known: Mapping[int, TrainingProgress]) -> None:
         """Select something sensible where nothing is: what runs, else the newest."""
@@ -228,14 +223,12 @@ class SessionsPage(Page):
     def _say_starting(self) -> None:
         known = self.list.sessions.sessions
         actions = self._session_actions
-        self.list.sessions.set_starting(
-            frozenset(key for key in known if actions.is_starting(key))
-        )
+        self.list.sessions.set_starting(frozenset(key for key in known if actions.is_starting(key)))
 
     def _say_active(self, known: Mapping[int, TrainingProgress]) -> None:
         running = [item for item in known.values() if item.status == "running"]
         shown = [item for item in running if item.sessionId == self._selected]
-        self.activeProgress.emit((shown or running or [None])[0])
+        self.activeProgress.emit(next(iter(shown or running), None))
 
     def _filter(self, text: str) -> None:
         self.list.sessions.set_filter(text)

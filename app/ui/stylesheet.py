@@ -50,6 +50,7 @@ QToolButton:pressed, QToolButton:checked { background: @surface-pressed; }
 QToolButton:focus { border: 2px solid @accent; padding: 4px; }
 QToolButton[kind="rail"] { padding: 4px 2px; color: @text-secondary; }
 QToolButton[kind="rail"]:checked { background: @surface-hover; color: @text; }
+QToolButton[kind="rail"]:disabled { color: @text-disabled; }
 QToolButton[kind="rail"]:focus { padding: 3px 1px; }
 QToolButton:disabled { color: @text-disabled; }
 

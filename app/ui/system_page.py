@@ -43,7 +43,6 @@ class SystemPage(Page):
         self._build_overview()
         self.log = LogView(backend, poller)
         self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._overview, "Overview")
         self.tabs.addTab(self.log, "Log")
         self.body.addWidget(self.tabs)
@@ -67,7 +66,7 @@ class SystemPage(Page):
         self.notices, self.order = label(role="secondary", tone="paused"), label(role="secondary")
         for part in (self.notices, self.order):
             part.setWordWrap(True)
-        self.queues = FactTable(["Queue", "Waiting", "Started", "Failed"], [4, 2, 2, 2])
+        self.queues = FactTable(["Queue", "Waiting", "Started", "Failed"], [5, 4, 3, 3])
         self.queues.setAccessibleName("Queues")
         self.redis = ElidedLabel(role="secondary")
         self.storage = Facts(["Ledger", "Vector store", "Data folder", "Version"])

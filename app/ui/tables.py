@@ -31,7 +31,7 @@ class RowDelegate(QStyledItemDelegate):
     ) -> None:
         super().initStyleOption(option, index)
         shortened = Elide.ElideMiddle if index.column() in self._middle else Elide.ElideRight
-        option.textElideMode = shortened  # type: ignore[attr-defined]
+        option.textElideMode = shortened
 
     def paint(
         self,
@@ -42,7 +42,7 @@ class RowDelegate(QStyledItemDelegate):
         super().paint(painter, option, index)
         model = index.model()
         if isinstance(model, PagedModel) and model.row(index.row()) is None:
-            area = QRectF(option.rect)  # type: ignore[attr-defined]
+            area = QRectF(option.rect)
             bar = QRectF(area.left() + SPACE_S, area.center().y() - 5, area.width() * 0.6, 10)
             painter.save()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -106,7 +106,9 @@ class PagedTable(QTableView):
 
     def selected_ranges(self) -> list[tuple[int, int]]:
         """Selected rows as first and last of each run, from the top."""
-        return sorted((part.top(), part.bottom()) for part in self.selectionModel().selection())
+        selection = self.selectionModel().selection()
+        parts = (selection.at(number) for number in range(selection.size()))
+        return sorted((part.top(), part.bottom()) for part in parts)
 
     def selected_count(self) -> int:
         """How many rows are selected; cheap for any number."""

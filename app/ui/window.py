@@ -6,8 +6,17 @@ when they are ready, and it says by signals what a person wants.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QEvent, QSettings, Signal
-from PySide6.QtGui import QCloseEvent, QHideEvent, QPaintEvent, QShowEvent
+import os
+
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QHideEvent,
+    QPaintEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
@@ -36,6 +45,7 @@ class MainWindow(QMainWindow):
     seen = Signal(bool)
     """Whether the window can be seen: not hidden, not minimised."""
     page_shown = Signal(str)
+    folder_dropped = Signal(str)
 
     def __init__(self, memory: QSettings) -> None:
         super().__init__()
@@ -45,6 +55,7 @@ class MainWindow(QMainWindow):
         self._pages: dict[str, QWidget] = {}
         self.setWindowTitle(TITLE)
         self.setMinimumSize(900, 600)
+        self.setAcceptDrops(True)
         self.commands = Commands(self)
         self.commands.fill_menu_bar(self)
         self.rail = Rail(PAGES, self.commands.pages)
@@ -150,6 +161,15 @@ class MainWindow(QMainWindow):
             event.ignore()
             self.closing.emit()
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _folder(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        if folder := _folder(event.mimeData()):
+            event.acceptProposedAction()
+            self.folder_dropped.emit(folder)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         self.painted = True
@@ -168,6 +188,14 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.WindowStateChange:
             self.seen.emit(self.isVisible() and not self.isMinimized())
+
+    def recall(self, name: str) -> str:
+        """Something that was noted at an earlier time; empty where nothing was."""
+        return str(self._memory.value(name, ""))
+
+    def note(self, name: str, value: str) -> None:
+        """Keep something for later starts."""
+        self._memory.setValue(name, value)
 
     def remember(self) -> None:
         """Write down where everything stands, for the next start."""
@@ -208,3 +236,9 @@ class MainWindow(QMainWindow):
         self._memory.setValue("window/colours", scheme)
         if scheme in ("light", "dark", "system"):
             theme().set_scheme(scheme)  # type: ignore[arg-type]
+
+
+def _folder(data: QMimeData) -> str:
+    """The first folder among what is dragged; empty where there is none."""
+    paths = (url.toLocalFile() for url in data.urls() if url.isLocalFile())
+    return next((path for path in paths if os.path.isdir(path)), "")

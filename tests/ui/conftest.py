@@ -5,7 +5,7 @@ A window test is a plain function; what it awaits runs through ``qt_loop``::
     def test_it_starts(qt_loop, backend, qtbot):
         async def steps() -> None:
             page.start_button.click()
-            await until(lambda: page.state() == "running")
+            await qt_loop.until(lambda: page.state() == "running")
 
         qt_loop.run(steps())
 """
@@ -37,22 +37,23 @@ class QtLoop:
         """Wait for a coroutine; Qt's events are handled meanwhile."""
         return self._loop.run_until_complete(asyncio.wait_for(work, timeout))
 
+    @staticmethod
+    async def until(condition: Callable[[], object], within: float = 10.0) -> None:
+        """Wait until ``condition()`` holds."""
+        end = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < end, "it did not come true in time"
+            await asyncio.sleep(0.01)
+
     def left_over(self) -> list[asyncio.Task[Any]]:
         return [task for task in asyncio.all_tasks(self._loop) if not task.done()]
-
-
-async def until(condition: Callable[[], object], within: float = 10.0) -> None:
-    """Wait until ``condition()`` holds."""
-    end = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
 def qt_loop(qapp: QApplication) -> Iterator[QtLoop]:
     """A loop of the test's own; a task or thread that outlives the test fails it."""
     before = set(threading.enumerate())
+    qapp.setQuitOnLastWindowClosed(False)  # as in the program: the loop ends when it is told to
     loop = make_loop(qapp)
     asyncio.set_event_loop(loop)
     runner = QtLoop(loop)
@@ -61,8 +62,10 @@ def qt_loop(qapp: QApplication) -> Iterator[QtLoop]:
     for task in runner.left_over():
         task.cancel()
     runner.run(asyncio.sleep(0))
+    for widget in qapp.topLevelWidgets():
+        widget.close()
+        widget.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    runner.run(loop.shutdown_default_executor())  # type: ignore[arg-type]
     loop.close()
     asyncio.set_event_loop(None)
     assert not left, f"tasks left running: {left}"

@@ -1,0 +1,346 @@
+"""Pictures and texts to embeddings, by an OpenCLIP model on whatever device there is.
+
+This module and :mod:`app.embedding.checkpoint` import torch and open_clip, which takes seconds:
+import them where a model is needed, never at the top of a module that a window reaches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import re
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from app.embedding.checkpoint import Checkpoint, is_out_of_memory, load_checkpoint
+from app.embedding.pixels import PixelSpec
+from app.errors import AppError, first_line
+
+log = logging.getLogger(__name__)
+
+MIN_COSINE = 0.99
+"""How close an embedding in a lower precision must stay to the one in fp32."""
+WORTHWHILE_SHARE = 0.1
+"""A lower precision is taken only where it saves this share of the time: a closer race would be
+decided by chance, differently each time."""
+WORTHWHILE_SECONDS = 0.0005
+"""And only where it saves this much for each picture: below that, decoding sets the pace."""
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_PROBE_SECONDS = 0.2  # one pass in fp32 on a CPU; a ViT-B/32 is then measured within 2 s
+_PROBE_TEXTS = ("a photo of a dog", "two red cups on a wooden table")
+
+_Encode = Callable[[torch.Tensor], torch.Tensor]
+_Clock = Callable[[], float]
+
+
+class Encoder:
+    """A model on a device; get one by :func:`load_encoder`. Several threads may use it at once.
+
+    Attributes:
+        name, version: which model it is; what OpenCLIP calls architecture and tag, if it has them.
+        digest: SHA-256 of the file of weights, in hexadecimal.
+        dimension: components of an embedding.
+        pixels: how it wants to see pictures.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        device: ``cpu``, ``mps``, or ``cuda:0`` and the name of the card.
+        place: the same for torch.
+        notice: what a person should know about how it runs, in one sentence; mostly empty.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.name = checkpoint.name
+        self.version = checkpoint.version
+        self.digest = checkpoint.digest
+        self.precision = "fp32"
+        self.device = "cpu"
+        self.place = torch.device("cpu")
+        self.notice = ""
+        self._model: Any = checkpoint.model.eval()
+        self._tokenizer = checkpoint.tokenizer
+        self._turn = threading.Lock()
+        self.pixels, self._mean, self._std = _preprocessing(self._model.visual.preprocess_cfg)
+        self.dimension: int = self.encode_texts([""]).shape[1]
+
+    @property
+    def collection(self) -> str:
+        """The name that this model's vectors are kept under; no other weights have the same."""
+        return f"{_slug(self.name)}-{_slug(self.version)}-{self.digest[:12]}"
+
+    def encode_images(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed pictures.
+
+        Args:
+            batch: shape (n, size, size, 3), RGB, prepared as :attr:`pixels` says.
+
+        Returns:
+            shape (n, dimension), rows of unit length.
+
+        Raises:
+            AppError: memory does not suffice for a single picture, on the CPU either.
+        """
+        return self._embed(self._image_features, torch.tensor(batch))
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts; what exceeds the model's context length is cut off.
+
+        Returns:
+            shape (n, dimension), rows of unit length.
+
+        Raises:
+            AppError: memory does not suffice for a single text, on the CPU either.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        return self._embed(self._text_features, self._tokenizer(list(texts)))
+
+    def move(self, place: torch.device) -> None:
+        """Take the model to another device."""
+        self._model.to(place)
+        self.place = place
+        card = f" {torch.cuda.get_device_name(place)}" if place.type == "cuda" else ""
+        self.device = f"{place}{card}"
+
+    def fall_back(self, reason: str) -> None:
+        """Go on with the CPU, loudly; ``reason`` is a sentence without its full stop."""
+        self.notice = f"{reason}, so the model runs on the CPU, which is slower."
+        log.warning("%s", self.notice)
+        self._model.to(torch.float32)
+        self.precision = "fp32"
+        self.move(torch.device("cpu"))
+
+    def in_precision(self, precision: str) -> Encoder:
+        """A copy that computes in another precision."""
+        twin = copy.copy(self)
+        twin._model = copy.deepcopy(self._model).to(_DTYPES[precision])
+        twin.precision = precision
+        return twin
+
+    def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:
+        values = pixels.to(self.place).permute(0, 3, 1, 2).float() / 255
+        # Normalised before the cast: bf16 has only 8 bits for the mean.
+        values = (values - self._mean.to(self.place)) / self._std.to(self.place)
+        features: torch.Tensor = self._model.encode_image(values.to(_DTYPES[self.precision]))
+        return features
+
+    def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self._model.encode_text(tokens.to(self.place))
+        return features
+
+    def _embed(self, encode: _Encode, rows: torch.Tensor) -> NDArray[np.float32]:
+        """Embed all rows in as few parts as memory allows, at least one row at a time."""
+        parts: list[NDArray[np.float32]] = []
+        start, size = 0, len(rows)
+        while start < len(rows):
+            with self._exclusive():
+                part = self._attempt(encode, rows[start : start + size])
+                if part is not None:
+                    parts.append(part)
+                    start += size
+                elif size > 1:
+                    size //= 2
+                    log.warning("out of memory on %s: going on with %d at once", self.device, size)
+                elif self.place.type != "cpu":
+                    self.fall_back(f"There is not enough memory on {self.device}")
+                    size = len(rows)
+                else:
+                    raise AppError(
+                        f"There is not enough memory to run the model {self.name}.",
+                        "Close other programs or choose a smaller model.",
+                    )
+        return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
+
+    def _attempt(self, encode: _Encode, rows: torch.Tensor) -> NDArray[np.float32] | None:
+        """Unit vectors; None where memory did not suffice."""
+        try:
+            with torch.inference_mode():
+                unit: NDArray[np.float32] = (
+                    functional.normalize(encode(rows).float(), dim=-1).cpu().numpy()
+                )
+                return unit
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside of the except block, as the error holds on to the tensors of the failed attempt.
+        if torch.accelerator.is_available():
+            torch.accelerator.empty_cache()
+        return None
+
+    def _exclusive(self) -> contextlib.AbstractContextManager[Any]:
+        """One thread at a time on an accelerator, which the model may leave; it stays on a CPU."""
+        return contextlib.nullcontext() if self.place.type == "cpu" else self._turn
+
+
+def load_encoder(spec: str, device: str = "auto", precision: str = "auto") -> Encoder:
+    """Load a model and make it ready; its weights are downloaded if need be.
+
+    Args:
+        spec: see :mod:`app.embedding.models`.
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or, for another than the first, ``cuda:1``.
+        precision: ``fp32``, ``bf16``, ``fp16``, or ``auto`` for what is measured to be best here.
+
+    Raises:
+        AppError: there is no such model, its files are missing or damaged, it cannot be
+            downloaded, the device is not there, or memory does not suffice.
+    """
+    place = _find_device(device)
+    encoder = _first_use(load_checkpoint(spec))
+    try:
+        encoder.move(place)
+        if precision == "auto":
+            return _quickest_faithful(encoder)
+        if precision != "fp32":
+            encoder = encoder.in_precision(precision)
+        encoder.encode_images(_probe_pictures(encoder.pixels.size, 1))
+        return encoder
+    except (RuntimeError, MemoryError) as error:
+        if device != "auto" or place.type == "cpu":
+            raise AppError(
+                f"The model {encoder.name} cannot run on {place} with precision {precision}: "
+                f"{first_line(error)}.",
+                "Set DEVICE to cpu and PRECISION to auto.",
+            ) from error
+        failure = first_line(error)
+    encoder.fall_back(f"The model cannot run on {place} ({failure})")
+    return encoder
+
+
+def _first_use(checkpoint: Checkpoint) -> Encoder:
+    try:
+        return Encoder(checkpoint)
+    except (RuntimeError, IndexError) as error:  # IndexError: a word beyond the vocabulary
+        raise AppError(
+            f"The model {checkpoint.name} does not work: {first_line(error)}.",
+            "Its configuration does not fit its tokenizer; choose another model.",
+        ) from error
+
+
+def _find_device(wanted: str) -> torch.device:
+    """The device of that name; for ``auto`` the first of CUDA, MPS and CPU that is there."""
+    with warnings.catch_warnings():
+        # With a driver that is too old, torch warns and then says that there is no device.
+        warnings.filterwarnings("ignore", "CUDA initialization", UserWarning)
+        cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    apple = torch.backends.mps.is_available()
+    if wanted == "auto":
+        wanted = "cuda" if cards else "mps" if apple else "cpu"
+    kind, _, index = wanted.partition(":")
+    if (kind == "cuda" and int(index or 0) >= cards) or (kind == "mps" and not apple):
+        there = [f"cuda:{card}" for card in range(cards)] + ["mps"] * apple + ["cpu"]
+        raise AppError(
+            f"DEVICE is set to {wanted}, but PyTorch can use only {', '.join(there)} here.",
+            "Set DEVICE to auto, or check the driver of the graphics card.",
+        )
+    return torch.device("cuda", int(index or 0)) if kind == "cuda" else torch.device(kind)
+
+
+def _preprocessing(config: Mapping[str, Any]) -> tuple[PixelSpec, torch.Tensor, torch.Tensor]:
+    """How the model was trained to see: the square, and mean and deviation, shape (3, 1, 1)."""
+    size = config["size"]
+    high, wide = (size, size) if isinstance(size, int) else size
+    if high != wide:
+        raise AppError(
+            f"The model looks at pictures of {wide} × {high} pixels; only squares are supported.",
+            "Choose another model.",
+        )
+    pixels = PixelSpec(
+        size=high,
+        resize_mode=config["resize_mode"],
+        # OpenCLIP, too, takes anything else for bicubic
+        interpolation="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
+        fill=config["fill_color"],
+    )
+    mean, std = (torch.tensor(config[key]).reshape(-1, 1, 1) for key in ("mean", "std"))
+    return pixels, mean, std
+
+
+def _slug(text: str) -> str:
+    """Letters a to z, digits and hyphens only, and not too many."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or "model"
+
+
+# --- choosing a precision -----------------------------------------------------------------------
+
+
+def _quickest_faithful(encoder: Encoder) -> Encoder:
+    """The encoder, or a copy in a lower precision that is quicker and as good."""
+    if encoder.place.type != "cpu":
+        return _compare(encoder, 32, time.perf_counter)
+    # On one thread and by its own time the outcome does not depend on what else is running.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _compare(encoder, 8, time.thread_time)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
+    """Try each precision on up to ``most`` pictures, fewer where that would take long."""
+    pictures = _probe_pictures(encoder.pixels.size, most)
+    if encoder.place.type == "cpu":
+        one = _seconds(lambda: encoder.encode_images(pictures[:1]), clock)
+        pictures = pictures[: max(2, int(_PROBE_SECONDS / one))]
+    expected, best_seconds = _measure(encoder, pictures, clock)
+    best = encoder
+    for precision in ("bf16", "fp16"):
+        if encoder.place.type == "cpu" and _is_emulated(_DTYPES[precision], clock):
+            continue
+        try:
+            twin = encoder.in_precision(precision)
+            embeddings, seconds = _measure(twin, pictures, clock)
+        except (AppError, RuntimeError, MemoryError) as error:
+            log.info("%s cannot be used on %s: %s", precision, encoder.device, first_line(error))
+            continue
+        cosine = float((embeddings * expected).sum(axis=1).min())
+        saved = best_seconds - seconds
+        log.debug("%s saves %.1f ms a picture, cosine %.4f", precision, 1000 * saved, cosine)
+        worthwhile = saved >= max(WORTHWHILE_SECONDS, WORTHWHILE_SHARE * best_seconds)
+        if worthwhile and cosine >= MIN_COSINE:
+            best, best_seconds = twin, seconds
+    return best
+
+
+def _measure(
+    encoder: Encoder, pictures: NDArray[np.uint8], clock: _Clock
+) -> tuple[NDArray[np.float32], float]:
+    """Embeddings of the probe, pictures and texts, and the best time for a picture in seconds."""
+    embeddings = [encoder.encode_images(pictures), encoder.encode_texts(_PROBE_TEXTS)]
+    seconds = _seconds(lambda: encoder.encode_images(pictures), clock)
+    return np.concatenate(embeddings), seconds / len(pictures)
+
+
+def _seconds(action: Callable[[], object], clock: _Clock) -> float:
+    """The shortest of three passes, or of fewer where they take long."""
+    passes: list[float] = []
+    while len(passes) < 3 and sum(passes) < _PROBE_SECONDS:
+        start = clock()
+        action()
+        passes.append(clock() - start)
+    return min(passes)
+
+
+def _probe_pictures(size: int, count: int) -> NDArray[np.uint8]:
+    """Coloured squares, always the same; shape (count, size, size, 3)."""
+    colours = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+    cells = np.arange(size) * 8 // size
+    return colours[:, cells][:, :, cells]
+
+
+def _is_emulated(dtype: torch.dtype, clock: _Clock) -> bool:
+    """Whether the CPU computes in this precision only by a detour, up to a hundred times slower."""
+
+    def seconds(dtype: torch.dtype) -> float:
+        rows, columns = torch.ones(64, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
+        return _seconds(lambda: torch.mm(rows, columns), clock)
+
+    return seconds(dtype) > 4 * seconds(torch.float32)

@@ -1,0 +1,107 @@
+"""One worker process as its parent sees it, from its start to its end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from filelock import FileLock, Timeout
+
+from app.config import get_settings
+from app.errors import AppError
+
+EXIT_ELSEWHERE = 3
+"""Exit code of a worker that found another one at work on this data folder."""
+EXIT_FAILED = 4
+"""Exit code of a worker whose last line of output is an AppError, in JSON."""
+
+
+class WorkerProcess:
+    """A running worker. Its standard input stays open for as long as this process lives.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        settings = get_settings()
+        self._state_file = settings.run_dir / "worker.json"
+        self._output_file = settings.log_dir / "worker.out"
+        self._output_file.write_bytes(b"")
+        with self._output_file.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,  # its end tells the worker to finish: see parent_watch
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C in the terminal is for the parent to handle
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        self._started = time.monotonic()
+        self.pid = self._process.pid
+
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        code = self._process.poll()
+        if code is not None:
+            self._close_input()
+        return code
+
+    def is_ready(self) -> bool:
+        """Whether it has said that it takes work."""
+        try:
+            return bool(json.loads(self._state_file.read_text("utf-8"))["pid"] == self.pid)
+        except (OSError, ValueError, TypeError, KeyError):
+            return False
+
+    def age_s(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self._started
+
+    def end(self, timeout_s: float) -> int:
+        """Have it finish its batch and wait; kill it after the timeout. Returns its exit code."""
+        self._close_input()
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout_s)
+        self._process.kill()
+        return self._process.wait()
+
+    def output(self) -> str:
+        """The end of what it wrote."""
+        try:
+            return self._output_file.read_bytes()[-4000:].decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def last_error(self) -> AppError | None:
+        """The AppError that it ended with, where it wrote one."""
+        for line in reversed(self.output().splitlines()):
+            with suppress(ValueError, TypeError, KeyError):
+                said = json.loads(line)
+                return AppError(said["message"], said["hint"])
+        return None
+
+    def _close_input(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+def worker_command() -> list[str]:
+    """The program itself, as a worker that ends with its parent."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "worker", "--child"]
+    # -P: files in the current folder must not be taken for modules
+    return [sys.executable, "-P", "-m", "app", "worker", "--child"]
+
+
+def is_worker_elsewhere() -> bool:
+    """Whether some process holds the lock of this data folder's one worker."""
+    try:
+        with FileLock(get_settings().run_dir / "worker.lock", timeout=0):
+            return False
+    except Timeout:
+        return True

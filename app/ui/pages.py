@@ -1,0 +1,105 @@
+"""The pages of the window and what leads from one to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from app.ui.about import AboutDialog
+from app.ui.failed_view import FailedView
+from app.ui.first_run import FirstRunPage
+from app.ui.new_session import NewSessionDialog
+from app.ui.sessions_feed import SessionsFeed
+from app.ui.sessions_page import SessionsPage
+from app.ui.system_page import SystemPage
+from app.ui.thumbnails import ThumbnailLoader
+from app.ui.window import MainWindow
+
+if TYPE_CHECKING:
+    from app.services.backend import Backend
+    from app.ui.actions import ActionRunner
+    from app.ui.poller import Poller
+
+LAST_FOLDER = "new-session/folder"
+
+
+class Pages(QObject):
+    """Builds every page and puts it into the window."""
+
+    def __init__(
+        self, window: MainWindow, backend: Backend, runner: ActionRunner, poller: Poller
+    ) -> None:
+        super().__init__(window)
+        self._window, self._backend, self._runner, self._poller = window, backend, runner, poller
+        commands = window.commands
+        thumbnails = ThumbnailLoader(self)
+        self.feed = SessionsFeed(self)
+        self.first_run = FirstRunPage(backend, runner)
+        self.sessions = SessionsPage(
+            backend,
+            runner,
+            poller,
+            actions={
+                "start": commands.start,
+                "pause": commands.pause,
+                "resume": commands.resume,
+                "cancel": commands.cancel,
+                "retry": commands.retry_failed,
+            },
+            thumbnails=thumbnails,
+        )
+        self.failed = FailedView(backend, runner, poller, thumbnails=thumbnails)
+        self.system = SystemPage(backend, runner, poller, commands)
+        self.place = QStackedWidget()
+        for page in (QWidget(), self.sessions, self.first_run):  # blank until it is known which
+            self.place.addWidget(page)
+        self._connect()
+        window.add_page("sessions", self.place)
+        window.add_page("failed", self.failed)
+        window.add_page("system", self.system)
+
+    def _connect(self) -> None:
+        commands = self._window.commands
+        commands.new_session.triggered.connect(lambda _checked=False: self.new_session())
+        commands.about.triggered.connect(self._about)
+        self._window.folder_dropped.connect(self.new_session)
+        self.sessions.newSessionRequested.connect(self.new_session)
+        self.sessions.noSessions.connect(self._show_invitation)
+        self._poller.problem.connect(self._show_problem)
+        self.sessions.activeProgress.connect(self._look)
+        self.first_run.folder_chosen.connect(self.new_session)
+        self.first_run.created.connect(self.sessions.start_session)
+        self.failed.countChanged.connect(self._window.set_failed_count)
+
+    def new_session(self, folder: str = "") -> NewSessionDialog:
+        """Ask for the folders of a new session, beginning with this one or with the last."""
+        for shown in self._window.findChildren(NewSessionDialog):
+            if shown.isVisible():
+                return shown
+        begin = folder or self._window.recall(LAST_FOLDER)
+        dialog = NewSessionDialog(
+            self._backend, self._runner, self._poller, begin, parent=self._window
+        )
+        dialog.created.connect(lambda session_id: self._created(session_id, dialog.root))
+        dialog.open()
+        return dialog
+
+    def _created(self, session_id: int, folder: str) -> None:
+        self._window.note(LAST_FOLDER, folder)
+        self._window.show_page("sessions")
+        self.sessions.start_session(session_id)
+
+    def _show_invitation(self, nothing_yet: bool) -> None:
+        self.place.setCurrentWidget(self.first_run if nothing_yet else self.sessions)
+
+    def _show_problem(self, problem: str) -> None:
+        if problem and self.place.currentIndex() == 0:
+            self.place.setCurrentWidget(self.sessions)
+
+    def _look(self, _active: object) -> None:
+        self.feed.show(self.sessions.list.sessions.sessions.values())
+
+    def _about(self) -> None:
+        AboutDialog(self._window).open()

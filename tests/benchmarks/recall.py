@@ -1,0 +1,29 @@
+"""How well the demo model finds drawn pictures of combinations that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from surroundings import use_drawing_code
+
+from app.config import DEMO_MODEL
+
+
+def demo_recall() -> float:
+    """The share of captions whose own picture ranks first, through the program's own encoder."""
+    use_drawing_code()
+    import numpy as np
+    from demo_recall import held_out_recall
+
+    from app.embedding.encoder import load_encoder
+    from app.embedding.pixels import fit
+
+    encoder = load_encoder(DEMO_MODEL)
+
+    def encode_images(pictures: Sequence[Any]) -> Any:
+        return encoder.encode_images(
+            np.stack([fit(picture, encoder.pixels) for picture in pictures])
+        )
+
+    return held_out_recall(encode_images, encoder.encode_texts)

@@ -1,0 +1,126 @@
+"""The program itself, with a heartbeat in its window while it indexes a folder.
+
+    python tests/benchmarks/stall_driver.py FOLDER RESULT
+
+Writes the gaps between beats to RESULT: those while the program opened, and those of the session,
+from its start to its end. Meanwhile the pages are shown in turn, as by a person who looks around.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from unittest.mock import patch
+
+from heartbeat import Gap, Heartbeat
+from PySide6.QtWidgets import QApplication
+
+from app.api.training_schemas import TrainingSessionCreate
+from app.services.backend import Backend
+from app.ui import main as root
+from app.ui.actions import ActionRunner
+from app.ui.commands import PAGES
+from app.ui.poller import Poller
+from app.ui.sessions_feed import SessionsFeed
+from app.ui.sessions_page import SessionsPage
+from app.ui.window import MainWindow
+
+LOOK_S = 0.5
+PAGE_S = 3.0
+READY_WITHIN_S = 60.0
+DONE_WITHIN_S = 150.0
+WORST = 5
+
+
+class Driver:
+    """Puts itself between the composition root and its parts."""
+
+    def __init__(self, folder: Path, result: Path) -> None:
+        self._folder, self._result = folder, result
+        self._heartbeat: Heartbeat | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._paint, self._add_pages = root.paint, root.add_pages
+
+    def run(self) -> int:
+        """Run the program up to the end of one session; its exit code."""
+        with (
+            patch.object(root, "paint", self.paint),
+            patch.object(root, "add_pages", self.add_pages),
+        ):
+            return root.run_window()
+
+    def paint(self, app: QApplication, window: MainWindow) -> None:
+        self._paint(app, window)
+        self._heartbeat = Heartbeat(app)
+
+    def add_pages(
+        self, window: MainWindow, backend: Backend, runner: ActionRunner, poller: Poller
+    ) -> SessionsFeed:
+        feed = self._add_pages(window, backend, runner, poller)
+        self._task = asyncio.ensure_future(self._index_and_end(window, backend))
+        return feed
+
+    async def _index_and_end(self, window: MainWindow, backend: Backend) -> None:
+        try:
+            await self._index(window, backend)
+        finally:
+            signal.raise_signal(signal.SIGINT)  # closes the program as the terminal would
+
+    async def _index(self, window: MainWindow, backend: Backend) -> None:
+        assert self._heartbeat is not None
+        page = window.findChild(SessionsPage)
+        assert isinstance(page, SessionsPage)
+        await _until_ready(backend)
+        opening = self._heartbeat.take()
+        async with backend.db() as db:
+            create = TrainingSessionCreate(rootPath=str(self._folder))
+            session = await backend.training.create_session(db, create)
+        page.start_session(session.id)
+        await _until_done(backend, session.id, window)
+        indexing = self._heartbeat.take()
+        self._heartbeat.stop()
+        result = {"opening": _summary(opening), "session": _summary(indexing)}
+        self._result.write_text(json.dumps(result), encoding="utf-8")
+
+
+async def _until_ready(backend: Backend) -> None:
+    """Wait for the worker."""
+    end = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < end:
+        async with backend.db() as db:
+            status = await backend.system.status(db)
+        if any(worker.alive for worker in status.workers):
+            return
+        await asyncio.sleep(LOOK_S)
+    raise TimeoutError("no worker was ready in time")
+
+
+async def _until_done(backend: Backend, session_id: int, window: MainWindow) -> None:
+    """Wait for the end of the session and show one page after the other."""
+    pages = itertools.cycle([key for key, _ in PAGES])
+    begin = turn = time.monotonic()
+    while time.monotonic() - begin < DONE_WITHIN_S:
+        async with backend.db() as db:
+            progress = await backend.training.get_session_progress(db, session_id)
+        if progress.status == "completed":
+            return
+        if time.monotonic() - turn > PAGE_S:
+            turn = time.monotonic()
+            window.show_page(next(pages))
+        await asyncio.sleep(LOOK_S)
+    raise TimeoutError(f"the session was not done in time: {progress.progress}")
+
+
+def _summary(gaps: list[Gap]) -> dict[str, object]:
+    worst = sorted(gaps, key=lambda gap: gap.ms, reverse=True)[:WORST]
+    return {"ms": [round(gap.ms, 2) for gap in gaps], "worst": [asdict(gap) for gap in worst]}
+
+
+if __name__ == "__main__":
+    sys.exit(Driver(Path(sys.argv[1]), Path(sys.argv[2])).run())

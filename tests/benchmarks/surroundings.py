@@ -1,0 +1,74 @@
+"""What a measurement runs in: an empty data folder, default settings, a window without a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from app.config import Settings, get_settings
+from app.db.engine import close_engines
+from app.ui.display import has_display
+
+HERE = Path(__file__).parent
+DRAWING_CODE = HERE.parent.parent / "packaging"
+FOLDERS = 8
+
+
+@contextmanager
+def empty_data_folder() -> Iterator[Path]:
+    """Settings as after installation, for this process and those that it starts meanwhile."""
+    before = dict(os.environ)
+    for name in Settings.model_fields:
+        os.environ.pop(name.upper(), None)
+    if not has_display():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    folder = Path(tempfile.mkdtemp(prefix="afterimage-bench-"))
+    os.environ["DATA_DIR"] = str(folder)
+    get_settings.cache_clear()
+    try:
+        yield folder
+    finally:
+        asyncio.run(close_engines())
+        get_settings.cache_clear()
+        os.environ.clear()
+        os.environ.update(before)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def use_drawing_code() -> None:
+    """Make the modules that draw pictures importable."""
+    if str(DRAWING_CODE) not in sys.path:
+        sys.path.append(str(DRAWING_CODE))
+
+
+def drawn_pictures(count: int) -> Path:
+    """A folder of drawn pictures, kept in the system's cache for the next time."""
+    folder = platformdirs.user_cache_path("afterimage") / "benchmarks" / f"drawn-{count}"
+    if not folder.is_dir():
+        partial = folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        _draw(partial, count)
+        partial.rename(folder)
+    return folder
+
+
+def _draw(folder: Path, count: int) -> None:
+    use_drawing_code()
+    from drawing import draw, random_scene
+
+    rng = random.Random(count)
+    for index in range(count):
+        parent = folder / f"folder {index % FOLDERS + 1}"
+        parent.mkdir(parents=True, exist_ok=True)
+        size = (rng.randint(96, 160), rng.randint(96, 160))
+        picture = draw(random_scene(rng), size, supersample=1)
+        picture.save(parent / f"{index:06}.jpg", quality=85)

@@ -1,0 +1,40 @@
+"""The group ``window``: how soon it opens, how it stays awake, and what the demo model is worth."""
+
+from __future__ import annotations
+
+import sys
+
+from figures import Figure, Target
+from first_paint import first_paint
+from polling import poll_times_ms
+from recall import demo_recall
+from stalls import stalls
+from surroundings import empty_data_folder
+
+
+def measure() -> list[Figure]:
+    """All figures of the group."""
+    figures: list[Figure] = []
+    with empty_data_folder():
+        ratio, milliseconds = first_paint()
+    figures += [
+        Figure("window_first_paint_ratio", ratio, Target("≤", 2)),
+        Figure("window_first_paint_ms", milliseconds),
+    ]
+    with empty_data_folder():
+        median, longest = poll_times_ms()
+    figures += [
+        Figure("poll_ms_at_1m", median, Target("<", 10)),
+        Figure("poll_max_ms_at_1m", longest),
+    ]
+    with empty_data_folder() as folder:
+        measured = stalls(folder)
+    if measured.explained:
+        print(measured.explained, file=sys.stderr)
+    figures += [
+        Figure("max_stall_ms", measured.longest, Target("<", 50)),
+        Figure("stall_p99_ms", measured.p99),
+        Figure("opening_stall_ms", measured.longest_at_opening),
+    ]
+    figures.append(Figure("demo_recall_at_1", demo_recall()))
+    return figures

@@ -1,0 +1,66 @@
+"""Runs the window in a process of its own, for tests of start and end; see ``test_start.py``."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel
+
+from app.ui import main
+from app.ui.window import MainWindow
+
+HEAVY = ("torch", "open_clip", "numpy", "sqlalchemy", "pydantic", "redis", "rq", "alembic", "PIL")
+
+
+class NoProcesses:
+    """A runtime that starts nothing."""
+
+    def start(self) -> None: ...
+
+    def status(self) -> Any:
+        return SimpleNamespace(redis="starting", message="Starting the indexing process…")
+
+    def stop(self, timeout: float) -> None: ...
+
+
+def loaded() -> list[str]:
+    return [name for name in HEAVY if name in sys.modules]
+
+
+def run(seconds: float) -> None:
+    """Show the window for a while, end it by a signal, and report."""
+    report: dict[str, Any] = {}
+    paint = main.paint
+
+    def painted(app: QApplication, window: MainWindow) -> None:
+        paint(app, window)
+        report["painted"] = window.painted
+        report["at_first_paint"] = loaded()
+
+        def look() -> None:
+            report["texts"] = [
+                label.text() for label in window.findChildren(QLabel) if label.isVisible()
+            ]
+            report["page"] = window.stack.currentWidget().accessibleName()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        QTimer.singleShot(round(seconds * 1000), window, look)
+
+    main.paint = painted
+    main.make_runtime = NoProcesses  # type: ignore[assignment]
+    begin = time.monotonic()
+    report["code"] = main.run_window()
+    report["seconds"] = time.monotonic() - begin
+    report["at_end"] = loaded()
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    run(float(sys.argv[1]))

@@ -1,0 +1,102 @@
+"""The window as a process: what it loads, how it starts, how it fails, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.api.training_schemas import TrainingSessionCreate
+
+ROOT = Path(__file__).parents[2]
+DRIVER = Path(__file__).with_name("driver.py")
+
+
+def start(seconds: float = 1.5, **variables: str) -> dict[str, Any]:
+    """Run the window for some seconds; what the driver reports."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", str(DRIVER), str(seconds)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report | {"stderr": done.stderr}
+
+
+def test_the_first_paint_comes_before_everything_heavy(data_dir: Path) -> None:
+    report = start(0.1)
+    assert report["painted"]
+    assert report["at_first_paint"] == []
+    assert report["code"] == 0
+
+
+def test_the_first_window_is_an_invitation(data_dir: Path) -> None:
+    report = start()
+    assert report["code"] == 0
+    assert "Find any picture by describing it" in report["texts"]
+
+
+def test_the_window_never_loads_torch_or_numpy(
+    data_dir: Path, tmp_path: Path, qt_loop: Any, backend: Any
+) -> None:
+    folder = tmp_path / "Holiday"
+    folder.mkdir()
+
+    async def create() -> None:
+        async with backend.db() as db:
+            await backend.training.create_session(db, TrainingSessionCreate(rootPath=str(folder)))
+
+    qt_loop.run(create())
+    report = start(2.5)
+    assert report["code"] == 0
+    assert "Holiday" in report["texts"]
+    assert not {"torch", "open_clip", "numpy"} & set(report["at_end"])
+
+
+def test_it_ends_in_order_when_the_system_says_so(data_dir: Path) -> None:
+    report = start(0.8)
+    assert report["code"] == 0
+    assert report["seconds"] < 10
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"TRAINING_BATCH_SIZE": "none"}, "TRAINING_BATCH_SIZE is set to 'none'"),
+        ({"REDIS_URL": "nonsense"}, "REDIS_URL is set to 'nonsense'"),
+    ],
+)
+def test_a_bad_variable_is_one_sentence_in_the_window(
+    data_dir: Path, variables: dict[str, str], sentence: str
+) -> None:
+    report = start(1.0, **variables)
+    assert report["code"] == 1
+    assert sentence in report["page"]
+    assert any(sentence in text for text in report["texts"])
+
+
+def test_a_newer_ledger_is_refused_in_the_window(data_dir: Path) -> None:
+    data_dir.mkdir()
+    with sqlite3.connect(data_dir / "ledger.sqlite3") as ledger:
+        ledger.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        ledger.execute("INSERT INTO alembic_version VALUES ('9999')")
+    report = start(1.5)
+    assert report["code"] == 1
+    assert "newer version" in report["page"]
+
+
+def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    report = start(1.5, DATA_DIR=str(tmp_path / "file"))
+    assert report["code"] == 1
+    assert str(tmp_path / "file") in report["page"]
