@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from app.config import get_settings
 from app.db.engine import get_sync_engine
@@ -38,7 +38,7 @@ def migrate() -> None:
             f"The data folder {settings.data_dir} cannot be used: {error.strerror}.",
             "Make it writable, or set DATA_DIR to another folder.",
         ) from error
-    except OperationalError as error:
+    except DatabaseError as error:
         raise ledger_error(error) from error
 
 

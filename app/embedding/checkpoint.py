@@ -61,12 +61,17 @@ def load_checkpoint(spec: str) -> Checkpoint:
         tokenizer = open_clip.get_tokenizer(source.identifier)
     except (OSError, ValueError, ImportError) as error:
         raise AppError(
-            f"The model {source.name} has no tokenizer: {first_line(error)}.",
+            f"The tokenizer of the model {source.name} is missing or damaged.",
             "Put its files beside the weights; where they are downloaded, connect to the internet.",
         ) from error
     with source.weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Checkpoint(model, tokenizer, source.name, source.version, digest)
+
+
+def reason(error: BaseException) -> str:
+    """An error's first line as the end of a sentence."""
+    return first_line(error).rstrip(" .:")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -98,7 +103,7 @@ def _find(spec: str) -> _Source:
         "pretrained": str(weights),
         "force_quick_gelu": config.get("quick_gelu", False),
         "force_preprocess_cfg": {
-            key: config[key] for key in ("mean", "std", "interpolation", "resize_mode")
+            key: config.get(key) for key in ("mean", "std", "interpolation", "resize_mode")
         },
     }
     return _Source(name, tag, name, weights, options)
@@ -145,7 +150,7 @@ def _download(spec: str, config: dict[str, Any]) -> Path:
         return Path(pretrained.download_pretrained(config))
     except (OSError, RuntimeError) as error:
         raise AppError(
-            f"{failed}: {first_line(_root(error))}.",
+            f"{failed}: {reason(_root(error))}.",
             "Check that the disk is not full and try again; what was downloaded is kept.",
         ) from error
 
@@ -159,7 +164,7 @@ def _root(error: BaseException) -> BaseException:
 
 def _cannot_build(source: _Source, error: Exception) -> AppError:
     """The likely reason; every library has exceptions of its own for a bad file."""
-    reason = str(error)
+    text = str(error)
     if is_out_of_memory(error):
         return AppError(
             f"There is not enough memory to load the model {source.name}.",
@@ -167,18 +172,18 @@ def _cannot_build(source: _Source, error: Exception) -> AppError:
         )
     if (
         isinstance(error, SafetensorError | pickle.UnpicklingError | EOFError)
-        or "PytorchStreamReader" in reason
+        or "PytorchStreamReader" in text
     ):
         return AppError(
             f"The file of weights {source.weights} is damaged or cut off.",
             "Delete it, then download or copy it again.",
         )
-    if "loading state_dict" in reason:
+    if "loading state_dict" in text or "pos_embed" in text:
         return AppError(
             f"The weights in {source.weights} belong to another model than {source.name}.",
             "Choose a folder whose configuration and weights were saved together.",
         )
     return AppError(
-        f"The model {source.name} cannot be built: {first_line(error)}.",
+        f"The model {source.name} cannot be built: {reason(error)}.",
         "Check its configuration, or choose another model.",
     )

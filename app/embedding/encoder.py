@@ -21,9 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from app.embedding.checkpoint import Checkpoint, is_out_of_memory, load_checkpoint
+from app.embedding.checkpoint import Checkpoint, is_out_of_memory, load_checkpoint, reason
 from app.embedding.pixels import PixelSpec
-from app.errors import AppError, first_line
+from app.errors import AppError
 
 log = logging.getLogger(__name__)
 
@@ -110,11 +110,12 @@ class Encoder:
         card = f" {torch.cuda.get_device_name(place)}" if place.type == "cuda" else ""
         self.device = f"{place}{card}"
 
-    def fall_back(self, reason: str) -> None:
-        """Go on with the CPU, loudly; ``reason`` is a sentence without its full stop."""
-        self.notice = f"{reason}, so the model runs on the CPU, which is slower."
+    def fall_back(self, cause: str) -> None:
+        """Go on with the CPU, loudly; ``cause`` is a sentence without its full stop."""
+        self.notice = f"{cause}, so the model runs on the CPU, which is slower."
         log.warning("%s", self.notice)
-        self._model.to(torch.float32)
+        # Moved before it is cast, as fp32 needs twice the memory that was too little already.
+        self._model.to("cpu").to(torch.float32)
         self.precision = "fp32"
         self.move(torch.device("cpu"))
 
@@ -206,10 +207,10 @@ def load_encoder(spec: str, device: str = "auto", precision: str = "auto") -> En
         if device != "auto" or place.type == "cpu":
             raise AppError(
                 f"The model {encoder.name} cannot run on {place} with precision {precision}: "
-                f"{first_line(error)}.",
+                f"{reason(error)}.",
                 "Set DEVICE to cpu and PRECISION to auto.",
             ) from error
-        failure = first_line(error)
+        failure = reason(error)
     encoder.fall_back(f"The model cannot run on {place} ({failure})")
     return encoder
 
@@ -219,7 +220,7 @@ def _first_use(checkpoint: Checkpoint) -> Encoder:
         return Encoder(checkpoint)
     except (RuntimeError, IndexError) as error:  # IndexError: a word beyond the vocabulary
         raise AppError(
-            f"The model {checkpoint.name} does not work: {first_line(error)}.",
+            f"The model {checkpoint.name} does not work: {reason(error)}.",
             "Its configuration does not fit its tokenizer; choose another model.",
         ) from error
 
@@ -299,7 +300,7 @@ def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
             twin = encoder.in_precision(precision)
             embeddings, seconds = _measure(twin, pictures, clock)
         except (AppError, RuntimeError, MemoryError) as error:
-            log.info("%s cannot be used on %s: %s", precision, encoder.device, first_line(error))
+            log.info("%s cannot be used on %s: %s", precision, encoder.device, reason(error))
             continue
         cosine = float((embeddings * expected).sum(axis=1).min())
         saved = best_seconds - seconds

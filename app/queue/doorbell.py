@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from uuid import uuid4
 
 from redis.exceptions import RedisError
@@ -18,7 +20,10 @@ from app.queue.liveness import is_alive
 from app.queue.worker import QUEUE_HIGH, get_queue
 
 _TRAIN_SESSION = "app.queue.training_jobs.train_session"
+ANSWER_WITHIN_S = 10.0
+TRY_AGAIN_S = 0.2
 _one_at_a_time = threading.Lock()
+log = logging.getLogger(__name__)
 
 
 def ring(session_id: int) -> str | None:
@@ -37,17 +42,34 @@ def ring(session_id: int) -> str | None:
     if status != SessionStatus.RUNNING:
         return None
     alive = {record.name for record in workers if is_alive(record)}
+    deadline = time.monotonic() + ANSWER_WITHIN_S
+    while True:
+        try:
+            return _ring(session_id, alive)
+        except (RedisError, AppError) as error:  # it may be starting at this moment
+            if time.monotonic() < deadline:
+                time.sleep(TRY_AGAIN_S)
+                continue
+            raise AppError(
+                f"The queue does not answer: {first_line(error)}.",
+                "Nothing is lost: the session goes on by itself once the queue is back.",
+            ) from error
+
+
+def _ring(session_id: int, alive: set[str]) -> str:
+    with _one_at_a_time:  # two clicks make one job
+        ids = jobs_of(session_id, alive)
+        while len(ids) < max(len(alive), 1):
+            ids.append(_enqueue(session_id))
+        return ids[0]
+
+
+def ring_if_possible(session_id: int) -> None:
+    """Ring; where the queue does not answer, the next look at the ledger rings again."""
     try:
-        with _one_at_a_time:  # two clicks make one job
-            ids = jobs_of(session_id, alive)
-            while len(ids) < max(len(alive), 1):
-                ids.append(_enqueue(session_id))
-    except RedisError as error:
-        raise AppError(
-            f"The queue does not answer: {first_line(error)}.",
-            "Nothing is lost: the session goes on by itself once the queue is back.",
-        ) from error
-    return ids[0]
+        ring(session_id)
+    except AppError as error:
+        log.warning("session %d waits: %s", session_id, error)
 
 
 def ring_again(session_id: int) -> str:

@@ -11,8 +11,7 @@ from app.db import jobs, sessions
 from app.db.engine import get_sync_session, write_transaction
 from app.db.models import SessionStatus, TrainingSession, WorkerRecord
 from app.db.settle import expire_leases
-from app.errors import AppError
-from app.queue.doorbell import ring
+from app.queue.doorbell import ring_if_possible
 from app.queue.liveness import is_alive
 
 log = logging.getLogger(__name__)
@@ -39,14 +38,6 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
             finished = sessions.finish_session(conn, session_id)
         if left and not finished:
             ring_if_possible(session_id)
-
-
-def ring_if_possible(session_id: int) -> None:
-    """Ring; where the queue does not answer, the next look rings again."""
-    try:
-        ring(session_id)
-    except AppError as error:
-        log.warning("session %d waits: %s", session_id, error)
 
 
 def _workers() -> Sequence[WorkerRecord]:

@@ -29,7 +29,7 @@ from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.types import normal_path, path_to_text
 from app.embedding.models import check_model
 from app.errors import AppError
-from app.queue.doorbell import ring
+from app.queue.doorbell import ring, ring_if_possible
 from app.queue.progress import session_progress
 from app.services.asset_discovery import (
     AssetDiscoveryService,
@@ -106,15 +106,18 @@ class TrainingService:
 
     async def _start_while_walking(self, session: TrainingSession) -> str:
         """Run from the first chunk on; a pause or cancel that comes meanwhile is respected."""
-        started: list[str] = []
+        started = False
 
         def on_chunk() -> None:
+            nonlocal started
             if not started:
-                started.append(_run(session.id))
+                started = True
+                _set_running(session.id)
+                ring_if_possible(session.id)
 
         await AssetDiscoveryService().enter_all(session, on_chunk)
         # The worker may have found nothing left to do just before the walk ended.
-        return await asyncio.to_thread(ring, session.id) or started[0]
+        return await asyncio.to_thread(ring, session.id) or ""
 
     async def start(self, db: AsyncSession, session_id: int) -> StartResponse:
         """Start or resume a session, and say so in the guide's form."""
@@ -226,11 +229,15 @@ class TrainingService:
         return resumed
 
 
-def _run(session_id: int) -> str:
-    """Set a session running where that is allowed, then call the worker."""
+def _set_running(session_id: int) -> None:
     with write_transaction() as conn:
         if not sessions.move_session(conn, session_id, SessionStatus.RUNNING):
             sessions.start_clock(conn, session_id)
+
+
+def _run(session_id: int) -> str:
+    """Set a session running where that is allowed, then call the worker."""
+    _set_running(session_id)
     return ring(session_id) or ""
 
 

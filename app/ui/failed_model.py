@@ -1,21 +1,17 @@
-"""The table of failed pictures: its model and how its cells are drawn."""
+"""Failed pictures as rows of a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRect, Qt
-from PySide6.QtGui import QFontMetrics, QPainter
-from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
+from PySide6.QtCore import QObject, Qt
 
 from app.api.error_kinds import ErrorKind
 from app.ui import words
 from app.ui.job_table import file_name, folder_name
 from app.ui.paged_model import NO_PARENT, Index, PagedModel
-from app.ui.tables import RowDelegate
-from app.ui.theme import SPACE_S, font, icon, theme
-from app.ui.thumbnails import ThumbnailLoader
+from app.ui.theme import font, theme
 
 if TYPE_CHECKING:
     from app.api.training_schemas import JobRow
@@ -114,63 +110,3 @@ def _tip(row: JobRow, column: int) -> str:
     if column == WHEN and row.finishedAt:
         return row.finishedAt.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return ""
-
-
-class FailedDelegate(RowDelegate):
-    """The first column shows the picture, its name and its folder."""
-
-    def __init__(self, parent: QWidget, thumbnails: ThumbnailLoader) -> None:
-        super().__init__(parent)
-        self._thumbnails = thumbnails
-
-    def paint(
-        self,
-        painter: QPainter,
-        option: QStyleOptionViewItem,
-        index: QModelIndex | QPersistentModelIndex,
-    ) -> None:
-        row = index.data(ROW_ROLE) if index.column() == PICTURE else None
-        if row is None:
-            super().paint(painter, option, index)
-            return
-        plain = QStyleOptionViewItem(option)
-        self.initStyleOption(plain, index)
-        plain.text = ""
-        widget = plain.widget
-        widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, plain, painter, widget)
-        area: QRect = option.rect
-        painter.save()
-        frame = QRect(area.left() + SPACE_S, area.top() + 6, THUMBNAIL, THUMBNAIL)
-        self._draw_thumbnail(painter, frame, row)
-        left = frame.right() + 1 + SPACE_S + 2
-        text = QRect(left, area.top() + 7, area.right() - left - 4, 20)
-        _draw_line(painter, text, file_name(row), "body", "text")
-        text.translate(0, 19)
-        _draw_line(painter, text, folder_name(row), "secondary", "text-secondary")
-        painter.restore()
-
-    def _draw_thumbnail(self, painter: QPainter, frame: QRect, row: JobRow) -> None:
-        ratio = painter.device().devicePixelRatioF()
-        picture = self._thumbnails.get(row.path, round(THUMBNAIL * ratio))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if picture is None or picture.isNull():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme().color("surface-hover"))
-            painter.drawRoundedRect(frame, 4, 4)
-            if picture is not None:
-                icon("image-square", "text-secondary").paint(
-                    painter, frame.adjusted(10, 10, -10, -10)
-                )
-            return
-        size = picture.size() / ratio
-        target = QRect(0, 0, max(size.width(), 1), max(size.height(), 1))
-        target.moveCenter(frame.center())
-        painter.drawPixmap(target, picture)
-
-
-def _draw_line(painter: QPainter, area: QRect, text: str, role: str, tone: str) -> None:
-    used = font("body" if role == "body" else "secondary")
-    painter.setFont(used)
-    painter.setPen(theme().color(tone))
-    shown = QFontMetrics(used).elidedText(text, Qt.TextElideMode.ElideMiddle, area.width())
-    painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)

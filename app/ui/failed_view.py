@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -20,11 +18,11 @@ from PySide6.QtWidgets import (
 from app.ui import words
 from app.ui.cause_list import CauseList, is_transient, title_of
 from app.ui.confirm import ConfirmDialog, ask
-from app.ui.failed_model import ROW_HEIGHT, SESSION, WHY, FailedDelegate, FailedModel, kind_of
+from app.ui.failed_model import FailedModel, kind_of
+from app.ui.failed_table import FailedTable
 from app.ui.failure_actions import Retried, exclude_rows, export, retry_cause, retry_rows
 from app.ui.retry_button import RetryButton
 from app.ui.reveal import reveal
-from app.ui.tables import PagedTable
 from app.ui.theme import SPACE_L, SPACE_S, SPACE_XS
 from app.ui.thumbnails import ThumbnailLoader
 from app.ui.widgets import EmptyState, Page, Skeleton, button, label
@@ -67,7 +65,7 @@ class FailedView(Page):
         self.question: ConfirmDialog | None = None
         self.thumbnails = thumbnails or ThumbnailLoader(self)
         self.model = FailedModel(backend, poller)
-        self.table = PagedTable(self.model, "failed" if session_id is None else "failed-one")
+        self.table = FailedTable(self.model, self.thumbnails, session_id is None)
         self.model.setParent(self.table)
         self.causes = CauseList()
         self.export_button = button("Export CSV…", icon_name="export")
@@ -93,15 +91,6 @@ class FailedView(Page):
     def _lay_out(self) -> None:
         self.add_buttons([self.export_button])
         self.buttons.addWidget(self.all_button)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.table.set_row_height(ROW_HEIGHT)
-        self.table.setItemDelegate(FailedDelegate(self.table, self.thumbnails))
-        self.table.setAccessibleName("Failed pictures")
-        columns = self.table.horizontalHeader()
-        columns.setStretchLastSection(False)
-        columns.setSectionResizeMode(WHY, QHeaderView.ResizeMode.Stretch)
-        self.table.set_widths(240, 200, 110, 48, 110)
-        self.table.setColumnHidden(SESSION, self._session_id is not None)
         heading, texts = QHBoxLayout(), QVBoxLayout()
         heading.setSpacing(SPACE_L)
         texts.setSpacing(SPACE_XS)
@@ -152,7 +141,6 @@ class FailedView(Page):
         self.more_button.clicked.connect(self._show_more)
         self.table.selectionModel().selectionChanged.connect(self._show_choice)
         self.table.doubleClicked.connect(self._reveal)
-        self.thumbnails.ready.connect(self.table.viewport().update)
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self.exclude_button.click)

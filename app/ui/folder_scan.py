@@ -19,6 +19,7 @@ COUNTED_AT_ONCE = 3
 
 LINK = "a link to another folder is not followed"
 FORBIDDEN = "may not be read by this user"
+MISSING = "does not exist; it may have been moved, or its disk is not connected"
 GONE = "cannot be read"
 
 
@@ -54,6 +55,10 @@ def list_folders(path: str) -> Listing:
     try:
         with os.scandir(path) as entries:
             seen = [_subfolder(entry) for entry in entries if not entry.name.startswith(".")]
+    except FileNotFoundError:
+        return Listing(problem=MISSING)
+    except NotADirectoryError:
+        return Listing(problem="is a file; choose the folder that holds it")
     except PermissionError:
         return Listing(problem=FORBIDDEN)
     except OSError:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
 
 from app.ui.folder_model import FOLDER, PICTURES, FolderTreeModel
+from app.ui.theme import theme
 from app.ui.widgets import text_width
 
 
@@ -36,6 +38,14 @@ class FolderTree(QTreeView):
         columns.setSectionResizeMode(PICTURES, QHeaderView.ResizeMode.Fixed)
         columns.resizeSection(PICTURES, text_width("10,000,000", "count") + 32)
         self.folders.rootLoaded.connect(self._unfold)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.folders.root is None:
+            painter = QPainter(self.viewport())
+            painter.setPen(theme().color("text-secondary"))
+            middle = Qt.AlignmentFlag.AlignCenter
+            painter.drawText(self.viewport().rect(), middle, "Its folders are listed here.")
 
     def _unfold(self) -> None:
         self.setExpanded(self.folders.index(0, FOLDER), True)

@@ -147,9 +147,11 @@ class JobTable(PagedTable):
         self.jobs.setParent(self)
         self.setAccessibleName("Pictures of this session")
         self.set_widths(220, 124, 60, 80, 120)
+        self.fit_first_column(lambda room: max(min(room - 126, 220), 120))
         self.selected_id: int | None = None
         self._shown: tuple[int | None, str | None] = (None, None)
         self._summary: JobsSummary | None = None
+        self._counting = False
         self.selectionModel().currentRowChanged.connect(self._pick)
         self.jobs.arrived.connect(self._keep_selection)
 
@@ -164,7 +166,9 @@ class JobTable(PagedTable):
             self.jobs.show_session(session_id, status, count)
             self.scrollToTop()
         elif summary != self._summary or self.jobs.failing:
+            self._counting = True  # Qt moves the mark when its row goes; a person did not
             self.jobs.set_count(count)
+            self._counting = False
             self.jobs.refresh()
         self._summary = summary
 
@@ -179,6 +183,8 @@ class JobTable(PagedTable):
             self.picked.emit(None)
 
     def _pick(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if self._counting:
+            return
         row = self.jobs.row(current.row()) if current.isValid() else None
         if row is not None and row.jobId != self.selected_id:
             self.selected_id = row.jobId

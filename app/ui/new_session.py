@@ -15,7 +15,7 @@ from app.ui import words
 from app.ui.folder_nodes import Chosen
 from app.ui.folder_tree import FolderTree
 from app.ui.session_options import SessionOptions, error_label, field, set_error
-from app.ui.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL
+from app.ui.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XS
 from app.ui.widgets import button, label, line
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class NewSessionDialog(QDialog):
         row.addWidget(self.choose_button)
         bottom = QHBoxLayout()
         bottom.setSpacing(SPACE_S)
-        bottom.addWidget(self.summary, 1)
+        bottom.addStretch()
         bottom.addWidget(self.cancel_button)
         bottom.addWidget(self.create_button)
         self.summary.setWordWrap(True)
@@ -97,8 +97,13 @@ class NewSessionDialog(QDialog):
         column.setContentsMargins(SPACE_XL, SPACE_L, SPACE_XL, SPACE_L)
         column.setSpacing(SPACE_M)
         column.addLayout(field("Folder", where, self.folder_error))
+        below = QVBoxLayout()
+        below.setSpacing(SPACE_XS)
+        for part in (self.summary, self.note):
+            part.setMinimumHeight(part.sizeHint().height())
+            below.addWidget(part)
         column.addWidget(self.tree, 1)
-        column.addWidget(self.note)
+        column.addLayout(below)
         column.addLayout(field("Name", self.name))
         column.addWidget(self.options)
         column.addWidget(line())
@@ -152,7 +157,7 @@ class NewSessionDialog(QDialog):
         self._named = bool(text.strip())
 
     def _root_problem(self, problem: str) -> None:
-        sentence = problem if problem.endswith(".") else f"This folder {problem}."
+        sentence = problem if problem.endswith(".") else f"The folder {problem}."
         set_error(self.folder_error, sentence)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

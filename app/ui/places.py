@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 import platformdirs
+from PySide6.QtCore import QCryptographicHash
 
 
 def data_dir() -> Path:
@@ -19,4 +19,6 @@ def instance_name() -> str:
     """One name for each data folder and user: two windows on one ledger would be in each other's
     way, two on different ones would not."""
     key = f"{data_dir()}\0{os.environ.get('USER') or os.environ.get('USERNAME', '')}"
-    return "afterimage-" + hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    # hashlib would bring OpenSSL, a tenth of the time to the first paint
+    digest = QCryptographicHash.hash(os.fsencode(key), QCryptographicHash.Algorithm.Sha256)
+    return "afterimage-" + bytes(digest.toHex().data())[:16].decode()

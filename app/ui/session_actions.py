@@ -185,6 +185,6 @@ def cancel_text(progress: TrainingProgress) -> str:
     elif left:
         parts.append(f"{words.plural(left, 'picture')} will be left out.")
     if summary.completed:
-        kept = "is" if summary.completed == 1 else "are"
-        parts.append(f"What {kept} indexed stays indexed: {words.count(summary.completed)}.")
+        indexed = words.plural(summary.completed, "picture")
+        parts.append(f"{indexed} already indexed can still be found.")
     return " ".join(parts)

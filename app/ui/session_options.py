@@ -45,6 +45,7 @@ class SessionOptions(QWidget):
         super().__init__()
         self.toggle = button("Options", "quiet", "caret-right")
         self.toggle.setCheckable(True)
+        self.toggle.setStyleSheet("text-align: left; padding-left: 2px; padding-right: 8px")
         self.box = QWidget()
         self.recursive = QCheckBox("Include all subfolders")
         self.recursive.setChecked(True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt
-from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtGui import QKeyEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -84,7 +86,10 @@ class PagedTable(QTableView):
         # To draw a header, Qt asks every row of the selection whether all of it is selected: two
         # seconds for 100,000 rows. A selection model of its own, always empty, spares that.
         columns.setSelectionModel(QItemSelectionModel(model, columns))
+        columns.sectionResized.connect(self._resized)
         model.stale.connect(self.viewport().update)
+        self._fitted: Callable[[int], int] | None = None
+        self._fitting = False
 
     def set_row_height(self, height: int) -> None:
         """All rows are equally high."""
@@ -94,6 +99,25 @@ class PagedTable(QTableView):
         """First widths of the columns; the last one takes the rest."""
         for column, width in enumerate(widths):
             self.setColumnWidth(column, width)
+
+    def fit_first_column(self, width_for: Callable[[int], int]) -> None:
+        """Let the first column follow the table's width, until a person sets it."""
+        self._fitted = width_for
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if self._fitted is not None:
+            self._fitting = True
+            self.setColumnWidth(0, self._fitted(self.viewport().width()))
+            self._fitting = False
+
+    def _resized(self, column: int, _before: int, _after: int) -> None:
+        if column == 0 and not self._fitting:
+            self._fitted = None
 
     def select_quietly(self, row: int) -> None:
         """Select a row that moved, without scrolling to it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import OrderedDict
+from contextlib import suppress
 
 from PySide6.QtCore import (
     QBuffer,
@@ -118,7 +119,9 @@ class _Read(QRunnable):
         self._key = key
 
     def run(self) -> None:
-        self._loader._loaded.emit(self._key, read_thumbnail(*self._key))
+        image = read_thumbnail(*self._key)
+        with suppress(RuntimeError):  # the loader went meanwhile
+            self._loader._loaded.emit(self._key, image)
 
 
 def read_thumbnail(path: str, edge: int) -> QImage:
@@ -129,6 +132,12 @@ def read_thumbnail(path: str, edge: int) -> QImage:
     buffer = QBuffer()
     buffer.setData(QByteArray(data))
     buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+    return _decoded(buffer, edge)
+
+
+def _decoded(buffer: QBuffer, edge: int) -> QImage:
+    # A function of its own, so that the reader goes before the buffer: the one for TIFF would
+    # still use it while it is destroyed.
     reader = QImageReader(buffer)
     reader.setDecideFormatFromContent(True)
     reader.setAutoTransform(True)

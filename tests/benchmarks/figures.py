@@ -70,4 +70,10 @@ def write_json(figures: Sequence[Figure], path: Path) -> None:
 
 def _cells(figure: Figure) -> tuple[str, str, str, str]:
     met = {True: "met", False: "not met", None: ""}[figure.met]
-    return figure.name, f"{figure.value:,.4g}", str(figure.target or ""), met
+    return figure.name, _number(figure.value), str(figure.target or ""), met
+
+
+def _number(value: float) -> str:
+    """With three decimals where they tell something, without where they are noise."""
+    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:,.{decimals}f}"

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
-import traceback
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
 BEAT_MS = 5
 LATE_S = 0.05
 LOOK_EVERY_S = 0.01
-LINES_OF_STACK = 12
+INNERMOST = 3
+"""Frames of libraries that are shown; further out, only the program's own are."""
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(slots=True)
@@ -35,6 +41,8 @@ class Heartbeat(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """Where the thread runs one, its task is named in the stacks, too."""
         self._gaps: list[Gap] = []
         self._beats_in = threading.get_ident()
         self._stacks: Counter[str] = Counter()
@@ -69,6 +77,34 @@ class Heartbeat(QObject):
     def _look(self) -> None:
         while not self._stop.wait(LOOK_EVERY_S):
             if time.perf_counter() - self._last > LATE_S:
-                frame = sys._current_frames()[self._beats_in]
-                stack = traceback.format_stack(frame)[-LINES_OF_STACK:]
-                self._stacks["".join(stack)] += 1
+                self._stacks[self._whereabouts()] += 1
+
+    def _whereabouts(self) -> str:
+        """The program's frames, first those of the task at work; libraries only at the end."""
+        frame = sys._current_frames()[self._beats_in]
+        task = asyncio.current_task(self.loop) if self.loop is not None else None
+        frames = [*(_awaited(task.get_coro()) if task else ()), *reversed(list(_calls(frame)))]
+        places = [_place(*item) for item in frames]
+        ours = [place for place in places[:-INNERMOST] if place.startswith("  app/")]
+        return "\n".join(dict.fromkeys([*ours, *places[-INNERMOST:]]))
+
+
+def _calls(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+    """From the innermost call outwards, with the line that each has reached."""
+    while frame is not None:
+        yield frame, frame.f_lineno
+        frame = frame.f_back
+
+
+def _awaited(coroutine: Any) -> Iterator[tuple[FrameType, int]]:
+    """A task's coroutine and what it awaits: a greenlet hides them from the thread's stack."""
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        yield frame, frame.f_lineno
+        coroutine = coroutine.cr_await
+
+
+def _place(frame: FrameType, line: int) -> str:
+    path = Path(frame.f_code.co_filename)
+    inside = path.is_relative_to(ROOT / "app")
+    name = path.relative_to(ROOT).as_posix() if inside else "/".join(path.parts[-3:])
+    return f"  {name}:{line or 0} {frame.f_code.co_name}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from surroundings import use_drawing_code
 
@@ -14,16 +13,16 @@ def demo_recall() -> float:
     """The share of captions whose own picture ranks first, through the program's own encoder."""
     use_drawing_code()
     import numpy as np
-    from demo_recall import held_out_recall
+    from demo_recall import Vectors, held_out_recall
+    from PIL.Image import Image
 
     from app.embedding.encoder import load_encoder
-    from app.embedding.pixels import fit
+    from app.embedding.pixels import Turn, fit
 
     encoder = load_encoder(DEMO_MODEL)
 
-    def encode_images(pictures: Sequence[Any]) -> Any:
-        return encoder.encode_images(
-            np.stack([fit(picture, encoder.pixels) for picture in pictures])
-        )
+    def encode_images(pictures: Sequence[Image]) -> Vectors:
+        squares = [fit(picture, picture.size, Turn(), encoder.pixels) for picture in pictures]
+        return encoder.encode_images(np.stack(squares))
 
     return held_out_recall(encode_images, encoder.encode_texts)

@@ -14,28 +14,31 @@ import json
 import signal
 import sys
 import time
-from dataclasses import asdict
+import traceback
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from heartbeat import Gap, Heartbeat
 from PySide6.QtWidgets import QApplication
 
-from app.api.training_schemas import TrainingSessionCreate
-from app.services.backend import Backend
 from app.ui import main as root
-from app.ui.actions import ActionRunner
 from app.ui.commands import PAGES
-from app.ui.poller import Poller
-from app.ui.sessions_feed import SessionsFeed
-from app.ui.sessions_page import SessionsPage
 from app.ui.window import MainWindow
+
+if TYPE_CHECKING:  # the program imports these itself, after its first paint
+    from app.services.backend import Backend
+    from app.ui.actions import ActionRunner
+    from app.ui.poller import Poller
+    from app.ui.sessions_feed import SessionsFeed
 
 LOOK_S = 0.5
 PAGE_S = 3.0
 READY_WITHIN_S = 60.0
 DONE_WITHIN_S = 150.0
 WORST = 5
+GOING_ON = ("pending", "running")
 
 
 class Driver:
@@ -62,6 +65,8 @@ class Driver:
     def add_pages(
         self, window: MainWindow, backend: Backend, runner: ActionRunner, poller: Poller
     ) -> SessionsFeed:
+        assert self._heartbeat is not None
+        self._heartbeat.loop = asyncio.get_running_loop()
         feed = self._add_pages(window, backend, runner, poller)
         self._task = asyncio.ensure_future(self._index_and_end(window, backend))
         return feed
@@ -69,10 +74,15 @@ class Driver:
     async def _index_and_end(self, window: MainWindow, backend: Backend) -> None:
         try:
             await self._index(window, backend)
+        except Exception:  # noqa: BLE001 — whatever it is, the program must end
+            traceback.print_exc()
         finally:
             signal.raise_signal(signal.SIGINT)  # closes the program as the terminal would
 
     async def _index(self, window: MainWindow, backend: Backend) -> None:
+        from app.api.training_schemas import TrainingSessionCreate
+        from app.ui.sessions_page import SessionsPage
+
         assert self._heartbeat is not None
         page = window.findChild(SessionsPage)
         assert isinstance(page, SessionsPage)
@@ -81,8 +91,12 @@ class Driver:
         async with backend.db() as db:
             create = TrainingSessionCreate(rootPath=str(self._folder))
             session = await backend.training.create_session(db, create)
+        ended = asyncio.Event()
+        page.sessionsPolled.connect(
+            lambda sessions: ended.set() if sessions[0].status not in GOING_ON else None
+        )
         page.start_session(session.id)
-        await _until_done(backend, session.id, window)
+        await _look_around(window, ended)
         indexing = self._heartbeat.take()
         self._heartbeat.stop()
         result = {"opening": _summary(opening), "session": _summary(indexing)}
@@ -101,25 +115,25 @@ async def _until_ready(backend: Backend) -> None:
     raise TimeoutError("no worker was ready in time")
 
 
-async def _until_done(backend: Backend, session_id: int, window: MainWindow) -> None:
-    """Wait for the end of the session and show one page after the other."""
-    pages = itertools.cycle([key for key, _ in PAGES])
-    begin = turn = time.monotonic()
-    while time.monotonic() - begin < DONE_WITHIN_S:
-        async with backend.db() as db:
-            progress = await backend.training.get_session_progress(db, session_id)
-        if progress.status == "completed":
-            return
-        if time.monotonic() - turn > PAGE_S:
-            turn = time.monotonic()
-            window.show_page(next(pages))
-        await asyncio.sleep(LOOK_S)
-    raise TimeoutError(f"the session was not done in time: {progress.progress}")
+async def _look_around(window: MainWindow, ended: asyncio.Event) -> None:
+    """Show one page after the other until the session has ended."""
+    async with asyncio.timeout(DONE_WITHIN_S):
+        for key in itertools.cycle([key for key, _ in PAGES]):
+            window.show_page(key)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), PAGE_S)
+                return
 
 
 def _summary(gaps: list[Gap]) -> dict[str, object]:
     worst = sorted(gaps, key=lambda gap: gap.ms, reverse=True)[:WORST]
-    return {"ms": [round(gap.ms, 2) for gap in gaps], "worst": [asdict(gap) for gap in worst]}
+    return {
+        "ms": [round(gap.ms, 2) for gap in gaps],
+        "worst": [
+            {"ms": gap.ms, "computing_ms": gap.computing_ms, "stacks": dict(gap.stacks)}
+            for gap in worst
+        ],
+    }
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ def loaded() -> list[str]:
     return [name for name in HEAVY if name in sys.modules]
 
 
-def run(seconds: float) -> None:
-    """Show the window for a while, end it by a signal, and report."""
+def run(awaited: str, within_s: float = 30.0) -> None:
+    """Show the window until it says something, end it by a signal, and report."""
     report: dict[str, Any] = {}
     paint = main.paint
 
@@ -44,14 +44,19 @@ def run(seconds: float) -> None:
         report["painted"] = window.painted
         report["at_first_paint"] = loaded()
 
-        def look() -> None:
-            report["texts"] = [
-                label.text() for label in window.findChildren(QLabel) if label.isVisible()
-            ]
-            report["page"] = window.stack.currentWidget().accessibleName()
-            os.kill(os.getpid(), signal.SIGTERM)
+        end = time.monotonic() + within_s
+        timer = QTimer(window)
 
-        QTimer.singleShot(round(seconds * 1000), window, look)
+        def look() -> None:
+            texts = [label.text() for label in window.findChildren(QLabel) if label.isVisible()]
+            report["page"] = window.stack.currentWidget().accessibleName()
+            if any(awaited in text for text in texts) or time.monotonic() > end:
+                report["texts"] = texts
+                timer.stop()
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        timer.timeout.connect(look)
+        timer.start(50)
 
     main.paint = painted
     main.make_runtime = NoProcesses  # type: ignore[assignment]
@@ -63,4 +68,4 @@ def run(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    run(float(sys.argv[1]))
+    run(sys.argv[1])

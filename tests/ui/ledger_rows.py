@@ -79,10 +79,10 @@ def add_many(session_id: int, number: int, failed_every: int = 0) -> None:
             text(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :number)"
                 " INSERT INTO image_assets (id, path, size, mtime_ns, excluded)"
-                " SELECT :first + i, '/photos/album ' || (i % 500) || '/' || :session || '-'"
-                " || printf('%07d', i) || '.jpg', 3000000 + i, i, 0 FROM n"
+                " SELECT :first + i, '/photos/album ' || (i % 500) || '/IMG_'"
+                " || printf('%07d', :first + i) || '.jpg', 3000000 + i, i, 0 FROM n"
             ),
-            {"number": number, "first": first, "session": session_id},
+            {"number": number, "first": first},
         )
         conn.execute(
             text(

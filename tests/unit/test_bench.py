@@ -23,10 +23,10 @@ FIGURES = [
 
 def test_the_table_says_which_targets_are_met() -> None:
     assert table(FIGURES).splitlines() == [
-        "figure      value   target",
-        "ratio         1.5   ≤ 2     met",
-        "poll_ms        10   < 10    not met",
-        "recall     0.9512   ≥ 0.9   met",
+        "figure      value  target",
+        "ratio       1.500  ≤ 2     met",
+        "poll_ms      10.0  < 10    not met",
+        "recall      0.951  ≥ 0.9   met",
         "opening_ms  1,234",
     ]
 

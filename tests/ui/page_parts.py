@@ -1,0 +1,53 @@
+"""What a page needs to live in a test: a poller and a runner that are closed in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtGui import QColor, QImage
+from PySide6.QtWidgets import QWidget
+
+from app.ui.actions import ActionRunner
+from app.ui.poller import Poller
+
+
+class Parts:
+    """Poller and runner of one test::
+
+    async with Parts(backend) as parts:
+        page = parts.show(SessionsPage(backend, parts.runner, parts.poller))
+    """
+
+    def __init__(self, backend: Any) -> None:
+        self.window = QWidget()
+        self.window.resize(1100, 720)
+        self.poller = Poller(self.window)
+        self.runner = ActionRunner(self.window, backend)
+        self.problems: list[str] = []
+        self.poller.problem.connect(lambda text: text and self.problems.append(text))
+
+    async def __aenter__(self) -> Parts:
+        self.poller.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.poller.close()
+        await self.runner.close()
+        assert not self.problems
+
+    def show(self, widget: Any, width: int = 1000, height: int = 680) -> Any:
+        """Show a widget as the window would."""
+        if not widget.isWindow():
+            widget.setParent(self.window)
+        widget.resize(width, height)
+        self.window.show()
+        widget.show()
+        return widget
+
+
+def save_picture(path: str, width: int = 64, height: int = 48, colour: str = "teal") -> str:
+    """Write a picture file of one colour."""
+    image = QImage(width, height, QImage.Format.Format_RGB32)
+    image.fill(QColor(colour))
+    assert image.save(path)
+    return path
