@@ -3,7 +3,7 @@
     python packaging/train_demo_model.py              train, save, evaluate
     python packaging/train_demo_model.py --evaluate   evaluate the saved model only
 
-Needs two CPU cores for about a quarter of an hour, and 2 GB of memory.
+Needs two CPU cores for about a quarter of an hour, and 4 GB of memory.
 """
 
 from __future__ import annotations

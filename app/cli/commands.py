@@ -50,7 +50,7 @@ async def _run(options: argparse.Namespace) -> int:
 async def _index(options: argparse.Namespace, backend: Backend) -> int:
     folders = [os.path.abspath(folder) for folder in options.folders]
     root = folders[0] if len(folders) == 1 else os.path.commonpath(folders)
-    wanted = {"recursive": not options.no_recursive}
+    wanted: dict[str, object] = {"recursive": not options.no_recursive}
     if options.extensions is not None:
         wanted["extensions"] = options.extensions.split(",")
     if options.batch_size is not None:

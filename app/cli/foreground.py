@@ -86,7 +86,7 @@ async def _poll(backend: Backend, session_id: int) -> TrainingProgress:
         return await backend.training.get_session_progress(db, session_id)
 
 
-def _draw(bar: tqdm, progress: TrainingProgress) -> None:  # type: ignore[type-arg]
+def _draw(bar: tqdm, progress: TrainingProgress) -> None:
     bar.total = progress.progress.total or None
     bar.set_description("Counting" if progress.discovering else progress.name, refresh=False)
     if failed := progress.jobsSummary.failed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app.api.error_kinds import ErrorKind
 from app.db.jobs import Claim, ClaimedJob, upsert
@@ -110,7 +110,7 @@ def settle(
     now = utc_now()
     _settle_jobs(conn, settled, now)
     conn.execute(
-        TrainingEvidence.__table__.insert(),
+        insert(TrainingEvidence),
         [_evidence_row(claim.session_id, outcome, evidence, now) for outcome in settled],
     )
     _settle_assets(conn, settled, model_id)
@@ -133,10 +133,9 @@ def settle(
 
 
 def _settle_jobs(conn: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    table = TrainingJob.__table__
     conn.execute(
-        update(table)
-        .where(table.c.id == bindparam("job"), table.c.status == JobStatus.RUNNING.value)
+        update(TrainingJob)
+        .where(TrainingJob.id == bindparam("job"), TrainingJob.status == JobStatus.RUNNING.value)
         .values(
             status=bindparam("to"),
             reused=bindparam("was_reused"),
@@ -178,11 +177,12 @@ def _evidence_row(
 
 def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int | None) -> None:
     """What was learnt of each file, and that its vector is stored."""
-    assets = ImageAsset.__table__
     for outcome in outcomes:
         if outcome.facts:
             conn.execute(
-                update(assets).where(assets.c.id == outcome.job.asset_id).values(outcome.facts)
+                update(ImageAsset)
+                .where(ImageAsset.id == outcome.job.asset_id)
+                .values(outcome.facts)
             )
     stored = [
         {
@@ -194,11 +194,11 @@ def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int 
         if outcome.error_kind is None
     ]
     if stored:
-        insert = upsert(conn, AssetVector)
+        rows = upsert(conn, AssetVector)
         conn.execute(
-            insert.on_conflict_do_update(
+            rows.on_conflict_do_update(
                 index_elements=[AssetVector.asset_id, AssetVector.model_id],
-                set_={name: insert.excluded[name] for name in ("size", "mtime_ns", "sha256")},
+                set_={name: rows.excluded[name] for name in ("size", "mtime_ns", "sha256")},
             ),
             stored,
         )
@@ -246,7 +246,7 @@ def expire_leases(conn: Connection, *, dead_workers: Sequence[str] = ()) -> int:
         )
         job = ClaimedJob(row.id, row.asset_id, row.attempts, "")
         conn.execute(
-            TrainingEvidence.__table__.insert(),
+            insert(TrainingEvidence),
             _evidence_row(row.session_id, Outcome(job, error_message=message), {}, now),
         )
         count(conn, row.session_id, **counts)

@@ -16,6 +16,7 @@ from app.db.engine import write_transaction
 from app.db.jobs import upsert
 from app.db.models import EmbeddingModel, WorkerRecord
 from app.db.types import utc_now
+from app.queue.liveness import worker_name
 
 if TYPE_CHECKING:
     from app.embedding.encoder import Encoder
@@ -123,11 +124,6 @@ class WorkerContext:
 def context() -> WorkerContext:
     """The context of this process."""
     return WorkerContext()
-
-
-def worker_name(pid: int) -> str:
-    """The name of the worker with this process id on this machine."""
-    return f"{socket.gethostname()}-{pid}"
 
 
 def register_model(encoder: Encoder) -> int:

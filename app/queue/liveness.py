@@ -1,7 +1,8 @@
-"""Which workers are alive, from their heartbeats in the ledger."""
+"""What workers are called, and which are alive, from their heartbeats in the ledger."""
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 
 from app.db.models import WorkerRecord
@@ -14,3 +15,8 @@ DEAD_AFTER = timedelta(seconds=20)
 def is_alive(record: WorkerRecord) -> bool:
     """Not stopped, and a heartbeat lately."""
     return record.stopped_at is None and utc_now() - record.beat_at < DEAD_AFTER
+
+
+def worker_name(pid: int) -> str:
+    """The name of the worker with this process id on this machine."""
+    return f"{socket.gethostname()}-{pid}"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.timeouts import TimerDeathPenalty
-from rq.worker.base import StopRequested
 
 from app.errors import AppError
 from app.queue.connection import get_redis, redis_url
@@ -68,7 +68,7 @@ class LoopWorker(SimpleWorker):
 
     def register_birth(self) -> None:
         self.connection.delete(self.key)  # left by a killed process that had our process id
-        super().register_birth()
+        super().register_birth()  # type: ignore[no-untyped-call]
 
     def _install_signal_handlers(self) -> None:
         """The process sets its stop flag by itself."""

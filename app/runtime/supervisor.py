@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.errors import AppError
-from app.queue.context import worker_name
+from app.queue.liveness import worker_name
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.runtime.worker_process import (
     EXIT_ELSEWHERE,

@@ -146,7 +146,7 @@ class PictureService:
             after = page[-1].TrainingJob.id
 
 
-def _rows() -> Select[Any]:
+def _rows() -> Select[*tuple[Any, ...]]:
     return select(TrainingJob, ImageAsset).join(ImageAsset, ImageAsset.id == TrainingJob.asset_id)
 
 

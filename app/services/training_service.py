@@ -208,7 +208,8 @@ class TrainingService:
             how many jobs became pending.
         """
         await db.commit()
-        return await _write(jobs.create_jobs, session_id, asset_ids)
+        created: int = await _write(jobs.create_jobs, session_id, asset_ids)
+        return created
 
     async def get_session_progress(self, db: AsyncSession, session_id: int) -> TrainingProgress:
         """How far a session is; cheap enough to ask twice a second."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import numpy as np
@@ -30,7 +31,7 @@ from app.embedding.encoder import Encoder, load_encoder
 from app.embedding.pixels import PixelSpec
 from app.errors import AppError
 
-TINY = {
+TINY: dict[str, Any] = {
     "embed_dim": 24,
     "vision_cfg": {
         "image_size": 32,
@@ -395,7 +396,7 @@ def test_pytorch_weights(folder: Path, tiny: Encoder) -> None:
     ],
 )
 def test_weights_of_another_model(folder: Path, part: str, changes: dict[str, object]) -> None:
-    config = {**TINY, part: {**TINY[part], **changes}}  # type: ignore[dict-item]
+    config = {**TINY, part: {**TINY[part], **changes}}
     (folder / models.CONFIG_FILE).write_text(json.dumps({"model_cfg": config}))
     with pytest.raises(AppError, match="belong to another model than tiny"):
         load_encoder(str(folder))
