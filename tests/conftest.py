@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parent.parent / "packaging"))  # the drawing 
 
 from app.config import Settings, get_settings
 from app.db.engine import get_sync_engine
-from app.queue import connection
+from app.queue.connection import close_redis
 from app.runtime import redis_server
 
 SETTING_NAMES = [name.upper() for name in Settings.model_fields]
@@ -29,7 +29,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     get_settings.cache_clear()
     yield tmp_path / "data"
-    connection._client.cache_clear()
+    close_redis()
     redis_server._user.cache_clear()
     if get_sync_engine.cache_info().currsize:
         get_sync_engine().dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -74,6 +75,14 @@ def get_redis() -> Redis:
 @lru_cache(maxsize=1)
 def _client(url: str) -> Redis:
     return connect(url, answer_within_s=ANSWER_WITHIN_S)
+
+
+def close_redis() -> None:
+    """Close this process's client; the next use makes a new one."""
+    if _client.cache_info().currsize:
+        with suppress(AppError):  # the server and its address are gone, and so is the connection
+            get_redis().close()
+        _client.cache_clear()
 
 
 def connect(url: str, *, answer_within_s: float, **options: Any) -> Redis:

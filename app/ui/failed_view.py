@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from app.ui.poller import Poller
 
 EVERY_S = 2.0
+NAMES_EVERY_S = 20.0
 
 
 class FailedView(Page):
@@ -62,6 +64,7 @@ class FailedView(Page):
         self._session_id = session_id
         self._groups: list[FailureGroup] | None = None
         self._count = -1
+        self._named_at = -NAMES_EVERY_S
         self.question: ConfirmDialog | None = None
         self.thumbnails = thumbnails or ThumbnailLoader(self)
         self.model = FailedModel(backend, poller)
@@ -160,7 +163,9 @@ class FailedView(Page):
         async with self._backend.db() as db:
             groups = await self._backend.pictures.failure_groups(db, self._session_id)
             names: dict[int, str] = {}
-            if self._session_id is None and groups and self.isVisible():
+            old = time.monotonic() - self._named_at > NAMES_EVERY_S
+            if self._session_id is None and groups and old and self.isVisible():
+                self._named_at = time.monotonic()
                 sessions = await self._backend.training.list_sessions(db)
                 names = {item.sessionId: item.name for item in sessions}
         return groups, names

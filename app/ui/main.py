@@ -6,6 +6,7 @@ comes after that, in functions. A second start only brings the first window to t
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -87,7 +88,11 @@ def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
         code = loop.run_until_complete(program.run())
     finally:
         loop.close()
-        if helpers():  # Python would wait for them, and they wait for something that never comes
+        if (
+            stuck := helpers()
+        ):  # Python would wait for them, and they wait for something that never comes
+            logging.getLogger(__name__).warning("left behind: %s", [item.name for item in stuck])
+            logging.shutdown()
             os._exit(code)
     return code
 
@@ -121,8 +126,12 @@ def open_backend() -> Backend:
 
 async def close_backend() -> None:
     """Give back what ``open_backend`` and the services opened."""
-    from app.db.engine import close_engines
+    import asyncio
 
+    from app.db.engine import close_engines
+    from app.queue.connection import close_redis
+
+    await asyncio.to_thread(close_redis)
     await close_engines()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 import time
@@ -25,19 +26,28 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(slots=True)
 class Gap:
-    """The time between two beats, and what part of it the window's thread was computing."""
+    """The time between two beats, in milliseconds."""
 
     ms: float
     computing_ms: float
+    """Of it, what the thread was computing; the rest it waited, for the interpreter or a core."""
+    collecting_ms: float
+    """Of it, what Python's garbage collector took."""
     stacks: Counter[str] = field(default_factory=Counter)
     """What the thread did while the gap grew too long, and how often it was seen there."""
 
+    def explained(self) -> str:
+        """Its parts in words, and the places seen most often."""
+        parts = (
+            f"{self.ms:.0f} ms, of it {self.computing_ms:.0f} computing"
+            f" and {self.collecting_ms:.0f} collecting garbage"
+        )
+        seen = (f"  seen {times} ×\n{stack}" for stack, times in self.stacks.most_common(2))
+        return "\n".join([parts, *seen])
+
 
 class Heartbeat(QObject):
-    """Beats in the thread that makes it; another thread looks at that one when a beat is late.
-
-    A stall that is not computing is a wait: for the interpreter lock, or for the processor.
-    """
+    """Beats in the thread that makes it; another thread looks at that one when a beat is late."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -47,6 +57,8 @@ class Heartbeat(QObject):
         self._beats_in = threading.get_ident()
         self._stacks: Counter[str] = Counter()
         self._stop = threading.Event()
+        self._collecting_since = self._collected = 0.0
+        gc.callbacks.append(self._note_collection)
         self._last, self._computed = time.perf_counter(), time.thread_time()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -63,16 +75,23 @@ class Heartbeat(QObject):
     def stop(self) -> None:
         """Beat no more."""
         self._timer.stop()
+        gc.callbacks.remove(self._note_collection)
         self._stop.set()
         self._watch.join()
 
     def _beat(self) -> None:
         now, computed = time.perf_counter(), time.thread_time()
         stacks, self._stacks = self._stacks, Counter()
-        self._gaps.append(
-            Gap(1000 * (now - self._last), 1000 * (computed - self._computed), stacks)
-        )
+        collected, self._collected = self._collected, 0.0
+        late, busy = now - self._last, computed - self._computed
+        self._gaps.append(Gap(1000 * late, 1000 * busy, 1000 * collected, stacks))
         self._last, self._computed = now, computed
+
+    def _note_collection(self, phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            self._collecting_since = time.perf_counter()
+        else:
+            self._collected += time.perf_counter() - self._collecting_since
 
     def _look(self) -> None:
         while not self._stop.wait(LOOK_EVERY_S):
@@ -85,7 +104,7 @@ class Heartbeat(QObject):
         task = asyncio.current_task(self.loop) if self.loop is not None else None
         frames = [*(_awaited(task.get_coro()) if task else ()), *reversed(list(_calls(frame)))]
         places = [_place(*item) for item in frames]
-        ours = [place for place in places[:-INNERMOST] if place.startswith("  app/")]
+        ours = [place for place in places[:-INNERMOST] if place.startswith("    app/")]
         return "\n".join(dict.fromkeys([*ours, *places[-INNERMOST:]]))
 
 
@@ -107,4 +126,4 @@ def _place(frame: FrameType, line: int) -> str:
     path = Path(frame.f_code.co_filename)
     inside = path.is_relative_to(ROOT / "app")
     name = path.relative_to(ROOT).as_posix() if inside else "/".join(path.parts[-3:])
-    return f"  {name}:{line or 0} {frame.f_code.co_name}"
+    return f"    {name}:{line or 0} {frame.f_code.co_name}"

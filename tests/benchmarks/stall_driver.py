@@ -38,6 +38,7 @@ PAGE_S = 3.0
 READY_WITHIN_S = 60.0
 DONE_WITHIN_S = 150.0
 WORST = 5
+TOO_LONG_MS = 50
 GOING_ON = ("pending", "running")
 
 
@@ -129,10 +130,8 @@ def _summary(gaps: list[Gap]) -> dict[str, object]:
     worst = sorted(gaps, key=lambda gap: gap.ms, reverse=True)[:WORST]
     return {
         "ms": [round(gap.ms, 2) for gap in gaps],
-        "worst": [
-            {"ms": gap.ms, "computing_ms": gap.computing_ms, "stacks": dict(gap.stacks)}
-            for gap in worst
-        ],
+        "computing_ms": [round(gap.computing_ms, 2) for gap in gaps],
+        "worst": [gap.explained() for gap in worst if gap.ms > TOO_LONG_MS],
     }
 
 

@@ -29,11 +29,12 @@ def measure() -> list[Figure]:
     ]
     with empty_data_folder() as folder:
         measured = stalls(folder)
-    if measured.explained:
-        print(measured.explained, file=sys.stderr)
+    for stall in measured.explained:
+        print(stall, file=sys.stderr)
     figures += [
         Figure("max_stall_ms", measured.longest, Target("<", 50)),
         Figure("stall_p99_ms", measured.p99),
+        Figure("stall_computing_ms", measured.longest_computing),
         Figure("opening_stall_ms", measured.longest_at_opening),
     ]
     figures.append(Figure("demo_recall_at_1", demo_recall()))

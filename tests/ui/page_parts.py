@@ -31,6 +31,7 @@ class Parts:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.window.hide()  # what is painted is fetched
         await self.poller.close()
         await self.runner.close()
         assert not self.problems

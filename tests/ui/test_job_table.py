@@ -178,7 +178,9 @@ def test_the_selection_stays_with_its_picture(qt_loop, backend) -> None:
             table.selectRow(30)
             assert table.selected_id == jobs[30]
             with write_transaction() as conn:
-                conn.execute(text(f"UPDATE training_jobs SET status='completed' WHERE id<{jobs[10]}"))
+                conn.execute(
+                    text(f"UPDATE training_jobs SET status='completed' WHERE id<{jobs[10]}")
+                )
             recount(session_id)
             top = table.verticalScrollBar().value()
             table.show_progress(await progress(backend, session_id), "pending")
@@ -202,7 +204,9 @@ def test_a_picture_that_left_the_filter_is_no_longer_marked(qt_loop, backend) ->
             table.picked.connect(picked.append)
             table.selectRow(0)
             with write_transaction() as conn:
-                conn.execute(text(f"UPDATE training_jobs SET status='completed' WHERE id={jobs[0]}"))
+                conn.execute(
+                    text(f"UPDATE training_jobs SET status='completed' WHERE id={jobs[0]}")
+                )
             recount(session_id)
             table.show_progress(await progress(backend, session_id), "pending")
             await qt_loop.until(lambda: not table.currentIndex().isValid())
