@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from app.errors import AppError
 from app.logs import set_up_logs
@@ -19,6 +20,8 @@ def run(*, child: bool) -> int:
     Args:
         child: end when standard input does, because then the parent is gone.
     """
+    # Before torch is loaded: its idle threads sleep instead of spinning on cores that decode.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     set_up_logs("worker", to_terminal=not child)
     if child:
         watch_parent(context().stop.set)

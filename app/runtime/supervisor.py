@@ -32,8 +32,7 @@ LONGEST_DELAY_S = 30.0
 GOOD_LIFE_S = 60.0
 """A worker that lived this long has not died at its start: the next one starts soon."""
 
-STARTING = "Starting…"
-ELSEWHERE = "Another window or terminal does the indexing."
+STARTING = "Starting the indexing process…"
 ENDED = "The indexing process ended unexpectedly."
 
 RedisState = Literal["starting", "ready", "failed"]
@@ -42,7 +41,7 @@ WorkerState = Literal["starting", "ready", "restarting", "elsewhere", "stopped",
 
 @dataclass(frozen=True, slots=True)
 class RuntimeStatus:
-    """What the processes are doing; ``message`` is empty where they simply run."""
+    """What the processes are doing; ``message`` is empty where all is well."""
 
     redis: RedisState = "starting"
     worker: WorkerState = "starting"
@@ -105,12 +104,19 @@ class Supervisor:
     def _run(self) -> None:
         try:
             while not self._stop_asked.is_set():
-                self._look_after_redis()
-                self._look_after_worker()
-                self._publish()
+                self._look()
                 self._stop_asked.wait(TICK_S)
         finally:
             self._end()
+
+    def _look(self) -> None:
+        try:
+            self._look_after_redis()
+            self._look_after_worker()
+        except Exception:  # a bug here must not leave the processes without anyone to watch them
+            log.exception("the supervisor failed")
+            self._stop_asked.wait(TRY_AGAIN_S)
+        self._publish()
 
     def _look_after_redis(self) -> None:
         if time.monotonic() < self._next_ping:
@@ -204,11 +210,9 @@ class Supervisor:
             case "restarting":
                 seconds = max(math.ceil(self._next_start - time.monotonic()), 1)
                 return f"{ENDED} It starts again in {seconds} s."
-            case "elsewhere":
-                return ELSEWHERE
             case "failed":
                 return self._worker_problem
-            case "ready" | "stopped":
+            case "ready" | "elsewhere" | "stopped":
                 return ""
 
 

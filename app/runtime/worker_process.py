@@ -31,6 +31,7 @@ class WorkerProcess:
         settings = get_settings()
         self._state_file = settings.run_dir / "worker.json"
         self._output_file = settings.log_dir / "worker.out"
+        self._output_file.parent.mkdir(parents=True, exist_ok=True)
         self._output_file.write_bytes(b"")
         with self._output_file.open("ab") as output:
             self._process = subprocess.Popen(

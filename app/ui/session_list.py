@@ -50,6 +50,8 @@ class SessionListModel(QAbstractListModel):
         self._shown: list[int] = []
         self._wanted = ""
         self._starting: frozenset[int] = frozenset()
+        self.arranging = False
+        """Rows come and go: a mark that moves now was not moved by a person."""
 
     def set_all(self, sessions: Sequence[TrainingProgress]) -> None:
         """Show these sessions."""
@@ -115,6 +117,11 @@ class SessionListModel(QAbstractListModel):
         return None
 
     def _arrange(self) -> None:
+        self.arranging = True
+        self._rearrange()
+        self.arranging = False
+
+    def _rearrange(self) -> None:
         wanted = [key for key in sorted(self._all, reverse=True) if self._matches(key)]
         kept = set(wanted)
         for row in range(len(self._shown) - 1, -1, -1):
@@ -271,5 +278,5 @@ class SessionList(QListView):
 
     def _say(self, current: QModelIndex, _previous: QModelIndex) -> None:
         session_id = self.sessions.id_at(current.row()) if current.isValid() else None
-        if session_id is not None:
+        if session_id is not None and not self.sessions.arranging:
             self.picked.emit(session_id)

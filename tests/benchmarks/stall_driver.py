@@ -28,6 +28,7 @@ from app.ui.commands import PAGES
 from app.ui.window import MainWindow
 
 if TYPE_CHECKING:  # the program imports these itself, after its first paint
+    from app.api.training_schemas import TrainingProgress
     from app.services.backend import Backend
     from app.ui.actions import ActionRunner
     from app.ui.poller import Poller
@@ -93,13 +94,17 @@ class Driver:
             create = TrainingSessionCreate(rootPath=str(self._folder))
             session = await backend.training.create_session(db, create)
         ended = asyncio.Event()
-        page.sessionsPolled.connect(
-            lambda sessions: ended.set() if sessions[0].status not in GOING_ON else None
-        )
+
+        def look(sessions: list[TrainingProgress]) -> None:
+            if any(item.status not in GOING_ON for item in sessions):
+                ended.set()
+
+        page.sessionsPolled.connect(look)
         page.start_session(session.id)
         await _look_around(window, ended)
         indexing = self._heartbeat.take()
         self._heartbeat.stop()
+        await _check_complete(backend, session.id)
         result = {"opening": _summary(opening), "session": _summary(indexing)}
         self._result.write_text(json.dumps(result), encoding="utf-8")
 
@@ -124,6 +129,13 @@ async def _look_around(window: MainWindow, ended: asyncio.Event) -> None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), PAGE_S)
                 return
+
+
+async def _check_complete(backend: Backend, session_id: int) -> None:
+    async with backend.db() as db:
+        progress = await backend.training.get_session_progress(db, session_id)
+    if progress.status != "completed" or progress.jobsSummary.failed:
+        raise RuntimeError(f"the session did not go well: {progress}")
 
 
 def _summary(gaps: list[Gap]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from PySide6.QtGui import QColor, QImage
@@ -31,7 +32,11 @@ class Parts:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.window.hide()  # what is painted is fetched
+        self.window.hide()
+        await asyncio.sleep(0.02)  # what is still painted now is fetched
+        self.poller._timer.stop()
+        while self.poller._tasks:  # a connection that is cut off while it opens leaves a thread
+            await asyncio.wait(self.poller._tasks, timeout=5)
         await self.poller.close()
         await self.runner.close()
         assert not self.problems

@@ -12,6 +12,7 @@ from page_parts import Parts, save_picture
 from PySide6.QtCore import Qt
 
 from app.errors import AppError
+from app.queue import doorbell as doorbell_module
 from app.services import training_service
 from app.ui.errors import ErrorDialog
 from app.ui.session_list import ITEM_HEIGHT, SessionListModel, second_line
@@ -27,7 +28,8 @@ def doorbell(monkeypatch) -> list[int]:
         rung.append(session_id)
         return f"job-{session_id}"
 
-    monkeypatch.setattr(training_service, "ring", ring)
+    for module in (training_service, doorbell_module):
+        monkeypatch.setattr(module, "ring", ring)
     return rung
 
 

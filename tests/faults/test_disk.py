@@ -1,0 +1,144 @@
+"""A disk that is full and a folder that cannot be written: a sentence, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from drawing import distinct_scenes, draw
+from sqlalchemy import event
+
+from app.api.training_schemas import SessionConfig, TrainingSessionCreate
+from app.db.engine import close_engines, get_sync_engine, open_db
+from app.db.migrate import migrate
+from app.db.models import SessionStatus
+from app.errors import AppError
+from app.queue.context import context
+from app.queue.ledger_check import verify_ledger
+from app.queue.training_jobs import train_session
+from app.services.asset_discovery import AssetDiscoveryService
+from app.services.training_service import TrainingService
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    import random
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index, scene in enumerate(distinct_scenes(24, random.Random(3))):
+        draw(scene, 64).save(folder / f"{index}.jpg")
+    return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 KB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", place], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("only root may mount a small file system")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+async def running_session(pictures: Path) -> int:
+    await asyncio.to_thread(migrate)
+    async with open_db() as db:
+        session = await TrainingService().create_session(
+            db, TrainingSessionCreate(rootPath=str(pictures), config=SessionConfig(batch_size=8))
+        )
+        await AssetDiscoveryService().discover_assets(db, session.id)
+        session.status = SessionStatus.RUNNING.value
+        await db.commit()
+        return session.id
+
+
+async def test_a_full_ledger_stops_the_session_and_it_goes_on_once_there_is_room(
+    pictures: Path,
+) -> None:
+    session_id = await running_session(pictures)
+    engine = get_sync_engine()
+    full = True
+
+    def refuse(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        if full and statement.startswith("INSERT INTO training_evidence"):
+            raise _disk_full()
+
+    event.listen(engine, "before_cursor_execute", refuse)
+    await asyncio.to_thread(train_session, session_id)
+    async with open_db() as db:
+        stopped = await TrainingService().get_session_progress(db, session_id)
+    assert stopped.status == "failed"
+    assert "full" in (stopped.errorMessage or "")
+    assert (stopped.jobsSummary.pending, stopped.jobsSummary.running) == (24, 0)
+
+    full = False
+    await set_running(session_id)
+    counts = await asyncio.to_thread(train_session, session_id)
+    assert counts["processed"] == 24
+    assert verify_ledger(context().store).problems == []
+    context().close()
+    context.cache_clear()
+    await close_engines()
+
+
+async def set_running(session_id: int) -> None:
+    from app.db import sessions
+    from app.db.engine import write_transaction
+
+    with write_transaction() as conn:
+        assert sessions.move_session(conn, session_id, SessionStatus.RUNNING)
+
+
+def _disk_full() -> Exception:
+    """The error that SQLite gives, from SQLite."""
+    import sqlite3
+
+    from sqlalchemy.exc import OperationalError
+
+    connection = sqlite3.connect(":memory:")
+    connection.execute("PRAGMA max_page_count = 2")
+    try:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    except sqlite3.OperationalError as error:
+        return OperationalError("INSERT", {}, error)
+    finally:
+        connection.close()
+    raise AssertionError("the disk was not full")
+
+
+def test_a_disk_too_small_for_the_ledger_is_named(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.config import get_settings
+
+    (small_disk / "ballast").write_bytes(bytes(350_000))
+    monkeypatch.setenv("DATA_DIR", str(small_disk / "data"))
+    get_settings.cache_clear()
+    with pytest.raises(AppError, match="full"):
+        migrate()
+    get_sync_engine().dispose()
+    get_sync_engine.cache_clear()
+    (small_disk / "ballast").unlink()
+    shutil.rmtree(small_disk / "data")
+
+
+def test_a_read_only_data_folder_is_named(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.config import get_settings
+
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    monkeypatch.setenv("DATA_DIR", str(small_disk / "data"))
+    get_settings.cache_clear()
+    with pytest.raises(AppError, match=r"cannot be (used|written)"):
+        migrate()

@@ -1,0 +1,104 @@
+"""The command line as a person or a script calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "app", *arguments], capture_output=True, text=True, timeout=180
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+def test_index_then_every_command_that_looks_at_it(pictures: Path) -> None:
+    (pictures / "family" / "broken.jpg").write_bytes(b"not a picture")
+    done = json.loads(run("index", str(pictures), "--name", "Test", "--json"))
+    assert (done["status"], done["jobsSummary"]["completed"]) == ("completed", 40)
+    session = str(done["sessionId"])
+    assert "Test" in run("sessions")
+    assert json.loads(run("progress", session, "--json"))["jobsSummary"]["failed"] == 1
+    assert "broken.jpg" in run("failed", session)
+    (pictures / "family" / "broken.jpg").unlink()
+    retried = json.loads(run("retry", session, "--json"))
+    assert retried["jobsSummary"]["failed"] == 1
+    assert "no longer there" in run("failed", session)
+    report = json.loads(run("verify", "--json"))
+    assert report["problems"] == []
+    answer = json.loads(run("start", session, "--json").splitlines()[0])
+    assert set(answer) == {"sessionId", "rqJobId", "status", "message"}
+    assert "answers in" in run("doctor")
+
+
+def test_without_a_screen_the_samples_are_indexed_in_the_terminal() -> None:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "app"], capture_output=True, text=True, timeout=180, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no screen" in done.stdout
+    assert "pictures indexed" in done.stdout
+    assert "demo" in done.stdout
+
+
+def test_wrong_input_gets_a_sentence_and_no_trace(tmp_path: Path) -> None:
+    assert "does not exist" in run("index", str(tmp_path / "nowhere"), code=1)
+    assert "no session 7" in run("progress", "7", code=1)
+    (tmp_path / "empty").mkdir()
+    assert "no pictures" in run("index", str(tmp_path / "empty"), code=1)
+    assert "batch-size" in run("index", str(tmp_path), "--batch-size", "0", code=1)
+    assert "file type" in run("index", str(tmp_path), "--extensions", "", code=1)
+    wrong = os.environ | {"TRAINING_BATCH_SIZE": "many"}
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "sessions"], capture_output=True, text=True, env=wrong
+    )
+    assert done.returncode == 1
+    assert "TRAINING_BATCH_SIZE is set to 'many'" in done.stderr
+
+
+def test_a_second_worker_on_the_embedded_store_is_refused_by_name(data_dir: Path) -> None:
+    first = subprocess.Popen(
+        [sys.executable, "-m", "app", "worker"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert first.stdout is not None
+    assert b"Processing queues" in first.stdout.readline()
+    try:
+        assert "QDRANT_URL" in run("worker", code=1)
+    finally:
+        first.terminate()
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+def test_a_window_that_is_killed_leaves_no_process_behind(data_dir: Path) -> None:
+    window = subprocess.Popen(
+        [sys.executable, "-m", "app"], env=os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    )
+    wait_for(lambda: (data_dir / "run" / "worker.json").exists())
+    family = psutil.Process(window.pid).children(recursive=True)
+    assert len(family) >= 2
+    window.send_signal(signal.SIGKILL)
+    window.wait()
+    wait_for(lambda: not [p for p in family if p.is_running() and p.status() != "zombie"])
+
+
+def wait_for(condition: object, within: float = 60.0) -> None:
+    end = time.monotonic() + within
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.1)

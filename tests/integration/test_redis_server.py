@@ -1,0 +1,255 @@
+"""The embedded Redis, with the real server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
+from rq import Queue
+
+from app.config import get_settings
+from app.errors import AppError
+from app.queue.connection import EmbeddedServer, address_file, embedded_server, get_redis
+from app.runtime import redis_server, valkey
+from app.runtime.redis_server import ensure_redis, stop_redis
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no embedded server there")
+
+
+@pytest.fixture(autouse=True)
+def no_server_is_left(data_dir: Path) -> Iterator[None]:
+    yield
+    get_settings.cache_clear()
+    if data_dir.is_dir():
+        stop_redis()
+        valkey.end_servers()
+
+
+def running() -> EmbeddedServer:
+    server = embedded_server()
+    assert server is not None
+    return server
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def set_environment(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+
+
+def test_it_starts_is_used_again_and_stops() -> None:
+    ensure_redis()
+    server = running()
+    assert get_redis().ping()
+    ensure_redis()
+    assert running() == server
+
+    stop_redis()
+    assert not address_file().exists()
+    assert not is_listening(server.port)
+    assert not psutil.pid_exists(server.pid)
+    stop_redis()
+
+
+def test_nobody_else_can_use_it() -> None:
+    ensure_redis()
+    server = running()
+    process = psutil.Process(server.pid)
+    assert address_file().stat().st_mode & 0o777 == 0o600
+    assert not any(server.password in word for word in process.cmdline())
+    assert {end.laddr.ip for end in process.net_connections("tcp")} == {"127.0.0.1"}
+    with (
+        Redis(port=server.port, retry=Retry(NoBackoff(), 0)) as stranger,
+        pytest.raises(AuthenticationError),
+    ):
+        stranger.ping()
+
+
+def test_the_terminal_cannot_interrupt_it() -> None:
+    ensure_redis()
+    assert os.getsid(running().pid) != os.getsid(0)
+
+
+def test_a_folder_may_have_any_name(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_environment(monkeypatch, "DATA_DIR", str(data_dir / 'my "own"\n\\x41 Bücher #1'))
+    ensure_redis()
+    stop_redis()
+    assert (get_settings().data_dir / "redis" / "appendonlydir").is_dir()
+
+
+def test_jobs_survive_a_kill() -> None:
+    ensure_redis()
+    killed = running()
+    Queue("training-high", connection=get_redis()).enqueue("os.getpid", job_id="ring")
+    os.kill(killed.pid, signal.SIGKILL)
+
+    ensure_redis()
+    assert running().pid != killed.pid
+    assert Queue("training-high", connection=get_redis()).job_ids == ["ring"]
+
+
+def test_a_server_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_server, "PING_WITHIN_S", 0.3)
+    monkeypatch.setattr(valkey, "STOP_WITHIN_S", 0.3)
+    ensure_redis()
+    hanging = running()
+    os.kill(hanging.pid, signal.SIGSTOP)
+
+    ensure_redis()
+    assert running().pid != hanging.pid
+    assert not psutil.pid_exists(hanging.pid)
+    assert get_redis().ping()
+
+
+def test_a_server_whose_address_was_lost_is_replaced() -> None:
+    ensure_redis()
+    lost = running()
+    address_file().unlink()
+
+    ensure_redis()
+    assert running().pid != lost.pid
+    assert not is_listening(lost.port)
+
+
+def test_another_program_with_the_noted_process_id_is_left_alone(data_dir: Path) -> None:
+    ensure_redis()
+    server = running()
+    stop_redis()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        noted = EmbeddedServer(server.port, server.password, other.pid)
+        valkey._write_address(noted)
+        ensure_redis()
+        assert running().pid != other.pid
+        assert other.poll() is None
+        other.kill()
+
+
+def test_a_taken_port_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_server, "PING_WITHIN_S", 0.3)
+    free_port = valkey.free_port
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = iter([taken.getsockname()[1], free_port()])
+        monkeypatch.setattr(valkey, "free_port", lambda: next(ports))
+        ensure_redis()
+    assert get_redis().ping()
+    assert not (valkey.data_folder() / "damaged").exists()
+
+
+def test_damaged_data_is_set_aside() -> None:
+    ensure_redis()
+    get_redis().set("before", 1)
+    stop_redis()
+    for file in (valkey.data_folder() / "appendonlydir").iterdir():
+        file.write_bytes(b"this is no list of commands\r\n" * 20)
+
+    for _ in range(2):  # what was set aside before makes room
+        ensure_redis()
+        assert get_redis().get("before") is None
+        stop_redis()
+        for file in (valkey.data_folder() / "appendonlydir").iterdir():
+            file.write_bytes(b"\x00" * 100)
+    assert (valkey.data_folder() / "damaged").is_dir()
+
+
+USER = """
+import sys
+from app.queue.connection import embedded_server
+from app.runtime.redis_server import ensure_redis, stop_redis
+ensure_redis()
+print(embedded_server().pid, flush=True)
+sys.stdin.read()
+stop_redis()
+"""
+
+
+def start_user() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", USER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_processes_share_one_server_until_the_last_one_leaves() -> None:
+    with start_user() as first, start_user() as second:
+        assert first.stdout is not None
+        assert second.stdout is not None
+        server_pid = int(first.stdout.readline())
+        assert int(second.stdout.readline()) == server_pid
+
+        first.communicate()
+        assert psutil.pid_exists(server_pid)
+        second.communicate()
+        assert not address_file().exists()
+        assert not valkey._our_servers()
+
+
+def test_a_killed_process_does_not_count_as_a_user() -> None:
+    with start_user() as user:
+        assert user.stdout is not None
+        port = int(user.stdout.readline()) and running().port
+        ensure_redis()
+        user.kill()
+        user.communicate()
+    stop_redis()
+    assert not is_listening(port)
+
+
+def test_a_system_without_a_server_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(valkey, "find_spec", lambda _name: None)
+    with pytest.raises(AppError, match=r"No queue server comes with .* Set REDIS_URL"):
+        ensure_redis()
+
+
+def test_a_program_that_does_not_run_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(valkey, "find_program", lambda: Path("/bin/false"))
+    with pytest.raises(AppError, match=r"The queue's server does not start\. .*redis\.log says"):
+        ensure_redis()
+    assert not address_file().exists()
+
+
+def test_a_folder_that_cannot_be_written_is_reported(data_dir: Path) -> None:
+    data_dir.write_text("a file where the folder should be")
+    with pytest.raises(AppError, match=r"The queue cannot be started in .*data: "):
+        ensure_redis()
+    data_dir.unlink()
+
+
+def test_a_given_server_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = valkey.free_port()
+    set_environment(monkeypatch, "REDIS_URL", f"redis://:secret@127.0.0.1:{port}/0")
+    begin = time.monotonic()
+    with pytest.raises(AppError, match=r"REDIS_URL names, .* does not answer") as caught:
+        ensure_redis()
+    assert time.monotonic() - begin < 2
+    assert "secret" not in str(caught.value)
+
+
+def test_a_given_server_is_used_and_never_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure_redis()
+    server = running()
+    set_environment(monkeypatch, "REDIS_URL", server.url)
+    ensure_redis()
+    stop_redis()
+    assert get_redis().ping()
+
+    set_environment(monkeypatch, "REDIS_URL", server.url.replace(server.password, "wrong"))
+    with pytest.raises(AppError, match="refuses the connection"):
+        ensure_redis()
+    monkeypatch.delenv("REDIS_URL")
