@@ -162,3 +162,17 @@ def test_the_first_paint_takes_at_most_twice_as_long_as_that_of_a_bare_window(
     bare = min(work(_BARE) for _ in range(5))
     ours = min(work(_OURS) for _ in range(5))
     assert ours <= 2 * bare, f"{ours * 1000:.0f} ms against {bare * 1000:.0f} ms"
+
+
+def test_a_day_of_painting_does_not_use_up_none() -> None:
+    """See the work-around in ``app.ui``: without it this aborts within a second."""
+    code = """
+import app.ui
+from PySide6.QtGui import QFont
+drawn = QFont()
+for _ in range(300_000):
+    drawn.setPixelSize(12)
+"""
+    subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True
+    )
