@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+
+import psutil
 
 from app.errors import AppError
 from app.logs import set_up_logs
@@ -12,6 +15,9 @@ from app.queue.worker_main import WorkerElsewhereError, work_until_stopped
 from app.runtime.parent_watch import watch_parent
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.runtime.worker_process import EXIT_ELSEWHERE, EXIT_FAILED
+
+NICENESS = 10
+"""How far behind other processes a worker in the background stands; 0 is not, 19 is most."""
 
 
 def run(*, child: bool) -> int:
@@ -24,6 +30,7 @@ def run(*, child: bool) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     set_up_logs("worker", to_terminal=not child)
     if child:
+        _stay_behind()
         watch_parent(context().stop.set)
     try:
         ensure_redis()
@@ -36,3 +43,11 @@ def run(*, child: bool) -> int:
     finally:
         stop_redis()
     return 0
+
+
+def _stay_behind() -> None:
+    """Let whatever a person is doing on this computer go first, the window included."""
+    if sys.platform == "win32":
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(NICENESS)

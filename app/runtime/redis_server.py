@@ -31,8 +31,8 @@ from app.runtime import valkey
 
 log = logging.getLogger(__name__)
 
-START_ATTEMPTS = 5
-START_WITHIN_S = 20.0
+START_ATTEMPTS = 3
+START_WITHIN_S = 15.0
 PING_WITHIN_S = 5.0
 LOCK_WITHIN_S = 60.0
 LOOK_AGAIN_S = 0.1
@@ -149,7 +149,10 @@ def _used_by_others(server: EmbeddedServer) -> bool:
 
 def _start() -> None:
     program = valkey.find_program()
-    for _ in range(START_ATTEMPTS):
+    for attempt in range(1, START_ATTEMPTS + 1):
+        if attempt == START_ATTEMPTS:
+            # Two ports did not help, so the data may be damaged; the ledger knows all work.
+            valkey.set_data_aside()
         _note_ended_children()
         server, child = valkey.launch(program)
         _children.append(child)
@@ -159,9 +162,6 @@ def _start() -> None:
         child.kill()
         child.wait()
         log.warning("the queue server did not start on port %d", server.port)
-        # The ledger knows all work, so damaged queue data is not worth a failed start.
-        if valkey.is_free(server.port) and not valkey.set_data_aside():
-            break
     address_file().unlink(missing_ok=True)
     raise AppError(
         "The queue's server does not start.",

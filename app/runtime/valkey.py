@@ -115,31 +115,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def set_data_aside() -> bool:
-    """Move the server's data away, so that it starts empty; False where there is none.
+def set_data_aside() -> None:
+    """Move the server's data away, so that it starts empty.
 
     Raises:
         OSError: it cannot be moved.
     """
     data = data_folder() / "appendonlydir"
     if not data.exists():
-        return False
+        return
     aside = data_folder() / "damaged"
     shutil.rmtree(aside, ignore_errors=True)
     data.replace(aside)
-    log.warning("the queue's data cannot be read and was moved to %s", aside)
-    return True
+    log.warning("the queue's data was moved to %s", aside)
 
 
 def end_servers() -> None:
@@ -173,6 +161,9 @@ def _our_servers() -> list[psutil.Process]:
 
 def _runs(process: psutil.Process) -> bool:
     try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+        if not process.is_running():
+            return False
+        # A zombie whose other threads still end holds its files and its port.
+        return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.NoSuchProcess:
         return False

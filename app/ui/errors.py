@@ -13,6 +13,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
+    QApplication,
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
@@ -140,7 +141,9 @@ def report(parent: QWidget | None, error: BaseException) -> None:
     """The three branches: nothing for a cancellation, words for an AppError, else a bug."""
     if isinstance(error, asyncio.CancelledError):
         return
-    if isinstance(error, AppError):
+    if QApplication.instance() is None:  # too late for a dialog, Qt would abort
+        _log.error("after the end: %s", error, exc_info=error)
+    elif isinstance(error, AppError):
         show_error(parent, error)
     else:
         show_bug(parent, error)

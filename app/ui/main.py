@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings
@@ -121,6 +122,8 @@ def open_backend() -> Backend:
     get_settings()
     set_up_logs("window")
     migrate()
+    for module in ("app.ui.pages", "app.runtime.supervisor", "app.queue.reconcile"):
+        import_module(module)  # here, so that the window does not wait for it later
     return Backend()
 
 

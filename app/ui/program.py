@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ class Program:
             return False
         self._backend = self.runner.backend = backend
         self.feed = self._parts.add_pages(self.window, backend, self.runner, self.poller)
+        gc.freeze()  # what is loaded stays; to look through it again would stall the window
         self._connect_feed(self.feed)
         self.poller.watch(self._look_at_system, self._show_system, every_s=SYSTEM_EVERY_S)
         self.poller.start()
@@ -124,6 +126,7 @@ class Program:
         self.poller.watch(self._look_at_runtime, self.window.status.set_runtime)
         runtime.start()
         await self._queue_ready.wait()
+        gc.freeze()
         await self._resume()
 
     async def _resume(self) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.api.training_schemas import TrainingProgress
 from app.ui import words
+
+if TYPE_CHECKING:
+    from app.api.training_schemas import TrainingProgress
 
 
 class SessionsFeed(QObject):

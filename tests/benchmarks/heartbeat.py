@@ -7,6 +7,7 @@ import gc
 import sys
 import threading
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,14 +27,14 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(slots=True)
 class Gap:
-    """The time between two beats, in milliseconds."""
+    """A time between two beats that was too long, in milliseconds."""
 
     ms: float
     computing_ms: float
     """Of it, what the thread was computing; the rest it waited, for the interpreter or a core."""
     collecting_ms: float
     """Of it, what Python's garbage collector took."""
-    stacks: Counter[str] = field(default_factory=Counter)
+    stacks: Counter[str]
     """What the thread did while the gap grew too long, and how often it was seen there."""
 
     def explained(self) -> str:
@@ -46,6 +47,16 @@ class Gap:
         return "\n".join([parts, *seen])
 
 
+@dataclass(slots=True)
+class Beats:
+    """What was measured over some time; arrays, so that the collector has no work with it."""
+
+    ms: array[float] = field(default_factory=lambda: array("d"))
+    """From each beat to the next."""
+    computing_ms: array[float] = field(default_factory=lambda: array("d"))
+    late: list[Gap] = field(default_factory=list)
+
+
 class Heartbeat(QObject):
     """Beats in the thread that makes it; another thread looks at that one when a beat is late."""
 
@@ -53,7 +64,7 @@ class Heartbeat(QObject):
         super().__init__(parent)
         self.loop: asyncio.AbstractEventLoop | None = None
         """Where the thread runs one, its task is named in the stacks, too."""
-        self._gaps: list[Gap] = []
+        self._beats = Beats()
         self._beats_in = threading.get_ident()
         self._stacks: Counter[str] = Counter()
         self._stop = threading.Event()
@@ -67,9 +78,9 @@ class Heartbeat(QObject):
         self._watch = threading.Thread(target=self._look, name="heartbeat", daemon=True)
         self._watch.start()
 
-    def take(self) -> list[Gap]:
-        """The gaps since the last time this was called."""
-        taken, self._gaps = self._gaps, []
+    def take(self) -> Beats:
+        """The beats since the last time this was called."""
+        taken, self._beats = self._beats, Beats()
         return taken
 
     def stop(self) -> None:
@@ -81,10 +92,13 @@ class Heartbeat(QObject):
 
     def _beat(self) -> None:
         now, computed = time.perf_counter(), time.thread_time()
-        stacks, self._stacks = self._stacks, Counter()
-        collected, self._collected = self._collected, 0.0
-        late, busy = now - self._last, computed - self._computed
-        self._gaps.append(Gap(1000 * late, 1000 * busy, 1000 * collected, stacks))
+        ms, computing_ms = 1000 * (now - self._last), 1000 * (computed - self._computed)
+        self._beats.ms.append(ms)
+        self._beats.computing_ms.append(computing_ms)
+        if ms > 1000 * LATE_S:
+            self._beats.late.append(Gap(ms, computing_ms, 1000 * self._collected, self._stacks))
+            self._stacks = Counter()
+        self._collected = 0.0
         self._last, self._computed = now, computed
 
     def _note_collection(self, phase: str, _info: dict[str, int]) -> None:

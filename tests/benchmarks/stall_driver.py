@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from heartbeat import Gap, Heartbeat
+from heartbeat import Beats, Heartbeat
 from PySide6.QtWidgets import QApplication
 
 from app.ui import main as root
@@ -39,7 +39,6 @@ PAGE_S = 3.0
 READY_WITHIN_S = 60.0
 DONE_WITHIN_S = 150.0
 WORST = 5
-TOO_LONG_MS = 50
 GOING_ON = ("pending", "running")
 
 
@@ -138,12 +137,12 @@ async def _check_complete(backend: Backend, session_id: int) -> None:
         raise RuntimeError(f"the session did not go well: {progress}")
 
 
-def _summary(gaps: list[Gap]) -> dict[str, object]:
-    worst = sorted(gaps, key=lambda gap: gap.ms, reverse=True)[:WORST]
+def _summary(beats: Beats) -> dict[str, object]:
+    worst = sorted(beats.late, key=lambda gap: gap.ms, reverse=True)[:WORST]
     return {
-        "ms": [round(gap.ms, 2) for gap in gaps],
-        "computing_ms": [round(gap.computing_ms, 2) for gap in gaps],
-        "worst": [gap.explained() for gap in worst if gap.ms > TOO_LONG_MS],
+        "ms": [round(value, 2) for value in beats.ms],
+        "computing_ms": [round(value, 2) for value in beats.computing_ms],
+        "worst": [gap.explained() for gap in worst],
     }
 
 

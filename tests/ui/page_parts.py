@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.ui.actions import ActionRunner
 from app.ui.poller import Poller
+from app.ui.theme import theme
 
 
 class Parts:
@@ -20,6 +21,7 @@ class Parts:
     """
 
     def __init__(self, backend: Any) -> None:
+        theme()  # as in the program: colours are there before the first widget
         self.window = QWidget()
         self.window.resize(1100, 720)
         self.poller = Poller(self.window)

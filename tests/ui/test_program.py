@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 
 from app.api.training_schemas import TrainingSessionCreate
@@ -274,13 +274,12 @@ def test_a_folder_that_is_dropped_begins_a_session(qt_loop: Any, run: Run, tmp_p
         folder.mkdir()
         data = QMimeData()
         data.setUrls([QUrl.fromLocalFile(str(folder))])
-        drop = QDropEvent(
-            QPointF(5, 5),
-            Qt.DropAction.CopyAction,
-            data,
-            Qt.MouseButton.LeftButton,
-            Qt.KeyboardModifier.NoModifier,
-        )
+        action, button = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+        key = Qt.KeyboardModifier.NoModifier
+        enter = QDragEnterEvent(QPoint(400, 300), action, data, button, key)
+        QApplication.sendEvent(run.window, enter)
+        assert enter.isAccepted()
+        drop = QDropEvent(QPointF(400, 300), action, data, button, key)
         QApplication.sendEvent(run.window, drop)
         (dialog,) = run.window.findChildren(NewSessionDialog)
         assert dialog.root == str(folder)

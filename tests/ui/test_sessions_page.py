@@ -302,7 +302,9 @@ def test_every_state_fits_one_line(qt_loop, backend) -> None:
     states = ("pending", "running", "paused", "completed", "failed", "cancelled")
     ids = {status: add_session(status * 20, status) for status in states}
     for session_id in ids.values():
-        add_pictures(session_id, {"completed": [f"/p/{session_id}"], "failed": [f"/q/{session_id}"]})
+        add_pictures(
+            session_id, {"completed": [f"/p/{session_id}"], "failed": [f"/q/{session_id}"]}
+        )
 
     async def steps() -> None:
         async with backend.db() as db:

@@ -142,8 +142,8 @@ def test_an_empty_state_offers_the_way_out(qt_loop: Any) -> None:
 def test_a_button_follows_its_action(qt_loop: Any) -> None:
     page = Page("Sessions")
     commands = Commands(page)
-    ran: list[bool] = []
-    commands.pause.triggered.connect(ran.append)
+    ran: list[None] = []
+    commands.pause.triggered.connect(lambda: ran.append(None))
     press = button("Pause")
     page.add_buttons([press])
     follow(press, commands.pause)
