@@ -13,8 +13,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drawing import distinct_scenes, draw
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from app.api.training_schemas import TrainingProgress
+    from app.ui.program import Program
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "images"
 SIZE = (1100, 720)
@@ -55,6 +62,7 @@ def _run(root: Path) -> None:
     from app.ui import main as program_main
     from app.ui.event_loop import make_loop
     from app.ui.program import Parts, Program
+    from app.ui.theme import app_icon
     from app.ui.tray import Tray
     from app.ui.window import MainWindow
 
@@ -69,9 +77,9 @@ def _run(root: Path) -> None:
         program_main.add_pages,
     )
     loop = make_loop(app)
-    program = Program(window, Tray(window, program_main.app_icon()), parts)
-    with loop:
-        loop.run_until_complete(_drive(program, Studio(window), root))
+    program = Program(window, Tray(window, app_icon()), parts)
+    loop.run_until_complete(_drive(program, Studio(window), root))
+    loop.close()
     window.deleteLater()
     app.processEvents()
 
@@ -79,35 +87,36 @@ def _run(root: Path) -> None:
 class Studio:
     """Takes a picture of a widget in both colour schemes."""
 
-    def __init__(self, window: object) -> None:
+    def __init__(self, window: QWidget) -> None:
         self.window = window
 
-    async def take(self, name: str, widget: object | None = None) -> None:
+    async def take(self, name: str, widget: QWidget | None = None) -> None:
         from app.ui.theme import theme
 
         for scheme in ("light", "dark"):
             theme().set_scheme(scheme)
             await asyncio.sleep(0.4)
             subject = widget or self.window
-            subject.grab().save(str(TARGET / f"{name}-{scheme}.png"))  # type: ignore[attr-defined]
+            subject.grab().save(str(TARGET / f"{name}-{scheme}.png"))
             print(f"{name}-{scheme}.png", flush=True)
 
 
-async def _drive(program: object, studio: Studio, root: Path) -> None:
-    running = asyncio.ensure_future(program.run())  # type: ignore[attr-defined]
+async def _drive(program: Program, studio: Studio, root: Path) -> None:
+    running = asyncio.ensure_future(program.run())
     try:
         await _steps(program, studio, root)
     finally:
-        program.end()  # type: ignore[attr-defined]
+        program.end()
         await running
 
 
-async def _steps(program: object, studio: Studio, root: Path) -> None:
+async def _steps(program: Program, studio: Studio, root: Path) -> None:
     from app.ui.pages import Pages
 
-    window = program.window  # type: ignore[attr-defined]
+    window = program.window
     await _until(lambda: window.findChild(Pages))
     pages = window.findChild(Pages)
+    assert pages is not None
     await _until(lambda: pages.place.currentWidget() is pages.first_run)
     await studio.take("first-run")
 
@@ -120,34 +129,36 @@ async def _steps(program: object, studio: Studio, root: Path) -> None:
     dialog.options.batch.setValue(8)
     dialog.create_button.click()
 
-    def session() -> object | None:
+    def session() -> TrainingProgress | None:
         known = pages.sessions.list.sessions.sessions
-        return known.get(pages.sessions.selected)
+        return known.get(pages.sessions.selected or 0)
 
-    def done(number: int) -> Callable[[], object]:
-        return lambda: session() and session().jobsSummary.completed >= number  # type: ignore[union-attr]
+    def done(number: int) -> bool:
+        shown = session()
+        return shown is not None and shown.jobsSummary.completed >= number
 
-    def status(name: str) -> Callable[[], object]:
-        return lambda: session() and session().status == name  # type: ignore[union-attr]
+    def status(name: str) -> bool:
+        shown = session()
+        return shown is not None and shown.status == name
 
     await _until(lambda: session() is not None)
     await studio.take("session-starting")
-    await _until(done(120))
+    await _until(lambda: done(120))
     await studio.take("session-running")
     pages.sessions.actions_["pause"].trigger()
-    await _until(status("paused"), settle=1.0)
+    await _until(lambda: status("paused"), settle=1.0)
     await studio.take("session-paused")
     window.show_page("system")
     await asyncio.sleep(3)
     await studio.take("system")
     window.show_page("sessions")
     pages.sessions.actions_["resume"].trigger()
-    await _until(status("completed"), settle=1.5)
+    await _until(lambda: status("completed"), settle=1.5)
     await studio.take("session-finished")
     window.show_page("failed")
     await _until(lambda: pages.failed.count > 0, settle=1.5)
     await studio.take("failed")
-    failed = pages.sessions.show_failed(pages.sessions.selected)
+    failed = pages.sessions.show_failed(pages.sessions.selected or 0)
     await asyncio.sleep(2)
     await studio.take("failed-dialog", failed)
     failed.accept()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, QTimer, Signal
 
 from app.ui import words
 from app.ui.folder_nodes import Check, Chosen, Node, chosen, total
-from app.ui.folder_scan import Count, FolderCounter, Listing, list_folders
+from app.ui.folder_scan import Count, FolderCounter, Listing, Request, list_folders
 from app.ui.paged_model import NO_PARENT, Index
 from app.ui.theme import font, icon, theme
 
@@ -22,8 +23,12 @@ PAGE = 500
 """So many folders of one folder are inserted at a time; the rest follow as they come into sight."""
 FOLDER, PICTURES = range(2)
 SAY_EVERY_MS = 120
+TOP = (1 << 32) - 1
+"""In place of a parent's number in the index of the root, which has none."""
 
 Role = Qt.ItemDataRole
+_CAN_SELECT = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+_CAN_TICK = _CAN_SELECT | Qt.ItemFlag.ItemIsUserCheckable
 
 
 class FolderTreeModel(QAbstractItemModel):
@@ -43,8 +48,9 @@ class FolderTreeModel(QAbstractItemModel):
         self._nodes: list[Node] = []
         self._round = 0
         self._revealing: set[int] = set()
+        self._dirty: set[Node] = set()
         self._say = QTimer(self, singleShot=True, interval=SAY_EVERY_MS)
-        self._say.timeout.connect(self.chosenChanged)
+        self._say.timeout.connect(self._flush)
 
     # Roots
 
@@ -59,6 +65,7 @@ class FolderTreeModel(QAbstractItemModel):
             self._nodes.append(Node(0, path, None, 0))
         self.endResetModel()
         self._revealing.clear()
+        self._dirty.clear()
         if path:
             self._open(self._nodes[0])
         self.chosenChanged.emit()
@@ -72,9 +79,9 @@ class FolderTreeModel(QAbstractItemModel):
         self._round += 1
         for node in self._nodes:
             node.whole = node.own = None
-        for node in self._nodes:
-            self._count(node)
-        self._changed_everywhere()
+        self._count(self._nodes)
+        self._dirty.update(self._nodes)
+        self._say_soon()
 
     def close(self) -> None:
         """Stop counting."""
@@ -100,50 +107,50 @@ class FolderTreeModel(QAbstractItemModel):
         number = self._round
 
         async def work() -> None:
-            listing = await asyncio.to_thread(list_folders, node.path)
+            listing, children = await asyncio.to_thread(_listed, node)
             if number == self._round:
-                self._opened(node, listing)
+                self._opened(node, listing, children)
 
         node.children = []
         self._track(asyncio.ensure_future(work()))
 
-    def _opened(self, node: Node, listing: Listing) -> None:
+    def _opened(self, node: Node, listing: Listing, children: list[Node]) -> None:
         if listing.problem:
             self._set_problem(node, listing.problem)
-        start = len(self._nodes)
-        children = [
-            Node(start + at, os.path.join(node.path, folder.name), node, at)
-            for at, folder in enumerate(listing.folders)
-        ]
-        for child, folder in zip(children, listing.folders, strict=True):
-            child.problem = folder.problem
-            if folder.problem:
-                child.state = Check.Unchecked
+        for number, child in enumerate(children, len(self._nodes)):
+            child.id = number
+            child.state = Check.Unchecked if child.problem else node.state
         self._nodes += children
         node.leaf = not children
         node.children = children
         self._show_page(node)
-        for part in (node, *children):
-            self._count(part, soon=node.parent is not None)
+        self._count((node, *children), soon=node.parent is not None)
         if node.parent is None:
             self.rootLoaded.emit()
         self._say_soon()
 
     def _show_page(self, node: Node) -> None:
+        """Insert the next folders above the row that stands for the rest."""
         assert node.children is not None
-        first, last = node.shown, min(node.shown + PAGE, len(node.children))
-        more = last < len(node.children)
         parent = self._index(node)
-        begin = first + 1 if first else 0  # the row that stood for the rest becomes a folder
-        end = last if more else last - 1
-        if end >= begin:
-            self.beginInsertRows(parent, begin, end)
+        first, last = node.shown, min(node.shown + PAGE, len(node.children))
+        if last > first:
+            self.beginInsertRows(parent, first, last - 1)
             node.shown = last
             self.endInsertRows()
-        else:
-            node.shown = last
-        if first:
-            self.dataChanged.emit(self.index(first, 0, parent), self.index(first, 1, parent))
+        rest = len(node.children) - last
+        if rest and not node.rest:
+            self.beginInsertRows(parent, last, last)
+            node.rest = rest
+            self.endInsertRows()
+        elif node.rest and not rest:
+            self.beginRemoveRows(parent, last, last)
+            node.rest = 0
+            self.endRemoveRows()
+        elif rest:
+            node.rest = rest
+            at = self.index(last, FOLDER, parent)
+            self.dataChanged.emit(at, at)
 
     def _reveal_soon(self, node: Node) -> None:
         if node.id in self._revealing:
@@ -160,18 +167,18 @@ class FolderTreeModel(QAbstractItemModel):
 
     # Counting
 
-    def _count(self, node: Node, *, soon: bool = False) -> None:
-        if self._counter is None or node.problem:
-            return
+    def _count(self, nodes: Iterable[Node], *, soon: bool = False) -> None:
+        if self._counter is not None:
+            requests = (self._request(node) for node in nodes if not node.problem)
+            self._counter.ask([item for item in requests if item is not None], soon=soon)
+
+    def _request(self, node: Node) -> Request | None:
         number = self._round
         if node.children:  # what is below is counted folder by folder
-            self._counter.ask(
-                node.path, False, lambda count: self._own(number, node, count), soon=soon
-            )
-        elif node.whole is None and (node.parent is not None or node.children is not None):
-            self._counter.ask(
-                node.path, True, lambda count: self._whole(number, node, count), soon=soon
-            )
+            return node.path, False, lambda count: self._own(number, node, count)
+        if node.whole is None and (node.parent is not None or node.children is not None):
+            return node.path, True, lambda count: self._whole(number, node, count)
+        return None
 
     def _own(self, number: int, node: Node, count: Count) -> None:
         if number == self._round:
@@ -189,7 +196,7 @@ class FolderTreeModel(QAbstractItemModel):
             self._set_problem(node, count.problem)
         above: Node | None = node
         while above is not None:
-            self._changed(above)
+            self._dirty.add(above)
             above = above.parent
         self._say_soon()
 
@@ -240,22 +247,21 @@ class FolderTreeModel(QAbstractItemModel):
         """The folder of an index; None for the row that stands for the rest."""
         if not index.isValid() or not self._nodes:
             return None
-        if index.internalId() == _TOP:
+        if index.internalId() == TOP:
             return self._nodes[0]
-        siblings = self._nodes[index.internalId()].children or []
-        above = self._nodes[index.internalId()]
-        return siblings[index.row()] if index.row() < above.shown else None
+        above, row = self._nodes[index.internalId()], index.row()
+        return above.children[row] if above.children and row < above.shown else None
 
     def index(self, row: int, column: int, parent: Index = NO_PARENT) -> QModelIndex:
-        if not self.hasIndex(row, column, parent):
-            return QModelIndex()
         if not parent.isValid():
-            return self.createIndex(row, column, _TOP)
+            return self.createIndex(row, column, TOP) if self._nodes and not row else QModelIndex()
         above = self.node(parent)
-        return QModelIndex() if above is None else self.createIndex(row, column, above.id)
+        if above is None or not 0 <= row < above.shown + bool(above.rest) or column > PICTURES:
+            return QModelIndex()
+        return self.createIndex(row, column, above.id)
 
     def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]
-        if not index.isValid() or index.internalId() == _TOP or not self._nodes:
+        if not index.isValid() or index.internalId() == TOP or not self._nodes:
             return QModelIndex()
         return self._index(self._nodes[index.internalId()])
 
@@ -265,7 +271,7 @@ class FolderTreeModel(QAbstractItemModel):
         node = self.node(parent) if parent.column() == 0 else None
         if node is None or not node.children:
             return 0
-        return node.shown + (node.shown < len(node.children) and node.shown > 0)
+        return node.shown + bool(node.rest)
 
     def columnCount(self, parent: Index = NO_PARENT) -> int:
         return 2
@@ -291,8 +297,7 @@ class FolderTreeModel(QAbstractItemModel):
         node = self.node(index)
         if node is None or not node.can_choose:
             return Qt.ItemFlag.NoItemFlags
-        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        return flags | Qt.ItemFlag.ItemIsUserCheckable if index.column() == FOLDER else flags
+        return _CAN_TICK if index.column() == FOLDER else _CAN_SELECT
 
     def setData(self, index: Index, value: Any, role: int = Role.EditRole) -> bool:
         node = self.node(index)
@@ -325,31 +330,45 @@ class FolderTreeModel(QAbstractItemModel):
             return theme().color("text-secondary")
         above = self._nodes[index.internalId()]
         self._reveal_soon(above)  # it is painted, so it is in sight
-        return f"{words.count(len(above.children or ()) - above.shown)} more folders…"
+        return f"{words.count(above.rest)} more folders…"
 
     def _index(self, node: Node) -> QModelIndex:
-        return self.createIndex(node.row, 0, _TOP if node.parent is None else node.parent.id)
+        return self.createIndex(node.row, 0, TOP if node.parent is None else node.parent.id)
 
     def _changed(self, node: Node) -> None:
         if node.parent is None or node.row < node.parent.shown:
             first = self._index(node)
             self.dataChanged.emit(first, first.siblingAtColumn(PICTURES))
 
-    def _changed_everywhere(self) -> None:
-        for node in self._nodes:
-            if node.shown:
-                above = self._index(node)
-                last = self.index(node.shown - 1, PICTURES, above)
-                self.dataChanged.emit(self.index(0, PICTURES, above), last)
-        self._changed(self._nodes[0])
-        self._say_soon()
+    def _flush(self) -> None:
+        """Say what was counted since last time: one signal a folder, not one a subfolder."""
+        rows: defaultdict[int, list[int]] = defaultdict(list)
+        for node in self._dirty:
+            if node.parent is None:
+                rows[TOP].append(0)
+            elif node.row < node.parent.shown:
+                rows[node.parent.id].append(node.row)
+        self._dirty.clear()
+        for parent, some in rows.items():
+            first = self.createIndex(min(some), FOLDER, parent)
+            last = self.createIndex(max(some), PICTURES, parent)
+            self.dataChanged.emit(first, last)
+        self.chosenChanged.emit()
 
     def _say_soon(self) -> None:
         if not self._say.isActive():
             self._say.start()
 
 
-_TOP = (1 << 32) - 1  # the parent's number in the index of the root, which has no parent
+def _listed(node: Node) -> tuple[Listing, list[Node]]:
+    """Look into a folder; what is slow with very many subfolders, in a thread."""
+    listing = list_folders(node.path)
+    children = []
+    for row, folder in enumerate(listing.folders):
+        child = Node(0, os.path.join(node.path, folder.name), node, row)
+        child.problem = folder.problem
+        children.append(child)
+    return listing, children
 
 
 def _count_data(node: Node, role: int) -> Any:

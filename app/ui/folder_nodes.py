@@ -23,6 +23,7 @@ class Node:
         "parent",
         "path",
         "problem",
+        "rest",
         "row",
         "shown",
         "state",
@@ -33,6 +34,8 @@ class Node:
         self.id, self.path, self.parent, self.row = number, path, parent, row
         self.children: list[Node] | None = None
         self.shown = 0
+        self.rest = 0
+        """Those not shown yet, for which one row stands."""
         self.state: Check = Check.Checked if parent is None else parent.state
         self.problem = ""
         self.leaf = False

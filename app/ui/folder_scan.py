@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -89,6 +89,10 @@ def has_folders(path: str) -> bool:
         return True
 
 
+Request = tuple[str, bool, Callable[[Count], None]]
+"""A folder, whether with everything below it, and whom to tell."""
+
+
 class FolderCounter:
     """Counts pictures in many folders, a few at a time, until it is stopped.
 
@@ -101,19 +105,16 @@ class FolderCounter:
     ) -> None:
         self._discovery = discovery
         self._track = track
-        self._waiting: deque[tuple[str, bool, Callable[[Count], None]]] = deque()
+        self._waiting: deque[Request] = deque()
         self._running = 0
         self._stopped = False
 
-    def ask(
-        self, path: str, recursive: bool, then: Callable[[Count], None], *, soon: bool = False
-    ) -> None:
-        """Count a folder and hand over what was found; ``soon`` before all that waits."""
-        request = (path, recursive, then)
+    def ask(self, requests: Sequence[Request], *, soon: bool = False) -> None:
+        """Count folders and hand over what was found; ``soon`` before all that waits."""
         if soon:
-            self._waiting.appendleft(request)
+            self._waiting.extendleft(reversed(requests))
         else:
-            self._waiting.append(request)
+            self._waiting.extend(requests)
         self._start()
 
     def stop(self) -> None:

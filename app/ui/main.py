@@ -89,9 +89,8 @@ def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
         code = loop.run_until_complete(program.run())
     finally:
         loop.close()
-        if (
-            stuck := helpers()
-        ):  # Python would wait for them, and they wait for something that never comes
+        if stuck := helpers():
+            # Python would wait for them, and they wait for something that never comes
             logging.getLogger(__name__).warning("left behind: %s", [item.name for item in stuck])
             logging.shutdown()
             os._exit(code)

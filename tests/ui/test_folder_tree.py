@@ -20,7 +20,7 @@ from app.ui.folder_scan import FORBIDDEN, LINK, list_folders
 from app.ui.folder_tree import FolderTree
 
 Check = Qt.CheckState
-FATAL = QAbstractItemModelTester.FailureReportingMode.Warning
+FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
 
 
 def fill(root: Path, folders: dict[str, int]) -> str:
