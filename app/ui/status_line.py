@@ -87,7 +87,8 @@ class StatusLine(QWidget):
         elif self._system is not None:
             self._say(*_sentence(self._system.workers))
         system = self._system
-        self._queue.setText(_queue(system) if system else "")
+        settled = system is not None and not self._runtime
+        self._queue.setText(_queue(system) if system and settled else "")
         self._store.setText(_store(system) if system else "")
         self._gap.setVisible(system is not None)
 
