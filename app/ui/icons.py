@@ -43,8 +43,9 @@ class TokenIconEngine(QIconEngine):
     def scaledPixmap(
         self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float
     ) -> QPixmap:
-        """A pixmap of ``size`` device pixels, as Qt asks for it; scale is for information."""
-        picture = QPixmap(size)
+        """A pixmap of ``size``, with ``scale`` device pixels to each of its own."""
+        picture = QPixmap(size * scale)
+        picture.setDevicePixelRatio(scale)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
         self.paint(painter, QRect(QPoint(0, 0), size), mode, state)

@@ -239,7 +239,8 @@ class NewSessionDialog(QDialog):
 
         recursive = self.options.recursive.isChecked()
         return TrainingSessionCreate(
-            name=self.name.text().strip() if self._named else "",
+            # never left to the folder's own name, which may not be text that a ledger can store
+            name=self.name.text().strip() or words.printable(os.path.basename(self._root)),
             rootPath=self._root,
             subdirectories=self.tree.folders.chosen().folders if recursive else [],
             config=SessionConfig(

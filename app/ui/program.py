@@ -159,6 +159,7 @@ class Program:
     def _show_progress(self, percentage: object, name: str) -> None:
         share = float(percentage) if isinstance(percentage, (int, float)) else None
         self.window.set_progress(share, name)
+        self.window.status.set_indexing(share is not None)
         self.task_bar.show(share)
         self.tray.set_tip(self.window.windowTitle())
 

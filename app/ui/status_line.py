@@ -26,6 +26,7 @@ class StatusLine(QWidget):
         self._problem = ""
         self._runtime = STARTING
         self._told = ""
+        self._indexing = False
         self._system: SystemStatus | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -54,6 +55,12 @@ class StatusLine(QWidget):
         """What the processes are doing, where they are not simply running."""
         if message != self._runtime:
             self._runtime = message
+            self._show()
+
+    def set_indexing(self, indexing: bool) -> None:
+        """Whether a session runs: known sooner than from the worker's next sign of life."""
+        if indexing != self._indexing:
+            self._indexing = indexing
             self._show()
 
     def set_problem(self, sentence: str) -> None:
@@ -85,12 +92,12 @@ class StatusLine(QWidget):
         elif self._runtime:
             self._say("circle-half", "pending", self._runtime)
         elif self._system is not None:
-            self._say(*_sentence(self._system.workers))
+            self._say(*_sentence(self._system.workers, self._indexing))
         system = self._system
         settled = system is not None and not self._runtime
         self._queue.setText(_queue(system) if system and settled else "")
         self._store.setText(_store(system) if system else "")
-        self._gap.setVisible(system is not None)
+        self._gap.setVisible(settled)
 
     def _say(self, icon_name: str, token: str, sentence: str) -> None:
         self._icon.set_icon(icon_name, token)
@@ -98,7 +105,7 @@ class StatusLine(QWidget):
         self.setAccessibleName(f"Status: {sentence}")
 
 
-def _sentence(workers: list[WorkerStatus]) -> tuple[str, str, str]:
+def _sentence(workers: list[WorkerStatus], indexing: bool) -> tuple[str, str, str]:
     alive = [worker for worker in workers if worker.alive]
     if not alive:
         return "warning-circle", "paused", "Nothing is indexing: no indexing process is running."
@@ -108,10 +115,10 @@ def _sentence(workers: list[WorkerStatus]) -> tuple[str, str, str]:
     more = f", {words.plural(len(alive), 'process', 'processes')}" if len(alive) > 1 else ""
     if first.notice:
         return "info", "paused", first.notice
-    if first.state.startswith("session"):
-        return "play-circle", "running", f"Indexing{on}{more}"
     if first.state == "loading the model":
         return "circle-half", "pending", "Loading the model…"
+    if indexing or first.state.startswith("session"):
+        return "play-circle", "running", f"Indexing{on}{more}"
     return "check-circle", "completed", f"Ready{on}{more}"
 
 

@@ -43,6 +43,7 @@ class SystemPage(Page):
         self._build_overview()
         self.log = LogView(backend, poller)
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Parts of the system page")
         self.tabs.addTab(self._overview, "Overview")
         self.tabs.addTab(self.log, "Log")
         self.body.addWidget(self.tabs)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon, QWidget
 
 TITLE = "Afterimage"
+MESSAGE_MS = 10_000
 
 
 class Tray(QObject):
@@ -50,7 +51,12 @@ class Tray(QObject):
         self.show()
         if self._icon is not None:
             self._icon.showMessage(title, text, self._picture)
+            QTimer.singleShot(MESSAGE_MS, self, self._after_message)
         QApplication.alert(self._window)
+
+    def _after_message(self) -> None:
+        if self._window.isVisible():
+            self.hide()
 
     def _build(self) -> QSystemTrayIcon:
         icon = QSystemTrayIcon(self._picture, self)

@@ -208,7 +208,7 @@ def test_ten_thousand_folders_stay_smooth(qt_loop, backend, tmp_path) -> None:
             assert len(tree.folders.chosen().folders) == 9_999
             tree.folders.close()
             ticking.cancel()
-            assert longest < 0.25  # a slow test machine; on a desk it is a fifth of this
+            assert longest < 0.6  # on a machine that is busy with other tests; else a tenth of it
 
     qt_loop.run(steps(), timeout=60)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea, QTabBar, QWidget
 
 from app.api.training_schemas import TrainingSessionCreate
 from app.errors import AppError
@@ -260,6 +260,30 @@ def test_the_menu_opens_its_dialogs(qt_loop: Any, run: Run, tmp_path: Path) -> N
         run.window.commands.new_session.trigger()
         (dialog,) = run.window.findChildren(NewSessionDialog)
         dialog.reject()
+        run.window.close()
+        assert await task == 0
+
+    qt_loop.run(steps())
+
+
+def test_every_control_has_a_name_to_be_read_out(qt_loop: Any, run: Run, tmp_path: Path) -> None:
+    async def steps() -> None:
+        await run.session(tmp_path / "Holiday")
+        task = run.begin()
+        await qt_loop.until(lambda: run.program.feed is not None)
+        nameless: set[str] = set()
+        for key in ("sessions", "failed", "system"):
+            run.window.show_page(key)
+            await asyncio.sleep(0.7)
+            nameless |= {
+                f"{key}: {type(part).__name__} in {type(part.parent()).__name__}"
+                for part in run.window.findChildren(QWidget)
+                if part.isVisible()
+                and part.focusPolicy() & Qt.FocusPolicy.TabFocus
+                and not (part.accessibleName() or getattr(part, "text", str)())
+                and not isinstance(part, (QTabBar, QScrollArea))
+            }
+        assert nameless == set()
         run.window.close()
         assert await task == 0
 

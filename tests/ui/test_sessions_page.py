@@ -34,8 +34,7 @@ def doorbell(monkeypatch) -> list[int]:
 
 
 def make(backend: Any, parts: Parts) -> SessionsPage:
-    page = parts.show(SessionsPage(backend, parts.runner, parts.poller))
-    return page
+    return parts.show(SessionsPage(backend, parts.runner, parts.poller))
 
 
 async def loaded(qt_loop: Any, page: SessionsPage) -> None:

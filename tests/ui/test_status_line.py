@@ -73,6 +73,15 @@ def test_what_the_workers_do(line: StatusLine, workers: list[WorkerStatus], sent
     assert line.text == sentence
 
 
+def test_a_running_session_is_known_before_the_worker_says_so(line: StatusLine) -> None:
+    line.set_runtime("")
+    line.set_system(system(worker()))
+    line.set_indexing(True)
+    assert line.text == "Indexing on GPU"
+    line.set_system(system(worker(alive=False)))
+    assert line.text.startswith("Nothing is indexing")
+
+
 def test_what_is_wrong_comes_first(line: StatusLine) -> None:
     line.set_system(system(worker()))
     line.set_runtime("The indexing process ended unexpectedly. It starts again in 4 s.")

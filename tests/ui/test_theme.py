@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QApplication
 
@@ -114,6 +115,13 @@ def test_an_icon_takes_the_new_colour(qapp: QApplication) -> None:
     theme().set_scheme("dark")
     assert ink() != before
     assert abs(ink().green() - theme().color("completed").green()) < 8
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_icons_are_sharp_on_every_screen(qapp: QApplication, scale: float) -> None:
+    shown = icon("check-circle").pixmap(QSize(20, 20), scale)
+    assert shown.size() == QSize(20, 20) * scale
+    assert shown.devicePixelRatio() == scale
 
 
 def test_every_icon_that_is_named_exists(qapp: QApplication) -> None:
