@@ -106,7 +106,9 @@ class MainWindow(QMainWindow):
         self.commands.pages[key].setChecked(True)
         page = self._pages.get(key)
         self.stack.setCurrentWidget(page or self._loading)
-        if page is not None:
+        if page is None:
+            self._loading.start()
+        else:
             self._loading.stop()
         self.page_shown.emit(key)
 
