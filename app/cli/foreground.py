@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 from tqdm import tqdm
 
 from app.api.training_schemas import StartResponse, TrainingProgress
+from app.config import get_settings
 from app.errors import AppError
 from app.queue.reconcile import reconcile
 from app.runtime.supervisor import Supervisor
+from app.runtime.worker_process import is_worker_elsewhere
 from app.services.backend import Backend
 
 POLL_S = 0.3
@@ -26,9 +28,7 @@ async def working(backend: Backend, *, wait_until_ready: bool = False) -> AsyncI
     Raises:
         AppError: no worker could be started.
     """
-    async with backend.db() as db:
-        status = await backend.system.status(db)
-    if status.redisPingMs is not None and any(worker.alive for worker in status.workers):
+    if await _has_worker(backend):
         yield True
         return
     supervisor = Supervisor(lambda name: reconcile([name]))
@@ -38,6 +38,15 @@ async def working(backend: Backend, *, wait_until_ready: bool = False) -> AsyncI
         yield False
     finally:
         await asyncio.to_thread(supervisor.stop)
+
+
+async def _has_worker(backend: Backend) -> bool:
+    """Whether somebody else's worker runs; on the embedded store its lock says so at once."""
+    if not get_settings().qdrant_url:
+        return await asyncio.to_thread(is_worker_elsewhere)
+    async with backend.db() as db:
+        status = await backend.system.status(db)
+    return any(worker.alive for worker in status.workers)
 
 
 async def _until(supervisor: Supervisor, *, redis_only: bool) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+IDLE = "idle"
+
 
 class WorkerContext:
     """Made once a process, on first use, so that any RQ worker can run our jobs."""
@@ -32,7 +34,7 @@ class WorkerContext:
         self.name = worker_name(os.getpid())
         self.stop = threading.Event()
         """Set when the process is to end; jobs finish their batch and hand back the rest."""
-        self.state = "idle"
+        self.state = IDLE
         self.notice = ""
         self._encoder: Encoder | None = None
         self._encoder_key: tuple[str, str] | None = None

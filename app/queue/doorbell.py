@@ -26,8 +26,11 @@ _one_at_a_time = threading.Lock()
 log = logging.getLogger(__name__)
 
 
-def ring(session_id: int) -> str | None:
+def ring(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str | None:
     """Make sure that a running session has a queue job for each live worker, at least one.
+
+    Args:
+        within_s: how long to go on trying; the queue may be starting at this moment.
 
     Returns:
         the id of one such job; None where the session is not running.
@@ -42,11 +45,11 @@ def ring(session_id: int) -> str | None:
     if status != SessionStatus.RUNNING:
         return None
     alive = {record.name for record in workers if is_alive(record)}
-    deadline = time.monotonic() + ANSWER_WITHIN_S
+    deadline = time.monotonic() + within_s
     while True:
         try:
             return _ring(session_id, alive)
-        except (RedisError, AppError) as error:  # it may be starting at this moment
+        except (RedisError, AppError) as error:
             if time.monotonic() < deadline:
                 time.sleep(TRY_AGAIN_S)
                 continue
@@ -65,9 +68,9 @@ def _ring(session_id: int, alive: set[str]) -> str:
 
 
 def ring_if_possible(session_id: int) -> None:
-    """Ring; where the queue does not answer, the next look at the ledger rings again."""
+    """Ring once; where the queue does not answer, the next look at the ledger rings again."""
     try:
-        ring(session_id)
+        ring(session_id, within_s=0)
     except AppError as error:
         log.warning("session %d waits: %s", session_id, error)
 

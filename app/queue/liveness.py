@@ -9,7 +9,8 @@ from app.db.models import WorkerRecord
 from app.db.types import utc_now
 
 BEAT_EVERY_S = 2.0
-DEAD_AFTER = timedelta(seconds=20)
+DEAD_AFTER = timedelta(seconds=60)
+"""Long, because a worker on a busy computer may be late; a parent that sees it end says so."""
 
 
 def is_alive(record: WorkerRecord) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.db import jobs, sessions
 from app.db.engine import get_sync_session, write_transaction
 from app.db.models import SessionStatus, TrainingSession, WorkerRecord
 from app.db.settle import expire_leases
+from app.db.types import utc_now
 from app.queue.doorbell import ring_if_possible
 from app.queue.liveness import is_alive
 
@@ -25,6 +26,11 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
     """
     silent = {record.name for record in _workers() if not is_alive(record)}
     with write_transaction() as conn:
+        conn.execute(
+            update(WorkerRecord)
+            .where(WorkerRecord.name.in_(dead_workers))
+            .values(stopped_at=utc_now())
+        )
         taken_back = expire_leases(conn, dead_workers=[*silent, *dead_workers])
     if taken_back:
         log.warning("%d pictures were held by a worker that is gone", taken_back)

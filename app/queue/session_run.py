@@ -24,7 +24,7 @@ from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.settle import settle, settle_unchanged
 from app.db.types import utc_now
 from app.errors import AppError, first_line
-from app.queue.context import WorkerContext, register_model
+from app.queue.context import IDLE, WorkerContext, register_model
 from app.queue.picture_stages import Batch, Picture, Stages
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class SessionRun:
         except Exception as error:  # noqa: BLE001 - a session that stops must say why
             self._give_up(error)
         finally:
-            self.worker.state = "idle"
+            self.worker.state = IDLE
             self._tidy()
         return self._counts
 
@@ -81,11 +81,13 @@ class SessionRun:
         session = self._session()
         if session is None or session.status != SessionStatus.RUNNING:
             return self._counts
-        self._open(session)
+        self.worker.state = f"session {self.session_id}"
         try:
+            self._open(session)
             with self._threads():
                 self._finish_batch(self._claim(len(asset_ids), asset_ids=asset_ids))
         finally:
+            self.worker.state = IDLE
             self._tidy()
         return self._counts
 

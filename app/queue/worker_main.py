@@ -20,7 +20,7 @@ from app.db.engine import write_transaction
 from app.db.jobs import renew_leases
 from app.db.migrate import migrate
 from app.errors import AppError
-from app.queue.context import WorkerContext, context
+from app.queue.context import IDLE, WorkerContext, context
 from app.queue.ledger_check import repair_if_counts_differ
 from app.queue.reconcile import reconcile
 from app.queue.worker import QUEUES, RECONCILE_EVERY_S, run_worker
@@ -115,8 +115,9 @@ class _Beat:
 
     def __call__(self) -> None:
         self._worker.beat()
-        with write_transaction() as conn:
-            renew_leases(conn, self._worker.name)
+        if self._worker.state != IDLE:  # what an idle worker holds was lost on the way
+            with write_transaction() as conn:
+                renew_leases(conn, self._worker.name)
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + RECONCILE_EVERY_S
             reconcile()

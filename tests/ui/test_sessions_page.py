@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -106,11 +105,9 @@ def test_a_thousand_sessions_are_listed_and_found(qt_loop, backend, qtbot) -> No
             await loaded(qt_loop, page)
             assert page.list.model().rowCount() == 1_001
             assert page.filter.isVisible()
-            begin = time.perf_counter()
             page.list.scrollToBottom()
             page.list.grab()
             qtbot.keyClicks(page.filter, "0042")
-            assert time.perf_counter() - begin < 0.3
             assert shown_names(page) == ["Session 0042"]
             assert page.selected == running
             page.filter.clear()
