@@ -77,7 +77,7 @@ class ErrorKind(StrEnum):
     )
     WORKER_DIED = (
         "worker_died",
-        "The worker stopped at this picture",
+        "Indexing broke off at this picture",
         "Try again; if it happens twice, exclude the picture.",
     )
     MODEL = (

@@ -102,7 +102,7 @@ def ledger_error(error: Exception) -> AppError:
     reason = first_line(error).split(") ", 1)[-1]
     if "full" in reason:
         return AppError(
-            "The disk that holds the ledger is full.", "Free some space, then press Resume."
+            "The disk that holds the ledger is full.", "Free some space, then start again."
         )
     if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
         return AppError(

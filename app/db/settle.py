@@ -235,7 +235,7 @@ def expire_leases(conn: Connection, *, dead_workers: Sequence[str] = ()) -> int:
             values = {
                 "status": JobStatus.FAILED.value,
                 "error_kind": ErrorKind.WORKER_DIED.value,
-                "error_message": "The worker process ended twice while it read this file.",
+                "error_message": "Indexing broke off twice at this file.",
                 "finished_at": now,
             }
             counts["failed_images"] = 1

@@ -57,7 +57,7 @@ class TrainingService:
         if data.config.recursive:
             folders = _without_nested(folders)
         session = TrainingSession(
-            name=data.name.strip() or os.path.basename(root) or root,
+            name=printable(data.name.strip() or os.path.basename(root) or root),
             root_path=root,
             subdirectories=[path_to_text(folder) for folder in dict.fromkeys(folders)],
             config=data.config.model_dump(),
@@ -76,7 +76,11 @@ class TrainingService:
             .order_by(TrainingSession.id.desc())
             .execution_options(populate_existing=True)
         )
-        return [await db.run_sync(session_progress, session) for session in rows.scalars().all()]
+        listed = []
+        for session in rows.scalars().all():
+            listed.append(await db.run_sync(session_progress, session))
+            await asyncio.sleep(0)  # with a thousand sessions, others take their turn
+        return listed
 
     async def enqueue_training(self, db: AsyncSession, session_id: int) -> str:
         """Find the session's pictures, set it running and call the worker.
@@ -93,10 +97,8 @@ class TrainingService:
         """
         await db.commit()
         session = await find_session(db, session_id)
-        if session.status == SessionStatus.CANCELLED:
-            raise AppError(
-                "This session was cancelled.", "Create a new one; what was indexed is kept."
-            )
+        _refuse_cancelled(session)
+        await db.commit()  # no read stays open during the walk
         if session.discovered_at is None:
             job_id = await self._start_while_walking(session)
         else:
@@ -170,6 +172,7 @@ class TrainingService:
         """
         await db.commit()
         session = await find_session(db, session_id)
+        _refuse_cancelled(session)
         failed = select(TrainingJob.asset_id).where(
             TrainingJob.session_id == session_id, TrainingJob.status == JobStatus.FAILED
         )
@@ -228,6 +231,11 @@ class TrainingService:
             await self.enqueue_training(db, session_id)
             resumed.append(session_id)
         return resumed
+
+
+def _refuse_cancelled(session: TrainingSession) -> None:
+    if session.status == SessionStatus.CANCELLED:
+        raise AppError("This session was cancelled.", "Create a new one; what was indexed is kept.")
 
 
 def _set_running(session_id: int) -> None:

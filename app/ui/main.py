@@ -77,10 +77,13 @@ def paint(app: QApplication, window: MainWindow) -> None:
 
 
 def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
+    from app.ui.collector import Collector
     from app.ui.event_loop import helpers, make_loop
     from app.ui.program import Parts, Program
 
     loop = make_loop(app)
+    collector = Collector()
+    collector.start()
     code = 1
     try:
         parts = Parts(open_backend, close_backend, make_runtime, add_pages)
@@ -89,6 +92,7 @@ def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
         code = loop.run_until_complete(program.run())
     finally:
         loop.close()
+        collector.stop()
         if stuck := helpers():
             # Python would wait for them, and they wait for something that never comes
             logging.getLogger(__name__).warning("left behind: %s", [item.name for item in stuck])

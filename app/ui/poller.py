@@ -16,6 +16,7 @@ from app.errors import AppError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+END_WITHIN_S = 2.0
 
 VISIBLE_MS = 500
 HIDDEN_MS = 2_000
@@ -171,6 +172,8 @@ class Poller(QObject):
         for watch in list(self._watches):
             watch.stop()
         tasks = list(self._tasks)
+        if tasks:  # a connection that is cut off while it opens would leave its thread behind
+            await asyncio.wait(tasks, timeout=END_WITHIN_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -13,6 +13,7 @@ A window test is a plain function; what it awaits runs through ``qt_loop``::
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -47,6 +48,17 @@ class QtLoop:
 
     def left_over(self) -> list[asyncio.Task[Any]]:
         return [task for task in asyncio.all_tasks(self._loop) if not task.done()]
+
+
+@pytest.fixture(autouse=True)
+def collected_here() -> Iterator[None]:
+    """Qt objects die in the window's thread, as in the program; see ``app.ui.collector``."""
+    gc.collect()
+    gc.freeze()  # what was there before need not be looked through again
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from sqlalchemy import text
 from app.api.error_kinds import ErrorKind
 from app.db.engine import write_transaction
 from app.queue import doorbell as doorbell_module
-from app.services import training_service
 from app.ui import failed_view, reveal
 from app.ui.cause_list import AGAIN, LOOK
 from app.ui.confirm import ConfirmDialog
@@ -30,12 +29,11 @@ def doorbell(monkeypatch) -> list[int]:
     """Which sessions the worker was called for; no queue is running."""
     rung: list[int] = []
 
-    def ring(session_id: int) -> str:
+    def ring(session_id: int, _alive: set[str]) -> str:
         rung.append(session_id)
         return f"job-{session_id}"
 
-    for module in (training_service, doorbell_module):
-        monkeypatch.setattr(module, "ring", ring)
+    monkeypatch.setattr(doorbell_module, "_ring", ring)
     monkeypatch.setattr(failed_view, "EVERY_S", 0.0)
     return rung
 

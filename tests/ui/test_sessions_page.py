@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt
 
 from app.errors import AppError
 from app.queue import doorbell as doorbell_module
-from app.services import training_service
 from app.ui.errors import ErrorDialog
 from app.ui.session_list import ITEM_HEIGHT, SessionListModel, second_line
 from app.ui.sessions_page import FEW, SessionsPage
@@ -23,12 +22,11 @@ def doorbell(monkeypatch) -> list[int]:
     """Which sessions the worker was called for; no queue is running."""
     rung: list[int] = []
 
-    def ring(session_id: int) -> str:
+    def ring(session_id: int, _alive: set[str]) -> str:
         rung.append(session_id)
         return f"job-{session_id}"
 
-    for module in (training_service, doorbell_module):
-        monkeypatch.setattr(module, "ring", ring)
+    monkeypatch.setattr(doorbell_module, "_ring", ring)
     return rung
 
 
@@ -167,7 +165,7 @@ def test_a_start_finds_the_pictures_and_runs(qt_loop, backend, tmp_path, doorbel
             assert page.view.panel.done.text() == "Looking for pictures…"
             await qt_loop.until(lambda: _status(page, session_id) == "running")
             await qt_loop.until(lambda: page.view.table.jobs.rowCount() == 3)
-            assert set(doorbell) == {session_id}
+            await qt_loop.until(lambda: set(doorbell) == {session_id})
             page.actions_["pause"].trigger()
             await qt_loop.until(lambda: _status(page, session_id) == "paused")
             await qt_loop.until(page.actions_["resume"].isEnabled)
