@@ -79,11 +79,6 @@ class WorkerContext:
                 )
             return self._encoder
 
-    @property
-    def loaded(self) -> Encoder | None:
-        """The encoder in memory, if there is one."""
-        return self._encoder
-
     def beat(self, *, stopped: bool = False) -> None:
         """Write to the ledger that this worker is alive, or that it has stopped."""
         from app.queue.worker import QUEUES

@@ -63,7 +63,7 @@ def _ring(session_id: int, alive: set[str]) -> str:
     with _one_at_a_time:  # two clicks make one job
         ids = jobs_of(session_id, alive)
         while len(ids) < max(len(alive), 1):
-            ids.append(_enqueue(session_id))
+            ids.append(ring_again(session_id))
         return ids[0]
 
 
@@ -75,11 +75,6 @@ def ring_if_possible(session_id: int) -> None:
         log.warning("session %d waits: %s", session_id, error)
 
 
-def ring_again(session_id: int) -> str:
-    """One more job for a session, whatever there is: the running one is about to end."""
-    return _enqueue(session_id)
-
-
 def jobs_of(session_id: int, alive: set[str]) -> list[str]:
     """Ids of the session's jobs that wait, or that a live worker has started."""
     queue = get_queue(QUEUE_HIGH)
@@ -88,7 +83,7 @@ def jobs_of(session_id: int, alive: set[str]) -> list[str]:
         job
         for job in Job.fetch_many(
             [
-                job_id.split(":")[0]
+                job_id
                 for job_id in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
                 if job_id.startswith(prefix)
             ],
@@ -104,7 +99,8 @@ def _prefix(session_id: int) -> str:
     return f"train-session-{session_id}-"
 
 
-def _enqueue(session_id: int) -> str:
+def ring_again(session_id: int) -> str:
+    """One more job for a session, whatever there is; its id."""
     job = get_queue(QUEUE_HIGH).enqueue(
         _TRAIN_SESSION,
         session_id=session_id,

@@ -9,6 +9,10 @@ from app.db.models import WorkerRecord
 from app.db.types import utc_now
 
 BEAT_EVERY_S = 2.0
+LOCK_NAME = "worker.lock"
+"""In the run folder; held by the one worker that an embedded vector store has room for."""
+STATE_NAME = "worker.json"
+"""In the run folder; the pid of a worker that is ready."""
 DEAD_AFTER = timedelta(seconds=60)
 """Long, because a worker on a busy computer may be late; a parent that sees it end says so."""
 

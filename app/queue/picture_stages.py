@@ -23,7 +23,7 @@ from app.db.jobs import Claim, ClaimedJob
 from app.db.models import AssetVector, ImageAsset
 from app.db.settle import Outcome
 from app.db.types import path_to_text
-from app.embedding.decode import FileContent, PictureError, PixelSpec, decode, read_file
+from app.embedding.decode import FileContent, PictureError, decode, read_file
 from app.errors import AppError, first_line
 from app.vectors.store import VectorPoint, VectorStore
 
@@ -99,7 +99,7 @@ class Stages:
 
     def _decode(self, picture: Picture, content: FileContent) -> None:
         name = os.path.basename(picture.job.path)
-        decoded = decode(content, name, self._spec, self._max_megapixels)
+        decoded = decode(content, name, self.encoder.pixels, self._max_megapixels)
         picture.pixels = decoded.pixels
         picture.outcome.note = decoded.note
         picture.outcome.facts |= {
@@ -108,10 +108,6 @@ class Stages:
             "format": decoded.format,
             "taken_at": decoded.taken_at and decoded.taken_at.replace(tzinfo=UTC),
         }
-
-    @property
-    def _spec(self) -> PixelSpec:
-        return self.encoder.pixels
 
     def _find_known(self, picture: Picture, sha256: str) -> bool:
         """Look for an asset of the same content, and take over what is known of it."""

@@ -26,6 +26,7 @@ from app.db.types import utc_now
 from app.errors import AppError, first_line
 from app.queue.context import IDLE, WorkerContext, register_model
 from app.queue.picture_stages import Batch, Picture, Stages
+from app.queue.progress import ProgressTracker
 
 log = logging.getLogger(__name__)
 
@@ -199,10 +200,7 @@ class SessionRun:
         if self.out_of_time or self.worker.stop.is_set():
             return False
         with get_sync_session() as db:
-            status = db.scalar(
-                select(TrainingSession.status).where(TrainingSession.id == self.session_id)
-            )
-        return status == SessionStatus.RUNNING
+            return not ProgressTracker(self.session_id).should_stop(db)
 
     def _wait_for_walk(self) -> bool:
         """True while more pictures may still come from a walk that is alive."""

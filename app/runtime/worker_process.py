@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from app.config import get_settings
 from app.errors import AppError
+from app.queue.liveness import LOCK_NAME, STATE_NAME
 
 EXIT_ELSEWHERE = 3
 """Exit code of a worker that found another one at work on this data folder."""
@@ -29,7 +30,7 @@ class WorkerProcess:
 
     def __init__(self, command: Sequence[str]) -> None:
         settings = get_settings()
-        self._state_file = settings.run_dir / "worker.json"
+        self._state_file = settings.run_dir / STATE_NAME
         self._output_file = settings.log_dir / "worker.out"
         self._output_file.parent.mkdir(parents=True, exist_ok=True)
         self._output_file.write_bytes(b"")
@@ -102,7 +103,7 @@ def worker_command() -> list[str]:
 def is_worker_elsewhere() -> bool:
     """Whether some process holds the lock of this data folder's one worker."""
     try:
-        with FileLock(get_settings().run_dir / "worker.lock", timeout=0):
+        with FileLock(get_settings().run_dir / LOCK_NAME, timeout=0):
             return False
     except Timeout:
         return True

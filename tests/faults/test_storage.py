@@ -1,21 +1,30 @@
-"""A disk that is full and a folder that cannot be written: a sentence, and nothing is lost."""
+"""Full disks, read-only folders, a kill between the two stores: nothing is lost."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from drawing import distinct_scenes, draw
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
-from app.db.engine import close_engines, get_sync_engine, open_db
+from app.db.engine import (
+    close_engines,
+    get_sync_engine,
+    get_sync_session,
+    open_db,
+    write_transaction,
+)
 from app.db.migrate import migrate
-from app.db.models import SessionStatus
+from app.db.models import SessionStatus, TrainingJob
+from app.db.settle import expire_leases
 from app.errors import AppError
 from app.queue.context import context
 from app.queue.ledger_check import verify_ledger
@@ -92,7 +101,6 @@ async def test_a_full_ledger_stops_the_session_and_it_goes_on_once_there_is_room
 
 async def set_running(session_id: int) -> None:
     from app.db import sessions
-    from app.db.engine import write_transaction
 
     with write_transaction() as conn:
         assert sessions.move_session(conn, session_id, SessionStatus.RUNNING)
@@ -142,3 +150,38 @@ def test_a_read_only_data_folder_is_named(
     get_settings.cache_clear()
     with pytest.raises(AppError, match=r"cannot be (used|written)"):
         migrate()
+
+
+KILLED_BETWEEN = """
+import os, signal, sys
+from app.queue import session_run
+
+session_run.settle = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+from app.queue.training_jobs import train_session
+train_session(int(sys.argv[1]))
+"""
+
+
+async def test_a_kill_between_the_stored_vector_and_the_ledger_is_put_right(
+    pictures: Path,
+) -> None:
+    session_id = await running_session(pictures)
+    killed = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", KILLED_BETWEEN, str(session_id)]
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with get_sync_session() as db:
+        dead = set(db.scalars(select(TrainingJob.worker).where(TrainingJob.worker.is_not(None))))
+    assert len(dead) == 1
+    assert "that the ledger lacks" in str(verify_ledger(context().store).problems)
+
+    with write_transaction() as conn:
+        expire_leases(conn, dead_workers=list(dead))
+    await asyncio.to_thread(train_session, session_id)
+    async with open_db() as db:
+        progress = await TrainingService().get_session_progress(db, session_id)
+    assert (progress.status, progress.jobsSummary.completed) == ("completed", 24)
+    assert verify_ledger(context().store).problems == []
+    context().close()
+    context.cache_clear()
+    await close_engines()
