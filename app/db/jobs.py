@@ -5,6 +5,7 @@ Every move is one guarded UPDATE inside the caller's transaction, as in :mod:`ap
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -84,7 +85,13 @@ def register_files(conn: Connection, files: Sequence[FoundFile]) -> None:
             where=changed | ImageAsset.missing_since.is_not(None),
         ),
         [
-            {"path": f.path, "size": f.size, "mtime_ns": f.mtime_ns, "excluded": False}
+            {
+                "path": f.path,
+                "folder": os.path.dirname(f.path),
+                "size": f.size,
+                "mtime_ns": f.mtime_ns,
+                "excluded": False,
+            }
             for f in files
         ],
     )

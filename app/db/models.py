@@ -10,7 +10,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
 from app.db.types import PathText, UtcDateTime, utc_now
@@ -59,7 +69,8 @@ JOB_MOVES: dict[str, frozenset[str]] = {
         {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING, JobStatus.CANCELLED}
     ),
     JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.CANCELLED}),
-    JobStatus.COMPLETED: frozenset(),
+    # completed → pending: its file changed, its vector was lost, or another model is wanted
+    JobStatus.COMPLETED: frozenset({JobStatus.PENDING}),
     JobStatus.CANCELLED: frozenset(),
 }
 """From each job status, the statuses that it may move to."""
@@ -81,15 +92,18 @@ class ImageAsset(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(PathText, unique=True)
+    folder: Mapped[str] = mapped_column(PathText, index=True)
+    """The path of the folder that the file lies in."""
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     width: Mapped[int | None]
     height: Mapped[int | None]
     format: Mapped[str | None] = mapped_column(String(16))
-    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     """When the camera says it was taken; cameras know no time zone, so this is read as UTC."""
-    missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    """Since when the file is gone; searches hide it, its vector is kept until it is pruned."""
     excluded: Mapped[bool] = mapped_column(default=False)
     """The person asked to leave this file out of every session."""
 
@@ -106,6 +120,11 @@ class EmbeddingModel(Base):
     weights_digest: Mapped[str] = mapped_column(String(64))
     dimension: Mapped[int]
     collection: Mapped[str] = mapped_column(String(200), unique=True)
+    spec: Mapped[str] = mapped_column(Text)
+    """What it is loaded by: ``demo``, ``name/pretrained`` or a checkpoint folder."""
+    pictures_per_second: Mapped[float | None]
+    """Speed of the model alone when it was loaded last, and on which device."""
+    measured_on: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
@@ -116,13 +135,37 @@ class AssetVector(Base):
     """
 
     __tablename__ = "asset_vectors"
-    __table_args__ = (Index("ix_asset_vectors_content", "model_id", "sha256"),)
+    __table_args__ = (
+        Index("ix_asset_vectors_content", "model_id", "sha256"),
+        Index(
+            "ix_asset_vectors_stale",
+            "model_id",
+            "asset_id",
+            sqlite_where=text("payload_stale"),
+            postgresql_where=text("payload_stale"),
+        ),
+    )
 
     asset_id: Mapped[int] = mapped_column(ForeignKey("image_assets.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("embedding_models.id"), primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
+    payload_stale: Mapped[bool] = mapped_column(default=False)
+    """The picture's path or sessions changed, and the store's payload does not show it yet."""
+
+
+class NearDuplicate(Base):
+    """A picture that looks like others, as found by the last look for near duplicates."""
+
+    __tablename__ = "near_duplicates"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("embedding_models.id"), primary_key=True)
+    asset_id: Mapped[int] = mapped_column(ForeignKey("image_assets.id"), primary_key=True)
+    group_id: Mapped[int] = mapped_column(index=True)
+    """The least asset id of those that look alike."""
+    score: Mapped[float]
+    """The highest cosine similarity to another one of the group."""
 
 
 class TrainingSession(Base):
@@ -155,6 +198,8 @@ class TrainingSession(Base):
     cancelled_images: Mapped[int] = mapped_column(default=0)
     skipped: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What the walk left out: ``{reason: count}``."""
+    last_update: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """What the last walk over an indexed folder changed; None before the first."""
 
     decode_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     embed_ms: Mapped[int] = mapped_column(BigInteger, default=0)

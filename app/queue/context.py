@@ -123,8 +123,12 @@ def context() -> WorkerContext:
     return WorkerContext()
 
 
-def register_model(encoder: Encoder) -> int:
-    """The ledger's id of the encoder's weights, entered on first sight."""
+def register_model(encoder: Encoder, spec: str) -> int:
+    """The ledger's id of the encoder's weights, entered on first sight.
+
+    Args:
+        spec: what it was loaded by.
+    """
     key = {
         "name": encoder.name,
         "version": encoder.version,
@@ -137,8 +141,9 @@ def register_model(encoder: Encoder) -> int:
                 **key,
                 dimension=encoder.dimension,
                 collection=encoder.collection,
+                spec=spec,
                 created_at=utc_now(),
             )
-            .on_conflict_do_nothing()
+            .on_conflict_do_update(index_elements=list(key), set_={"spec": spec})
         )
         return conn.execute(select(EmbeddingModel.id).filter_by(**key)).scalar_one()

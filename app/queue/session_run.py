@@ -104,7 +104,7 @@ class SessionRun:
         encoder = self.worker.encoder(session.model, self._config.device)
         store = self.worker.store
         store.ensure_collection(encoder.collection, encoder.dimension)
-        self._stages = Stages(encoder, store, register_model(encoder))
+        self._stages = Stages(encoder, store, register_model(encoder, session.model))
         with write_transaction() as conn:
             conn.execute(
                 update(TrainingSession)

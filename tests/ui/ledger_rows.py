@@ -78,9 +78,10 @@ def add_many(session_id: int, number: int, failed_every: int = 0) -> None:
         conn.execute(
             text(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :number)"
-                " INSERT INTO image_assets (id, path, size, mtime_ns, excluded)"
+                " INSERT INTO image_assets (id, path, folder, size, mtime_ns, excluded)"
                 " SELECT :first + i, '/photos/album ' || (i % 500) || '/IMG_'"
-                " || printf('%07d', :first + i) || '.jpg', 3000000 + i, i, 0 FROM n"
+                " || printf('%07d', :first + i) || '.jpg', '/photos/album ' || (i % 500),"
+                " 3000000 + i, i, 0 FROM n"
             ),
             {"number": number, "first": first},
         )

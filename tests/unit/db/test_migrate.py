@@ -6,14 +6,16 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.migrate import HEAD, MIGRATIONS, migrate
-from app.db.models import Base
+from app.db.models import Base, ImageAsset
 from app.errors import AppError
 
 
@@ -77,3 +79,26 @@ def test_a_data_folder_that_is_a_file_is_refused_in_plain_words(data_dir: Path) 
     data_dir.write_text("in the way")
     with pytest.raises(AppError, match="data folder"):
         migrate()
+
+
+def test_the_ledger_of_the_first_version_gets_its_folders(data_dir: Path) -> None:
+    data_dir.mkdir()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = get_sync_engine()
+    with engine.connect().execution_options(write=True) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO image_assets (id, path, size, mtime_ns, excluded)"
+                " VALUES (1, '/a//dcff/one.jpg', 1, 1, false), (2, '/two.jpg', 1, 1, false)"
+            )
+        )
+        connection.commit()
+    migrate()
+    with Session(engine) as db:
+        folders = db.scalars(select(ImageAsset.folder).order_by(ImageAsset.id)).all()
+    assert folders == ["/a\udcff", "/"]
+    assert (data_dir / "backups" / "ledger-0001.sqlite3").exists()
+    engine.dispose()

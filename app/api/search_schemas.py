@@ -1,0 +1,102 @@
+"""What windows, scripts and the search service hand each other."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MAX_TEXT = 10_000
+"""Characters of a description; a model reads its first words only, some 50 to 70."""
+MAX_TERMS = 20
+
+Orientation = Literal["landscape", "portrait", "square"]
+
+
+class SearchTerm(BaseModel):
+    """One thing to look for, or to keep away from: a text, a picture file, an indexed picture."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(max_length=MAX_TEXT)] | None = None
+    path: str | None = None
+    """A picture file, indexed or not."""
+    assetId: int | None = None
+    """An indexed picture."""
+    weight: Annotated[float, Field(ge=-10, le=10)] = 1.0
+    """Its share in the query; below 0: results are to be unlike it."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> SearchTerm:
+        if sum(value is not None for value in (self.text, self.path, self.assetId)) != 1:
+            raise ValueError("a term is a text, a path or an asset, exactly one of them")
+        return self
+
+
+class SearchFilter(BaseModel):
+    """What results are restricted to; every condition that is set must hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sessionId: int | None = None
+    folder: str | None = None
+    """Absolute; pictures in its subfolders count too."""
+    takenFrom: date | None = None
+    takenTo: date | None = None
+    """The last day that counts; pictures without a date match no date at all."""
+    formats: list[str] = Field(default_factory=list)
+    """As the ledger has them, such as ``JPEG``; empty: any."""
+    orientation: Orientation | None = None
+
+
+class SearchQuery(BaseModel):
+    """A whole question."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    terms: Annotated[list[SearchTerm], Field(max_length=MAX_TERMS)]
+    filter: SearchFilter = Field(default_factory=SearchFilter)
+    minScore: Annotated[float, Field(ge=-1, le=1)] | None = None
+    modelId: int | None = None
+    """None: the model in use, see ``SearchService.models``."""
+
+
+class SearchHit(BaseModel):
+    """One picture that was found."""
+
+    assetId: int
+    path: str
+    score: float
+    """Cosine similarity to the query, in [-1, 1]."""
+    size: int
+    """Bytes."""
+    width: int | None
+    height: int | None
+    format: str | None
+    takenAt: datetime | None
+
+
+class SearchPage(BaseModel):
+    """Some results, best first. Pictures that are missing or excluded are left out, so that a
+    page may be shorter than what was asked for while more follow."""
+
+    hits: list[SearchHit]
+    nextOffset: int | None
+    """Where the next page begins; None: there is none."""
+    modelId: int
+
+
+class SearchModel(BaseModel):
+    """A model whose pictures can be searched."""
+
+    modelId: int
+    spec: str
+    title: str
+    dimension: int
+    vectors: int
+    """Pictures that can be found with it."""
+    pictures: int
+    """Pictures that the sessions with this model have; more than ``vectors`` while it works."""
+    inUse: bool
+    """Searches that name no model are answered with this one."""
