@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     redis_url: str = ""
     qdrant_url: str = ""
     model: str = DEMO_MODEL
+    search_model: str = ""
+    """The collection that searches look in; empty takes the fullest one."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     training_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32

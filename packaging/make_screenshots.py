@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drawing import distinct_scenes, draw
+from PIL import Image
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from app.api.training_schemas import TrainingProgress
+    from app.ui.pages import Pages
     from app.ui.program import Program
+    from app.ui.window import MainWindow
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "images"
 SIZE = (1100, 720)
@@ -32,7 +35,11 @@ def main() -> None:
     """Set up a place of its own, run the program in it, and take its pictures."""
     place = Path(tempfile.gettempdir()) / "ada"  # its name is seen in the pictures
     place.mkdir()
-    os.environ |= {"DATA_DIR": str(place / "data"), "HF_HUB_OFFLINE": "1"}
+    os.environ |= {
+        "DATA_DIR": str(place / "data"),
+        "XDG_CACHE_HOME": str(place / "cache"),  # thumbnails lie there
+        "HF_HUB_OFFLINE": "1",
+    }
     TARGET.mkdir(parents=True, exist_ok=True)
     try:
         root = place / "Pictures"
@@ -49,7 +56,14 @@ def _draw_pictures(root: Path) -> None:
     for index, scene in enumerate(scenes):
         folder = root / folders[index % len(folders)]
         folder.mkdir(parents=True, exist_ok=True)
-        draw(scene, 128, supersample=1).save(folder / f"IMG_{index:04}.jpg")
+        size = (320, 240) if index % 3 else (240, 320)
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9003] = f"{2015 + index % 9}:{index % 12 + 1:02}:14 12:00:00"
+        draw(scene, size).save(folder / f"IMG_{index:04}.jpg", exif=exif)
+    for copy in range(6):
+        shutil.copyfile(
+            root / "Family" / f"IMG_{5 * copy + 1:04}.jpg", root / "Family" / f"Copy {copy + 1}.jpg"
+        )
     (root / "Family" / "IMG_9001.jpg").write_bytes(b"")
     (root / "Family" / "IMG_9002.jpg").write_bytes(b"Dear diary, today was fine.\n" * 40)
     whole = (root / "Family" / "IMG_0001.jpg").read_bytes()
@@ -61,8 +75,8 @@ def _run(root: Path) -> None:
     sys.path.insert(0, str(TARGET.parent.parent))
     from app.ui import main as program_main
     from app.ui.event_loop import make_loop
+    from app.ui.parts.theme import app_icon
     from app.ui.program import Parts, Program
-    from app.ui.theme import app_icon
     from app.ui.tray import Tray
     from app.ui.window import MainWindow
 
@@ -91,7 +105,7 @@ class Studio:
         self.window = window
 
     async def take(self, name: str, widget: QWidget | None = None) -> None:
-        from app.ui.theme import theme
+        from app.ui.parts.theme import theme
 
         for scheme in ("light", "dark"):
             theme().set_scheme(scheme)
@@ -162,6 +176,40 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
     await asyncio.sleep(2)
     await studio.take("failed-dialog", failed)
     failed.accept()
+    await _find(window, pages, studio)
+    (root / "Holiday in Norway" / "IMG_0000.jpg").unlink()
+    window.show_page("sessions")
+    pages.sessions.actions_["update"].trigger()
+    await asyncio.sleep(3)
+    await studio.take("session-updated")
+
+
+async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:
+    """The pages for finding pictures, and the one for models."""
+    window.show_page("search")
+    await asyncio.sleep(2)
+    await studio.take("search")
+    assert pages.search is not None
+    results = pages.search.results
+    pages.search.field.setText("a red circle on a white background")
+    await _until(lambda: results.hits, settle=3.0)
+    await studio.take("search-results")
+    results.grid.select_row(1)
+    results.grid.previewed.emit(1)
+    await asyncio.sleep(2)
+    await studio.take("search-preview")
+    results.close_preview()
+    window.show_page("library")
+    await asyncio.sleep(4)
+    await studio.take("library")
+    assert pages.library is not None
+    for place, name in ((1, "library-dates"), (2, "library-duplicates")):
+        pages.library.tabs.setCurrentIndex(place)
+        await asyncio.sleep(4)
+        await studio.take(name)
+    window.show_page("models")
+    await asyncio.sleep(2)
+    await studio.take("models")
 
 
 async def _until(

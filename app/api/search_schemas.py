@@ -43,7 +43,7 @@ class SearchFilter(BaseModel):
     folder: str | None = None
     """Absolute; pictures in its subfolders count too."""
     takenFrom: date | None = None
-    takenTo: date | None = None
+    takenTo: Annotated[date, Field(lt=date.max)] | None = None
     """The last day that counts; pictures without a date match no date at all."""
     formats: list[str] = Field(default_factory=list)
     """As the ledger has them, such as ``JPEG``; empty: any."""

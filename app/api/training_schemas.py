@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.api.update_schemas import UpdateSummary
 from app.config import DEFAULT_EXTENSIONS, get_settings
 
 
@@ -22,6 +23,10 @@ class SessionConfig(BaseModel):
         default_factory=lambda: get_settings().training_batch_size
     )
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    watch: bool = False
+    """Tell of new pictures in its folders while the window is open."""
+    update_every_hours: Annotated[int, Field(ge=0)] = 0
+    """Have the worker update it by itself; 0: never."""
 
     @field_validator("extensions")
     @classmethod
@@ -108,6 +113,8 @@ class TrainingProgress(BaseModel):
     createdAt: datetime
     startedAt: datetime | None
     finishedAt: datetime | None
+    lastUpdate: UpdateSummary | None = None
+    """What the last update found; None before the first, and while one goes on."""
 
 
 class StartResponse(BaseModel):

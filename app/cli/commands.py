@@ -15,13 +15,15 @@ from app.api.training_schemas import (
     TrainingProgress,
     TrainingSessionCreate,
 )
-from app.cli import output
+from app.cli import models, output, update
 from app.cli.foreground import follow, working
+from app.cli.search import add_arguments as add_search_arguments
+from app.cli.search import search
 from app.db.engine import close_engines
 from app.db.migrate import migrate
 from app.errors import AppError
 from app.logs import set_up_logs
-from app.services.asset_discovery import printable
+from app.queue.file_walk import printable
 from app.services.backend import Backend
 
 Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]
@@ -222,6 +224,14 @@ def _parser() -> argparse.ArgumentParser:
         if name == "retry":
             command.add_argument("--batch-size", type=int, help="smaller batches need less memory")
             command.add_argument("--device", help="cpu avoids a lack of GPU memory")
+    add_search_arguments(add("search", search, "Find pictures by a description or an example."))
+    updated = add("update", update.run, "Look for new, changed and missing pictures.")
+    updated.add_argument("session", type=int, metavar="ID")
+    updated.add_argument("--prune", action="store_true", help="remove missing ones from the index")
+    updated.add_argument("--yes", action="store_true", help="with --prune: do not ask")
+    models.add_arguments(
+        add("models", models.run, "List models, download, remove, choose or measure one.")
+    )
     worker = add("worker", None, "Work on sessions until stopped.")
     worker.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     add("doctor", _doctor, "Check that everything runs.")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from app.api.training_schemas import LedgerReport, SystemStatus, TrainingProgress
-from app.services.asset_discovery import printable
+from app.queue.file_walk import printable
 
 
 def summary(progress: TrainingProgress) -> str:

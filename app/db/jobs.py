@@ -1,24 +1,27 @@
-"""Jobs on their way in: files entered, jobs created, claimed, handed back, taken back, cancelled.
+"""Jobs on their way in: created, claimed, handed back, taken back, cancelled.
 
 Every move is one guarded UPDATE inside the caller's transaction, as in :mod:`app.db.sessions`.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, update
 
+from app.db.files import NewAssets, among_ids, among_paths, upsert
 from app.db.models import (
+    AssetVector,
     ImageAsset,
     JobStatus,
+    NearDuplicate,
     SessionStatus,
+    TrainingEvidence,
     TrainingJob,
     TrainingSession,
 )
@@ -27,17 +30,10 @@ from app.db.types import utc_now
 
 T = TypeVar("T")
 
+_JOB_COLUMNS = ["session_id", "asset_id", "status", "reused", "attempts", "crashes"]
+
 LEASE = timedelta(seconds=60)
 """How long a claim holds without a sign of life; the worker renews it every few seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A picture file as the walk saw it."""
-
-    path: str
-    size: int
-    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,48 +55,24 @@ class Claim:
     jobs: tuple[ClaimedJob, ...]
 
 
-def upsert(conn: Connection, table: Any) -> Any:
-    """An INSERT of this database's dialect, which knows ON CONFLICT."""
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
-
-
-def register_files(conn: Connection, files: Sequence[FoundFile]) -> None:
-    """Enter files as assets; what changed on disk since last time is brought up to date."""
-    if not files:
-        return
-    insert = upsert(conn, ImageAsset)
-    changed = (ImageAsset.size != insert.excluded.size) | (
-        ImageAsset.mtime_ns != insert.excluded.mtime_ns
-    )
-    conn.execute(
-        insert.on_conflict_do_update(
-            index_elements=[ImageAsset.path],
-            set_={
-                "size": insert.excluded.size,
-                "mtime_ns": insert.excluded.mtime_ns,
-                "sha256": case((changed, None), else_=ImageAsset.sha256),
-                "missing_since": None,
-            },
-            where=changed | ImageAsset.missing_since.is_not(None),
-        ),
-        [
-            {
-                "path": f.path,
-                "folder": os.path.dirname(f.path),
-                "size": f.size,
-                "mtime_ns": f.mtime_ns,
-                "excluded": False,
-            }
-            for f in files
-        ],
-    )
-
-
 def create_jobs_for_paths(conn: Connection, session_id: int, paths: Sequence[str]) -> int:
     """One pending job for each of these assets that has none in this session; how many are new."""
-    wanted = select(ImageAsset.id).where(ImageAsset.path.in_(paths))
+    wanted = select(ImageAsset.id).where(among_paths(conn, paths))
     return _create_jobs(conn, session_id, wanted)
+
+
+def create_jobs_for_new(conn: Connection, session_id: int, new: NewAssets, size: int) -> None:
+    """One pending job for each asset that was entered in this transaction.
+
+    Args:
+        size: of their files together, in bytes.
+    """
+    if new.number:
+        columns = (literal(session_id), ImageAsset.id, literal(JobStatus.PENDING.value))
+        rows = select(*columns, literal(False), literal(0), literal(0))
+        rows = rows.where(ImageAsset.id > new.after).order_by(ImageAsset.id)
+        conn.execute(insert(TrainingJob).from_select(_JOB_COLUMNS, rows))
+        count(conn, session_id, total_images=new.number, total_bytes=size)
 
 
 def create_jobs(conn: Connection, session_id: int, asset_ids: Sequence[int]) -> int:
@@ -134,6 +106,44 @@ def create_jobs(conn: Connection, session_id: int, asset_ids: Sequence[int]) -> 
     return created
 
 
+def reopen_jobs(conn: Connection, session_id: int, asset_ids: Sequence[int]) -> int:
+    """Make ended jobs of these assets pending again: changed files, pictures included again.
+
+    Returns:
+        how many jobs became pending.
+    """
+    reopened = 0
+    for status, reused in (
+        (JobStatus.COMPLETED, False),
+        (JobStatus.COMPLETED, True),
+        (JobStatus.FAILED, False),
+        (JobStatus.CANCELLED, False),
+    ):
+        number = 0
+        for ids in chunks(asset_ids, 10_000):
+            number += conn.execute(
+                update(TrainingJob)
+                .where(
+                    TrainingJob.session_id == session_id,
+                    TrainingJob.asset_id.in_(ids),
+                    TrainingJob.status == status,
+                    TrainingJob.reused.is_(reused),
+                )
+                .values(
+                    status=JobStatus.PENDING.value,
+                    reused=False,
+                    crashes=0,
+                    error_kind=None,
+                    error_message=None,
+                    finished_at=None,
+                )
+            ).rowcount
+        done = {f"{status}_images": -number}
+        count(conn, session_id, reused_images=-number if reused else 0, **done)
+        reopened += number
+    return reopened
+
+
 def _create_jobs(conn: Connection, session_id: int, asset_ids: Any) -> int:
     new = asset_ids.where(
         ImageAsset.excluded.is_(False),
@@ -149,18 +159,13 @@ def _create_jobs(conn: Connection, session_id: int, asset_ids: Any) -> int:
         literal(0),
         literal(0),
     )
-    names = ["session_id", "asset_id", "status", "reused", "attempts", "crashes"]
-    size = conn.execute(
-        select(func.count(), func.coalesce(func.sum(ImageAsset.size), 0)).where(
-            ImageAsset.id.in_(new.order_by(None))
-        )
-    ).one()
-    if not size[0]:
-        return 0
-    insert = upsert(conn, TrainingJob).from_select(names, columns).on_conflict_do_nothing()
-    created = len(conn.execute(insert.returning(TrainingJob.id)).all())
-    count(conn, session_id, total_images=created, total_bytes=int(size[1]))
-    return created
+    rows = upsert(conn, TrainingJob).from_select(_JOB_COLUMNS, columns).on_conflict_do_nothing()
+    created = conn.execute(rows.returning(TrainingJob.asset_id)).scalars().all()
+    if created:
+        chosen = among_ids(conn, ImageAsset.__table__.c.id, created)
+        size = conn.scalar(select(func.sum(ImageAsset.size)).where(chosen))
+        count(conn, session_id, total_images=len(created), total_bytes=int(size or 0))
+    return len(created)
 
 
 def claim(
@@ -285,6 +290,49 @@ def cancel_pending(conn: Connection, session_id: int) -> int:
     ).rowcount
     count(conn, session_id, cancelled_images=cancelled)
     return cancelled
+
+
+def remove_assets(conn: Connection, asset_ids: Sequence[int]) -> tuple[int, dict[int, list[int]]]:
+    """Forget missing pictures: evidence, jobs and rows, in every session that has them.
+
+    One that was found again meanwhile, or that a worker holds at this moment, is left alone.
+
+    Returns:
+        how many were removed; and by model, the assets whose vectors the store is to forget.
+    """
+    held = conn.execute(
+        select(TrainingJob.asset_id, TrainingJob.session_id, TrainingJob.status, TrainingJob.reused)
+        .where(TrainingJob.asset_id.in_(asset_ids))
+        .order_by(TrainingJob.id)
+        .with_for_update()
+    ).all()
+    busy = {job.asset_id for job in held if job.status == JobStatus.RUNNING}
+    sizes = {
+        row.id: row.size
+        for row in conn.execute(
+            select(ImageAsset.id, ImageAsset.size)
+            .where(ImageAsset.id.in_(asset_ids), ImageAsset.missing_since.is_not(None))
+            .order_by(ImageAsset.id)
+            .with_for_update()
+        )
+        if row.id not in busy
+    }
+    for session_id in {job.session_id for job in held}:
+        its = [job for job in held if job.session_id == session_id and job.asset_id in sizes]
+        changes = Counter(f"{job.status}_images" for job in its if job.status != JobStatus.PENDING)
+        changes["reused_images"] = sum(job.reused for job in its)
+        changes["total_images"] = len(its)
+        changes["total_bytes"] = sum(sizes[job.asset_id] for job in its)
+        count(conn, session_id, **{name: -number for name, number in changes.items()})
+    vectors: dict[int, list[int]] = defaultdict(list)
+    for row in conn.execute(
+        select(AssetVector.asset_id, AssetVector.model_id).where(AssetVector.asset_id.in_(sizes))
+    ):
+        vectors[row.model_id].append(row.asset_id)
+    for table in (NearDuplicate, TrainingEvidence, TrainingJob, AssetVector):
+        conn.execute(delete(table).where(table.asset_id.in_(sizes)))
+    conn.execute(delete(ImageAsset).where(ImageAsset.id.in_(sizes)))
+    return len(sizes), dict(vectors)
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

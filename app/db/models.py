@@ -71,7 +71,8 @@ JOB_MOVES: dict[str, frozenset[str]] = {
     JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.CANCELLED}),
     # completed → pending: its file changed, its vector was lost, or another model is wanted
     JobStatus.COMPLETED: frozenset({JobStatus.PENDING}),
-    JobStatus.CANCELLED: frozenset(),
+    # cancelled → pending: the picture was excluded, and is included again
+    JobStatus.CANCELLED: frozenset({JobStatus.PENDING}),
 }
 """From each job status, the statuses that it may move to."""
 
@@ -89,6 +90,22 @@ class ImageAsset(Base):
     """One picture file."""
 
     __tablename__ = "image_assets"
+    __table_args__ = (
+        # partial: a picture that was only just found costs no entry in them
+        *(
+            Index(f"ix_image_assets_{column}", column, sqlite_where=where, postgresql_where=where)
+            for column, where in (
+                ("sha256", text("sha256 IS NOT NULL")),
+                ("missing_since", text("missing_since IS NOT NULL")),
+            )
+        ),
+        Index(
+            "ix_image_assets_excluded",
+            "id",
+            sqlite_where=text("excluded = 1"),
+            postgresql_where=text("excluded"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(PathText, unique=True)
@@ -96,13 +113,13 @@ class ImageAsset(Base):
     """The path of the folder that the file lies in."""
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[str | None] = mapped_column(String(64), index=True)
+    sha256: Mapped[str | None] = mapped_column(String(64))
     width: Mapped[int | None]
     height: Mapped[int | None]
     format: Mapped[str | None] = mapped_column(String(16))
     taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     """When the camera says it was taken; cameras know no time zone, so this is read as UTC."""
-    missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Since when the file is gone; searches hide it, its vector is kept until it is pruned."""
     excluded: Mapped[bool] = mapped_column(default=False)
     """The person asked to leave this file out of every session."""
@@ -141,7 +158,7 @@ class AssetVector(Base):
             "ix_asset_vectors_stale",
             "model_id",
             "asset_id",
-            sqlite_where=text("payload_stale"),
+            sqlite_where=text("payload_stale = 1"),
             postgresql_where=text("payload_stale"),
         ),
     )

@@ -39,6 +39,14 @@ def move_session(
     return bool(moved)
 
 
+def has_model(conn: Connection, session_id: int, spec: str) -> bool:
+    """Whether a session still has this model; if so, it keeps it until the transaction ends."""
+    kept = select(TrainingSession.id).where(
+        TrainingSession.id == session_id, TrainingSession.model == spec
+    )
+    return conn.execute(kept.with_for_update()).first() is not None
+
+
 def start_clock(conn: Connection, session_id: int) -> None:
     """Note that a running session runs from now on, unless that is noted already."""
     now = utc_now()

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app.api.error_kinds import ErrorKind
-from app.db.jobs import Claim, ClaimedJob, upsert
+from app.db.files import upsert
+from app.db.jobs import Claim, ClaimedJob
 from app.db.models import (
     AssetVector,
     ImageAsset,
@@ -75,6 +76,17 @@ def settle_unchanged(
     ).rowcount
     if settled:
         count(conn, session_id, completed_images=settled, reused_images=settled)
+        fresh = select(TrainingJob.asset_id).where(
+            TrainingJob.session_id == session_id,
+            TrainingJob.id > after,
+            TrainingJob.id <= up_to,
+            TrainingJob.finished_at == now,
+        )
+        conn.execute(  # they belong to one session more, which their payloads do not say yet
+            update(AssetVector)
+            .where(AssetVector.model_id == model_id, AssetVector.asset_id.in_(fresh))
+            .values(payload_stale=True)
+        )
     return settled
 
 
@@ -188,6 +200,7 @@ def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int 
         {
             "asset_id": outcome.job.asset_id,
             "model_id": model_id,
+            "payload_stale": False,
             **{name: outcome.facts[name] for name in ("size", "mtime_ns", "sha256")},
         }
         for outcome in outcomes
@@ -198,7 +211,10 @@ def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int 
         conn.execute(
             rows.on_conflict_do_update(
                 index_elements=[AssetVector.asset_id, AssetVector.model_id],
-                set_={name: rows.excluded[name] for name in ("size", "mtime_ns", "sha256")},
+                set_={
+                    name: rows.excluded[name]
+                    for name in ("size", "mtime_ns", "sha256", "payload_stale")
+                },
             ),
             stored,
         )

@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import huggingface_hub
 import open_clip
 import torch
 from open_clip import pretrained
 from safetensors import SafetensorError
 
 from app.config import DEMO_MODEL
+from app.embedding.download import download
 from app.embedding.models import check_model, model_folder, nearest, weights_file
+from app.embedding.weights import find_weights
 from app.errors import AppError, first_line
 
-_CONNECT_SECONDS = 5.0
-_USUAL_FILE = "open_clip_pytorch_model.bin"
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
 
 
@@ -94,10 +93,9 @@ def _find(spec: str) -> _Source:
             weights,
         )
     name, _, tag = spec.rpartition("/")
-    config = pretrained.get_pretrained_cfg(name, tag)
-    if not config:
-        raise _unknown_tag(name, tag)
-    weights = _cached(config["hf_hub"]) or _download(spec, config)
+    config = _pretrained(spec)
+    weights = find_weights(spec, config["hf_hub"]) or download(spec, config["hf_hub"])
+    assert weights is not None  # nobody can stop it
     # OpenCLIP is told the file instead of the tag, so that what is hashed is what is loaded.
     options = {
         "pretrained": str(weights),
@@ -109,6 +107,24 @@ def _find(spec: str) -> _Source:
     return _Source(name, tag, name, weights, options)
 
 
+def hub_path(spec: str) -> str:
+    """Where the hub has the weights of a checked ``name/pretrained``.
+
+    Raises:
+        AppError: OpenCLIP knows no weights of that name.
+    """
+    return str(_pretrained(spec)["hf_hub"])
+
+
+def _pretrained(spec: str) -> dict[str, Any]:
+    """What OpenCLIP knows of the weights of ``name/pretrained``."""
+    name, _, tag = spec.rpartition("/")
+    config: dict[str, Any] = pretrained.get_pretrained_cfg(name, tag)
+    if not config:
+        raise _unknown_tag(name, tag)
+    return config
+
+
 def _unknown_tag(name: str, tag: str) -> AppError:
     tags = open_clip.list_pretrained_tags_by_model(name)
     if not tags:
@@ -117,49 +133,6 @@ def _unknown_tag(name: str, tag: str) -> AppError:
         f"The model {name} has no weights called {tag}.",
         f"Choose one of these: {nearest(tag, tags) or ', '.join(tags)}.",
     )
-
-
-def _cached(hub_path: str) -> Path | None:
-    """Weights that were downloaded before: from then on the hub is not asked again.
-
-    Args:
-        hub_path: ``owner/repository/``, with the name of the file where it is not the usual one.
-    """
-    repository, _, file = hub_path.rpartition("/")
-    # OpenCLIP prefers the same weights as safetensors
-    safe = Path(file).with_suffix(".safetensors").name if file else "open_clip_model.safetensors"
-    for name in (safe, file or _USUAL_FILE):
-        path = huggingface_hub.try_to_load_from_cache(repository, name)
-        if isinstance(path, str):
-            return Path(path)
-    return None
-
-
-def _download(spec: str, config: dict[str, Any]) -> Path:
-    failed = f"The model {spec} is not on this computer yet and could not be downloaded"
-    hub = huggingface_hub.constants.ENDPOINT
-    try:
-        # A dead network shows here within seconds; the download itself would retry for minutes.
-        huggingface_hub.get_session().head(hub, timeout=_CONNECT_SECONDS)
-    except Exception as error:
-        raise AppError(
-            f"{failed}: no network.",
-            f"Connect to the internet, or set MODEL to the folder of a model or to {DEMO_MODEL}.",
-        ) from error
-    try:
-        return Path(pretrained.download_pretrained(config))
-    except (OSError, RuntimeError) as error:
-        raise AppError(
-            f"{failed}: {reason(_root(error))}.",
-            "Check that the disk is not full and try again; what was downloaded is kept.",
-        ) from error
-
-
-def _root(error: BaseException) -> BaseException:
-    """What an error began with; OpenCLIP's own text is long and repeats it."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return error
 
 
 def _cannot_build(source: _Source, error: Exception) -> AppError:

@@ -12,10 +12,11 @@ import math
 import re
 import threading
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import pillow_heif
@@ -102,6 +103,21 @@ class DecodedPicture:
     """What was odd about the file, in plain sentences; mostly empty."""
 
 
+class LoadedPicture(NamedTuple):
+    """A picture as it is stored, and what makes it the one that a person sees."""
+
+    picture: Image.Image
+    area: tuple[float, float]
+    """Exact width and height of what ``picture`` shows, see :func:`app.embedding.pixels.fit`."""
+    turn: Turn
+    width: int
+    """Pixels, of the whole picture, upright."""
+    height: int
+    format: str
+    taken_at: datetime | None
+    note: str
+
+
 def decode(content: FileContent, name: str, spec: PixelSpec, max_megapixels: int) -> DecodedPicture:
     """Decode a picture to the square of pixels that a model sees.
 
@@ -115,16 +131,36 @@ def decode(content: FileContent, name: str, spec: PixelSpec, max_megapixels: int
         PictureError: the content is not a picture, not one that can be read, damaged, cut off by
             more than half, or too large.
     """
+    with quietly():
+        loaded = load(content.data, name, spec, max_megapixels)
+        pixels = fit(loaded.picture, loaded.area, loaded.turn, spec)
+    return DecodedPicture(
+        pixels, loaded.width, loaded.height, loaded.format, loaded.taken_at, loaded.note
+    )
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Keep Pillow's remarks to itself, and say in a sentence that memory ran out.
+
+    Raises:
+        PictureError: OUT_OF_MEMORY, in place of a MemoryError.
+    """
     _silence_pillow()
     try:
-        return _decode(content.data, name, spec, max_megapixels)
+        yield
     except MemoryError as error:
         raise PictureError(
             ErrorKind.OUT_OF_MEMORY, "There was not enough memory to decode the picture."
         ) from error
 
 
-def _decode(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> DecodedPicture:
+def load(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> LoadedPicture:
+    """The first half of :func:`decode`, up to resampling; to be called within :func:`quietly`.
+
+    Args:
+        spec: what will be made of it; a JPEG is decoded no larger than that needs.
+    """
     kind = identify(data, name)
     data = without_blank_end(data, kind)
     opened = _open(data, kind)
@@ -136,10 +172,11 @@ def _decode(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> Dec
         stored = picture.size  # a HEIF header may be off; a TIFF is turned while it is loaded
     orientation, taken_at = _exif(picture)
     turn = TURNS.get(orientation, Turn())
-    pixels = fit(_not_inverted(picture, kind), reduced or stored, turn, spec)
     width, height = reversed(stored) if turn.swap else stored
     notes = " ".join(filter(None, (name_note(kind, name), note)))
-    return DecodedPicture(pixels, width, height, kind, taken_at, notes)
+    return LoadedPicture(
+        _not_inverted(picture, kind), reduced or stored, turn, width, height, kind, taken_at, notes
+    )
 
 
 def _open(data: bytes, kind: str) -> ImageFile.ImageFile:

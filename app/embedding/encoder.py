@@ -37,6 +37,8 @@ WORTHWHILE_SECONDS = 0.0005
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _PROBE_SECONDS = 0.2  # one pass in fp32 on a CPU; a ViT-B/32 is then measured within 2 s
+_SPEED_SECONDS = 1.0
+_BATCH = 32
 _PROBE_TEXTS = ("a photo of a dog", "two red cups on a wooden table")
 
 _Encode = Callable[[torch.Tensor], torch.Tensor]
@@ -270,6 +272,19 @@ def _slug(text: str) -> str:
 
 
 # --- choosing a precision -----------------------------------------------------------------------
+
+
+def pictures_per_second(encoder: Encoder) -> float:
+    """How fast the model is on its own, with as many pictures at a time as a session takes."""
+    pictures = _probe_pictures(encoder.pixels.size, _BATCH)
+    one = _seconds(lambda: encoder.encode_images(pictures[:1]), time.perf_counter)
+    pictures = pictures[: max(1, int(_SPEED_SECONDS / one))]
+    encoder.encode_images(pictures)  # the first pass sets things up
+    done, start = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - start) < _SPEED_SECONDS:
+        encoder.encode_images(pictures)
+        done += len(pictures)
+    return done / seconds
 
 
 def _quickest_faithful(encoder: Encoder) -> Encoder:

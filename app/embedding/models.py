@@ -40,6 +40,8 @@ class ModelChoice:
     dimension: int
     """Components of an embedding."""
     languages: str
+    hub_path: str = ""
+    """Where the hub has its weights: ``owner/repository/``, and the file's name if unusual."""
 
 
 RECOMMENDED = ModelChoice(
@@ -49,6 +51,7 @@ RECOMMENDED = ModelChoice(
     605,
     512,
     "English",
+    "laion/CLIP-ViT-B-32-laion2B-s34B-b79K/",
 )
 
 CURATED = (
@@ -60,6 +63,7 @@ CURATED = (
         605,
         512,
         "English",
+        "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K/",
     ),
     ModelChoice(
         "ViT-B-16/datacomp_xl_s13b_b90k",
@@ -68,6 +72,7 @@ CURATED = (
         598,
         512,
         "English",
+        "laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K/",
     ),
     ModelChoice(
         "ViT-L-14/datacomp_xl_s13b_b90k",
@@ -77,6 +82,7 @@ CURATED = (
         1710,
         768,
         "English",
+        "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K/",
     ),
     ModelChoice(
         "ViT-B-16-SigLIP2-256/webli",
@@ -85,6 +91,7 @@ CURATED = (
         1501,
         768,
         "more than 100",
+        "timm/ViT-B-16-SigLIP2-256/",
     ),
     ModelChoice(
         "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k",
@@ -93,6 +100,7 @@ CURATED = (
         1465,
         512,
         "about 100",
+        "laion/CLIP-ViT-B-32-xlm-roberta-base-laion5B-s13B-b90k/",
     ),
     ModelChoice(
         DEMO_MODEL,

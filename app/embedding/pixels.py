@@ -19,9 +19,9 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
 }
-# Shrinks by whole steps first, down to three times the wanted size: five times as fast for
-# 12 megapixels, and 0.3 grey levels off on average.
-_REDUCING_GAP = 3.0
+REDUCING_GAP = 3.0
+"""Shrink by whole steps first, down to three times the wanted size: five times as fast for
+12 megapixels, and 0.3 grey levels off on average."""
 _RESAMPLED_AS_THEY_ARE = frozenset({"L", "RGB", "RGBA", "CMYK"})
 
 
@@ -80,13 +80,13 @@ def fit(
     (wide, high), box = _plan(width, height, spec)
     left, top, right, bottom = _as_stored(box, width, height, turn)
     stored_size = (high, wide) if turn.swap else (wide, high)
-    resized = _resampleable(picture).resize(
+    resized = resampleable(picture).resize(
         stored_size,
         _RESAMPLING[spec.interpolation],
         box=(max(left, 0.0), max(top, 0.0), min(right, picture.width), min(bottom, picture.height)),
-        reducing_gap=_REDUCING_GAP,
+        reducing_gap=REDUCING_GAP,
     )
-    pixels = _upright(np.asarray(_on_white(resized)), turn)
+    pixels = upright(np.asarray(_on_white(resized)), turn)
     return _padded(pixels, spec)
 
 
@@ -117,7 +117,8 @@ def _as_stored(box: _Box, width: float, height: float, turn: Turn) -> _Box:
     return (top, left, bottom, right) if turn.swap else (left, top, right, bottom)
 
 
-def _upright(pixels: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:
+def upright(pixels: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:
+    """``pixels``, shape (height, width, …), as a person sees the picture."""
     if turn.swap:
         pixels = pixels.transpose(1, 0, 2)
     if turn.mirror_x:
@@ -138,7 +139,7 @@ def _padded(pixels: NDArray[np.uint8], spec: PixelSpec) -> NDArray[np.uint8]:
     return square
 
 
-def _resampleable(picture: Image.Image) -> Image.Image:
+def resampleable(picture: Image.Image) -> Image.Image:
     """The picture in a mode whose values can be averaged, 8 bits for each band."""
     if picture.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.config import get_settings
 from app.db.engine import write_transaction
-from app.db.jobs import upsert
+from app.db.files import upsert
 from app.db.models import EmbeddingModel, WorkerRecord
 from app.db.types import utc_now
 from app.queue.liveness import worker_name
@@ -38,8 +38,12 @@ class WorkerContext:
         self.notice = ""
         self._encoder: Encoder | None = None
         self._encoder_key: tuple[str, str] | None = None
+        self._search_encoder: Encoder | None = None
+        self._search_spec = ""
         self._store: VectorStore | None = None
-        self._lock = threading.RLock()
+        self._encoder_lock = threading.Lock()
+        self._search_lock = threading.Lock()
+        self._store_lock = threading.Lock()
 
     @property
     def store(self) -> VectorStore:
@@ -48,7 +52,7 @@ class WorkerContext:
         Raises:
             AppError: it is in use by another process, damaged, or does not answer.
         """
-        with self._lock:
+        with self._store_lock:
             if self._store is None:
                 from app.vectors.store import open_store
 
@@ -63,14 +67,12 @@ class WorkerContext:
         """
         settings = get_settings()
         wanted = (model, settings.device if device == "auto" else device)
-        with self._lock:
+        with self._encoder_lock:
             if self._encoder is None or self._encoder_key != wanted:
-                from app.embedding.encoder import load_encoder
-
                 self._encoder = None  # two models may not fit into memory together
                 before, self.state = self.state, "loading the model"
                 try:
-                    self._encoder = load_encoder(*wanted, settings.precision)
+                    self._encoder = self._take_or_load(*wanted)
                 finally:
                     self.state = before
                 self._encoder_key = wanted
@@ -78,6 +80,39 @@ class WorkerContext:
                     "model %s on %s in %s", model, self._encoder.device, self._encoder.precision
                 )
             return self._encoder
+
+    def _take_or_load(self, model: str, device: str) -> Encoder:
+        """The encoder for searches, where it is this model's, or a new one."""
+        from app.embedding.encoder import load_encoder
+
+        settings = get_settings()
+        for_searches = self._search_encoder
+        if for_searches is not None and (self._search_spec, settings.device) == (model, device):
+            return for_searches
+        return load_encoder(model, device, settings.precision)
+
+    def search_encoder(self, model: str) -> Encoder:
+        """The encoder for questions: the one that pictures are embedded with, where it is the same.
+
+        A session with another model goes on meanwhile, so that one is loaded beside it.
+
+        Raises:
+            AppError: the model cannot be had.
+        """
+        with self._search_lock:
+            encoder, key = self._encoder, self._encoder_key
+            if encoder is not None and key is not None and key[0] == model:
+                self._search_encoder = None
+                return encoder
+            if self._search_encoder is None or self._search_spec != model:
+                from app.embedding.encoder import load_encoder
+
+                settings = get_settings()
+                self._search_encoder = None
+                self._search_encoder = load_encoder(model, settings.device, settings.precision)
+                self._search_spec = model
+                log.info("model %s for searches", model)
+            return self._search_encoder
 
     def beat(self, *, stopped: bool = False) -> None:
         """Write to the ledger that this worker is alive, or that it has stopped."""
@@ -109,8 +144,8 @@ class WorkerContext:
 
     def close(self) -> None:
         """Let go of the model and the store."""
-        with self._lock:
-            self._encoder = None
+        with self._encoder_lock, self._search_lock, self._store_lock:
+            self._encoder = self._search_encoder = None
             self._encoder_key = None
             if self._store is not None:
                 self._store.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import Any
 from uuid import uuid4
 
 from redis.exceptions import RedisError
+from rq import Queue
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from sqlalchemy import select
@@ -41,10 +43,9 @@ def ring(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str | None:
     """
     with get_sync_session() as db:
         status = db.scalar(select(TrainingSession.status).where(TrainingSession.id == session_id))
-        workers = db.scalars(select(WorkerRecord).where(WorkerRecord.stopped_at.is_(None))).all()
     if status != SessionStatus.RUNNING:
         return None
-    alive = {record.name for record in workers if is_alive(record)}
+    alive = _alive_workers()
     deadline = time.monotonic() + within_s
     while True:
         try:
@@ -57,6 +58,12 @@ def ring(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str | None:
                 f"The queue does not answer: {first_line(error)}.",
                 "Nothing is lost: the session goes on by itself once the queue is back.",
             ) from error
+
+
+def _alive_workers() -> set[str]:
+    with get_sync_session() as db:
+        workers = db.scalars(select(WorkerRecord).where(WorkerRecord.stopped_at.is_(None))).all()
+    return {record.name for record in workers if is_alive(record)}
 
 
 def _ring(session_id: int, alive: set[str]) -> str:
@@ -110,3 +117,49 @@ def ring_again(session_id: int) -> str:
         failure_ttl=24 * 3600,
     )
     return job.id
+
+
+def ring_once(queue_name: str, function: str, job_id: str, **arguments: Any) -> bool:
+    """Have a worker call a function, unless that very job waits or runs already.
+
+    Args:
+        function: its full name.
+        job_id: the same for what must not be done twice at a time.
+
+    Returns:
+        whether a job was added.
+
+    Raises:
+        AppError: no queue server is known.
+        RedisError: it does not answer.
+    """
+    queue = get_queue(queue_name)
+    with _one_at_a_time:
+        if job_id in queue.get_job_ids() or _is_worked_on(queue, job_id):
+            return False
+        queue.enqueue(
+            function,
+            kwargs=arguments,
+            job_id=job_id,
+            job_timeout=get_settings().job_timeout,
+            result_ttl=3600,
+            failure_ttl=24 * 3600,
+        )
+    return True
+
+
+def _is_worked_on(queue: Queue, job_id: str) -> bool:
+    """Whether a live worker has started a job; what a killed one had stays started for long."""
+    if job_id not in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False):
+        return False
+    (job,) = Job.fetch_many([job_id], connection=queue.connection)
+    # a side thread of a worker adds its queue to the worker's name
+    return job is not None and (job.worker_name or "").startswith(tuple(_alive_workers()))
+
+
+def ring_once_if_possible(queue_name: str, function: str, job_id: str, **arguments: Any) -> None:
+    """The same where the queue answers; else the next look at the ledger rings again."""
+    try:
+        ring_once(queue_name, function, job_id, **arguments)
+    except (RedisError, AppError) as error:
+        log.warning("%s waits: %s", job_id, error)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,13 @@ from sqlalchemy import select
 
 from app.api.error_kinds import ErrorKind
 from app.config import get_settings
-from app.db.engine import get_sync_session
+from app.db.engine import get_sync_engine, get_sync_session
 from app.db.jobs import Claim, ClaimedJob
 from app.db.models import AssetVector, ImageAsset
 from app.db.settle import Outcome
-from app.db.types import path_to_text
 from app.embedding.decode import FileContent, PictureError, decode, read_file
 from app.errors import AppError, first_line
+from app.queue.payloads import payload, sessions_of
 from app.vectors.store import VectorPoint, VectorStore
 
 if TYPE_CHECKING:
@@ -214,13 +214,25 @@ class Stages:
 
     def put(self, pictures: Sequence[Picture]) -> None:
         """Store the vectors and wait until the store has them for good."""
-        points = [
-            VectorPoint(picture.job.asset_id, picture.vector, payload(picture))
-            for picture in pictures
-            if picture.vector is not None
-        ]
-        if points:
-            self.store.upsert(self.encoder.collection, points)
+        ready = [picture for picture in pictures if picture.vector is not None]
+        if not ready:
+            return
+        with get_sync_engine().connect() as conn:
+            sessions = sessions_of(conn, [picture.job.asset_id for picture in ready])
+        self.store.upsert(
+            self.encoder.collection,
+            [
+                VectorPoint(
+                    picture.job.asset_id,
+                    picture.vector,
+                    payload(
+                        picture.job.path, picture.outcome.facts, sessions[picture.job.asset_id]
+                    ),
+                )
+                for picture in ready
+                if picture.vector is not None
+            ],
+        )
 
     def evidence(self) -> dict[str, str]:
         """What every evidence row of this model shares."""
@@ -231,24 +243,3 @@ class Stages:
             "device": self.encoder.device,
             "precision": self.encoder.precision,
         }
-
-
-def payload(picture: Picture) -> dict[str, Any]:
-    """What searches filter on: folders, time taken, format and orientation."""
-    facts = picture.outcome.facts
-    folder = os.path.dirname(picture.job.path)
-    folders = []
-    while folder not in folders:
-        folders.append(folder)
-        folder = os.path.dirname(folder)
-    answer: dict[str, Any] = {"folder": [path_to_text(path) for path in folders]}
-    if taken_at := facts.get("taken_at"):
-        answer["taken_at"] = int(taken_at.timestamp())
-    if file_format := facts.get("format"):
-        answer["format"] = file_format
-    width, height = facts.get("width"), facts.get("height")
-    if width and height:
-        answer["orientation"] = (
-            "landscape" if width > height else "portrait" if height > width else "square"
-        )
-    return answer

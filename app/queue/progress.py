@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.api.training_schemas import JobsSummary, Progress, StageTimes, TrainingProgress
+from app.api.update_schemas import UpdateSummary
 from app.db.models import SessionStatus, TrainingEvidence, TrainingSession
 from app.db.types import utc_now
 
@@ -65,7 +66,13 @@ def session_progress(db: Session, session: TrainingSession) -> TrainingProgress:
         createdAt=session.created_at,
         startedAt=session.started_at,
         finishedAt=session.finished_at,
+        lastUpdate=_last_update(session),
     )
+
+
+def _last_update(session: TrainingSession) -> UpdateSummary | None:
+    summary = session.last_update and UpdateSummary.model_validate(session.last_update)
+    return summary if summary and summary.at else None
 
 
 def _since(moment: datetime | None, now: datetime) -> timedelta:

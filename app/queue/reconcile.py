@@ -9,11 +9,13 @@ from sqlalchemy import select, update
 
 from app.db import jobs, sessions
 from app.db.engine import get_sync_session, write_transaction
-from app.db.models import SessionStatus, TrainingSession, WorkerRecord
+from app.db.models import AssetVector, SessionStatus, TrainingSession, WorkerRecord
 from app.db.settle import expire_leases
 from app.db.types import utc_now
-from app.queue.doorbell import ring_if_possible
+from app.queue.doorbell import ring_if_possible, ring_once_if_possible
 from app.queue.liveness import is_alive
+from app.queue.schedule import ring_for_due_sessions
+from app.queue.worker import QUEUE_LOW
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,15 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
             finished = sessions.finish_session(conn, session_id)
         if left and not finished:
             ring_if_possible(session_id)
+    _ring_for_stale_payloads()
+    ring_for_due_sessions()
+
+
+def _ring_for_stale_payloads() -> None:
+    with get_sync_session() as db:
+        stale = db.scalar(select(AssetVector.asset_id).where(AssetVector.payload_stale).limit(1))
+    if stale is not None:
+        ring_once_if_possible(QUEUE_LOW, "app.queue.payloads.refresh_payloads", "refresh-payloads")
 
 
 def _workers() -> Sequence[WorkerRecord]:

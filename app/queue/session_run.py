@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from rq.timeouts import JobTimeoutException
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from app.api.training_schemas import SessionConfig
@@ -25,6 +25,7 @@ from app.db.settle import settle, settle_unchanged
 from app.db.types import utc_now
 from app.errors import AppError, first_line
 from app.queue.context import IDLE, WorkerContext, register_model
+from app.queue.payloads import refresh_payloads
 from app.queue.picture_stages import Batch, Picture, Stages
 from app.queue.progress import ProgressTracker
 
@@ -64,6 +65,7 @@ class SessionRun:
             self._open(session)
             with self._threads():
                 self._work()
+            refresh_payloads()
             self.worker.store.flush()
             with write_transaction() as conn:
                 if sessions.finish_session(conn, self.session_id):
@@ -105,10 +107,11 @@ class SessionRun:
         store = self.worker.store
         store.ensure_collection(encoder.collection, encoder.dimension)
         self._stages = Stages(encoder, store, register_model(encoder, session.model))
+        self._model = session.model
         with write_transaction() as conn:
             conn.execute(
                 update(TrainingSession)
-                .where(TrainingSession.id == self.session_id)
+                .where(TrainingSession.id == self.session_id, TrainingSession.model == self._model)
                 .values(
                     model_id=self._stages.model_id,
                     device=encoder.device,
@@ -161,6 +164,8 @@ class SessionRun:
         """Claim a batch and begin to decode it; what is unchanged on disk is settled before."""
         up_to = self._settle_unchanged()
         with write_transaction() as conn:
+            if not self._same_model(conn):
+                return Batch(Claim(self.session_id, "", ()), [])
             claim = jobs.claim(conn, self.session_id, self.worker.name, limit, up_to, **which)
         return Batch(claim, [self._decoders.submit(self._stages.read, job) for job in claim.jobs])
 
@@ -178,6 +183,8 @@ class SessionRun:
         while self._checked_up_to < newest:
             up_to = min(self._checked_up_to + UNCHANGED_AT_ONCE, newest)
             with write_transaction() as conn:
+                if not self._same_model(conn):
+                    return newest
                 settled = settle_unchanged(
                     conn, self.session_id, self._stages.model_id, self._checked_up_to, up_to
                 )
@@ -185,6 +192,12 @@ class SessionRun:
             self._counts["reused"] += settled
             self._checked_up_to = up_to
         return newest
+
+    def _same_model(self, conn: Connection) -> bool:
+        """Whether the session still has the model of this run; if not, the run hands over."""
+        same = sessions.has_model(conn, self.session_id, self._model)
+        self.out_of_time = self.out_of_time or not same
+        return same
 
     def _one_suspect(self) -> bool:
         """Try one picture that was there when a worker died, with nothing else at risk."""
@@ -196,7 +209,7 @@ class SessionRun:
         self._store(batch.claim, *self._embed(batch))
 
     def _may_go_on(self) -> bool:
-        self.out_of_time = time.monotonic() > self._deadline
+        self.out_of_time = self.out_of_time or time.monotonic() > self._deadline
         if self.out_of_time or self.worker.stop.is_set():
             return False
         with get_sync_session() as db:

@@ -22,8 +22,9 @@ QUEUE_HIGH = "training-high"
 QUEUE_NORMAL = "training-normal"
 """Scheduled work."""
 QUEUE_LOW = "training-low"
-"""Thumbnails and cleaning up."""
+"""Thumbnails and cleaning up: short jobs, which a thread of their own serves too."""
 QUEUE_DEFAULT = "default"
+"""Long jobs that nobody waits for; they run where sessions do, when none runs."""
 QUEUE_SEARCH = "search"
 """Questions that are answered at once, by a thread of their own beside the training queues."""
 
@@ -93,17 +94,20 @@ def run_worker(name: str, stop: threading.Event, beat: Callable[[], None]) -> No
         beat: called every few seconds in a thread, also while a job runs.
     """
     pulse = threading.Thread(target=_pulse, args=(stop, beat), name="pulse")
-    answers = threading.Thread(
-        target=_serve, args=(ThreadWorker, (QUEUE_SEARCH,), f"{name}-search", stop), name="search"
-    )
-    pulse.start()
-    answers.start()
+    sides = [
+        threading.Thread(
+            target=_serve, args=(ThreadWorker, (queue,), f"{name}-{queue}", stop), name=queue
+        )
+        for queue in (QUEUE_SEARCH, QUEUE_LOW)  # what somebody waits for while a session runs
+    ]
+    for thread in (pulse, *sides):
+        thread.start()
     try:
         _serve(LoopWorker, QUEUES, name, stop)
     finally:
         stop.set()
-        answers.join()
-        pulse.join()
+        for thread in (*sides, pulse):
+            thread.join()
 
 
 def _serve(

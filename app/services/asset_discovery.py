@@ -1,26 +1,20 @@
-"""From folders to the ledger: every picture file becomes an asset, streamed in chunks."""
+"""From folders to the ledger: a session's first walk, and counting without entering anything."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.training_schemas import FolderCount, SessionConfig
+from app.api.training_schemas import FolderCount
 from app.config import DEFAULT_EXTENSIONS
-from app.db.engine import write_transaction
-from app.db.jobs import FoundFile, create_jobs_for_paths, register_files
-from app.db.models import ImageAsset, SessionStatus, TrainingJob, TrainingSession
-from app.db.types import normal_path, text_to_path, utc_now
+from app.db.models import ImageAsset, TrainingJob, TrainingSession
+from app.db.types import normal_path
 from app.errors import AppError
-from app.services.file_walk import WalkReport, walk
-
-FIRST_CHUNK = 256  # small, so that the first pictures are worked on within moments
-CHUNK = 2_000
+from app.queue.file_walk import WalkReport, check_folder, walk
+from app.queue.session_walk import STARTED, SessionWalk
 
 
 class AssetDiscoveryService:
@@ -41,7 +35,7 @@ class AssetDiscoveryService:
         """
         await db.commit()
         session = await find_session(db, session_id)
-        await self.enter_all(session)
+        await take_steps(SessionWalk(session_id, extensions=self._extensions))
         await db.refresh(session)
         rows = await db.execute(
             select(ImageAsset)
@@ -51,36 +45,15 @@ class AssetDiscoveryService:
         )
         return list(rows.scalars())
 
-    async def enter_all(
-        self, session: TrainingSession, on_chunk: Callable[[], None] | None = None
-    ) -> int:
-        """Walk a session's folders and create its jobs, chunk by chunk.
+    async def start_while_walking(self, session_id: int) -> None:
+        """Walk a session's folders; it runs as soon as the first pictures are in the ledger.
 
         A walk that ends early is simply done again: what is there already stays as it is.
 
-        Args:
-            on_chunk: called in a thread after each chunk that was committed.
-
-        Returns:
-            how many pictures were found.
+        Raises:
+            AppError: its root folder cannot be read, or there are no pictures in its folders.
         """
-        session_id = session.id
-        report = WalkReport()
-        chunks = _chunks(self._walk(session, report))
-        found = 0
-        while chunk := await asyncio.to_thread(next, chunks, None):
-            if not await asyncio.to_thread(_enter, session_id, chunk):
-                return found  # cancelled meanwhile
-            found += len(chunk)
-            if on_chunk is not None:
-                await asyncio.to_thread(on_chunk)
-        if found:
-            await asyncio.to_thread(_close, session_id, report)
-        elif not os.path.isdir(session.root_path):
-            raise missing_folder(session.root_path)
-        else:
-            raise no_pictures(session.root_path, report)
-        return found
+        await take_steps(SessionWalk(session_id, STARTED, self._extensions))
 
     async def count_images_in_directory(self, directory: str, recursive: bool = True) -> int:
         """How many pictures a folder holds.
@@ -107,54 +80,21 @@ class AssetDiscoveryService:
                 break
         return FolderCount(pictures=pictures, bytes=size)
 
-    def _walk(self, session: TrainingSession, report: WalkReport) -> Iterator[FoundFile]:
-        config = SessionConfig.model_validate(session.config)
-        check_folder(session.root_path)
-        folders = [text_to_path(text) for text in session.subdirectories] or [session.root_path]
-        for folder in folders:
-            yield from walk(folder, self._extensions or config.extensions, config.recursive, report)
 
+async def take_steps(
+    session_walk: SessionWalk,
+    on_step: Callable[[int], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Do a walk, each of its parts in a thread, so that a program that ends waits for one only.
 
-def check_folder(path: str) -> None:
-    """Raise an AppError unless ``path`` is a folder that can be read."""
-    try:
-        os.scandir(path).close()
-    except FileNotFoundError as error:
-        raise missing_folder(path) from error
-    except NotADirectoryError as error:
-        raise AppError(
-            f"{printable(path)} is a file, not a folder.", "Choose the folder that holds it."
-        ) from error
-    except PermissionError as error:
-        raise AppError(
-            f"The folder {printable(path)} may not be read by this user.",
-            "Ask its owner for access, or choose another folder.",
-        ) from error
-    except OSError as error:
-        raise AppError(
-            f"The folder {printable(path)} cannot be read: {error.strerror}.",
-            "Check the disk or the network and try again.",
-        ) from error
-
-
-def missing_folder(path: str) -> AppError:
-    return AppError(
-        f"The folder {printable(path)} does not exist.",
-        "It may have been moved, or its disk is not connected.",
-    )
-
-
-def no_pictures(path: str, report: WalkReport) -> AppError:
-    left_out = ", ".join(f"{count:,} × {reason}" for reason, count in report.skipped.most_common(5))
-    return AppError(
-        f"There are no pictures in {printable(path)}.",
-        f"Left out: {left_out}." if left_out else "The folder is empty.",
-    )
-
-
-def printable(path: str) -> str:
-    """A path that any terminal and window can show."""
-    return os.fsencode(path).decode("utf-8", "replace").replace("\n", "⏎")
+    Args:
+        on_step: called after each part with how many pictures were looked at.
+        stop: asked after each part.
+    """
+    steps = session_walk.steps(stop)
+    while (found := await asyncio.to_thread(next, steps, None)) is not None:
+        on_step(found)
 
 
 async def find_session(db: AsyncSession, session_id: int) -> TrainingSession:
@@ -167,36 +107,3 @@ async def find_session(db: AsyncSession, session_id: int) -> TrainingSession:
     if session is None:
         raise AppError(f"There is no session {session_id}.", "List them with: sessions")
     return session
-
-
-def _chunks(files: Iterator[FoundFile]) -> Iterator[list[FoundFile]]:
-    size = FIRST_CHUNK
-    while chunk := list(islice(files, size)):
-        yield chunk
-        size = CHUNK
-
-
-def _enter(session_id: int, chunk: Sequence[FoundFile]) -> bool:
-    """Commit one chunk; False where the session was cancelled."""
-    with write_transaction() as conn:
-        alive = conn.execute(
-            update(TrainingSession)
-            .where(
-                TrainingSession.id == session_id,
-                TrainingSession.status != SessionStatus.CANCELLED,
-            )
-            .values(discovery_beat_at=utc_now())
-        ).rowcount
-        if alive:
-            register_files(conn, chunk)
-            create_jobs_for_paths(conn, session_id, [file.path for file in chunk])
-    return bool(alive)
-
-
-def _close(session_id: int, report: WalkReport) -> None:
-    with write_transaction() as conn:
-        conn.execute(
-            update(TrainingSession)
-            .where(TrainingSession.id == session_id)
-            .values(discovered_at=utc_now(), skipped=dict(report.skipped.most_common(30)))
-        )

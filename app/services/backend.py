@@ -10,9 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.engine import open_db
 from app.services.asset_discovery import AssetDiscoveryService
+from app.services.library_service import LibraryService
+from app.services.model_service import ModelService
 from app.services.picture_service import PictureService
+from app.services.search_service import SearchService
 from app.services.system_service import SystemService
+from app.services.thumbnail_service import ThumbnailService
 from app.services.training_service import TrainingService
+from app.services.update_service import UpdateService
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +32,9 @@ class Backend:
     training: TrainingService = field(default_factory=TrainingService)
     pictures: PictureService = field(default_factory=PictureService)
     discovery: AssetDiscoveryService = field(default_factory=AssetDiscoveryService)
+    library: LibraryService = field(default_factory=LibraryService)
+    search: SearchService = field(default_factory=SearchService)
     system: SystemService = field(default_factory=SystemService)
+    models: ModelService = field(default_factory=ModelService)
+    updates: UpdateService = field(default_factory=UpdateService)
+    thumbnails: ThumbnailService = field(default_factory=ThumbnailService)

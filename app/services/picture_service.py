@@ -7,7 +7,7 @@ import csv
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.error_kinds import ErrorKind
@@ -80,28 +80,12 @@ class PictureService:
         return [_job_row(row) for row in rows]
 
     async def evidence(self, db: AsyncSession, job_id: int) -> list[EvidenceRow]:
-        """What each attempt at a picture did, the newest first."""
-        rows = await db.execute(
-            select(TrainingEvidence)
-            .where(TrainingEvidence.job_id == job_id)
-            .order_by(TrainingEvidence.attempt.desc())
-        )
-        return [
-            EvidenceRow(
-                attempt=record.attempt,
-                modelName=record.model_name,
-                modelVersion=record.model_version,
-                weightsDigest=record.weights_digest,
-                device=record.device,
-                precision=record.precision,
-                processingTimeMs=record.processing_time_ms,
-                embeddingChecksum=record.embedding_checksum,
-                note=record.note,
-                errorMessage=record.error_message,
-                createdAt=record.created_at,
-            )
-            for record in rows.scalars()
-        ]
+        """What each attempt at a picture of a session did, the newest first."""
+        return await _evidence(db, TrainingEvidence.job_id == job_id)
+
+    async def evidence_of_asset(self, db: AsyncSession, asset_id: int) -> list[EvidenceRow]:
+        """What each attempt at a picture did in any session, the newest first."""
+        return await _evidence(db, TrainingEvidence.asset_id == asset_id)
 
     async def exclude(self, db: AsyncSession, job_ids: Sequence[int]) -> int:
         """Leave these failed pictures out, here and in later sessions; how many."""
@@ -176,6 +160,28 @@ def _job_row(row: Row[Any]) -> JobRow:
         width=asset.width,
         height=asset.height,
     )
+
+
+async def _evidence(db: AsyncSession, which: ColumnElement[bool]) -> list[EvidenceRow]:
+    rows = await db.execute(
+        select(TrainingEvidence).where(which).order_by(TrainingEvidence.id.desc())
+    )
+    return [
+        EvidenceRow(
+            attempt=record.attempt,
+            modelName=record.model_name,
+            modelVersion=record.model_version,
+            weightsDigest=record.weights_digest,
+            device=record.device,
+            precision=record.precision,
+            processingTimeMs=record.processing_time_ms,
+            embeddingChecksum=record.embedding_checksum,
+            note=record.note,
+            errorMessage=record.error_message,
+            createdAt=record.created_at,
+        )
+        for record in rows.scalars()
+    ]
 
 
 def _exclude(job_ids: list[int]) -> int:

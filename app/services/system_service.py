@@ -7,10 +7,8 @@ import platform
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from redis.exceptions import RedisError
-from rq.job import Job
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,9 +20,9 @@ from app.errors import AppError
 from app.queue.connection import get_redis, redis_url, safe_url
 from app.queue.liveness import is_alive
 from app.queue.worker import QUEUE_SEARCH, QUEUES, get_queue
+from app.services.worker_questions import ask_worker
 
 SHOWN_WORKERS = 20
-ANSWER_WITHIN_S = 600
 
 
 class SystemService:
@@ -74,35 +72,6 @@ class SystemService:
         tail = await self.log_tail("worker", 60)
         system = f"{platform.platform()}, Python {platform.python_version()}"
         return f"{system}\n{status.model_dump_json(indent=2)}\n\nworker.log\n{tail}"
-
-
-def ask_worker(function: str, timeout_s: float = ANSWER_WITHIN_S, **arguments: Any) -> Any:
-    """Call a function in the worker, on its thread for questions, and wait for the answer.
-
-    Raises:
-        AppError: no worker answered in time, or the question itself failed.
-    """
-    try:
-        job = get_queue(QUEUE_SEARCH).enqueue(
-            function,
-            kwargs=arguments,
-            ttl=round(timeout_s),
-            job_timeout=round(timeout_s),
-            result_ttl=60,
-            failure_ttl=60,
-        )
-        return _answer(job, timeout_s)
-    except RedisError as error:
-        raise AppError("The queue does not answer.", "Wait a moment and try again.") from error
-
-
-def _answer(job: Job, timeout_s: float) -> Any:
-    result = job.latest_result(timeout=round(timeout_s))
-    if result is None:
-        raise AppError("The indexing process does not answer.", "See the System page.")
-    if result.type is not result.Type.SUCCESSFUL:
-        raise AppError("The indexing process could not answer.", "Its log says why.")
-    return result.return_value
 
 
 def _worker(record: WorkerRecord) -> WorkerStatus:

@@ -29,14 +29,10 @@ from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.types import normal_path, path_to_text
 from app.embedding.models import check_model
 from app.errors import AppError
-from app.queue.doorbell import ring, ring_if_possible
+from app.queue.doorbell import ring
+from app.queue.file_walk import check_folder, is_below, printable
 from app.queue.progress import session_progress
-from app.services.asset_discovery import (
-    AssetDiscoveryService,
-    check_folder,
-    find_session,
-    printable,
-)
+from app.services.asset_discovery import AssetDiscoveryService, find_session
 
 
 class TrainingService:
@@ -108,16 +104,7 @@ class TrainingService:
 
     async def _start_while_walking(self, session: TrainingSession) -> str:
         """Run from the first chunk on; a pause or cancel that comes meanwhile is respected."""
-        started = False
-
-        def on_chunk() -> None:
-            nonlocal started
-            if not started:
-                started = True
-                _set_running(session.id)
-                ring_if_possible(session.id)
-
-        await AssetDiscoveryService().enter_all(session, on_chunk)
+        await AssetDiscoveryService().start_while_walking(session.id)
         # The worker may have found nothing left to do just before the walk ended.
         return await asyncio.to_thread(ring, session.id) or ""
 
@@ -261,7 +248,7 @@ async def _write(function: Callable[..., Any], *arguments: Any) -> Any:
 def _check_folders(root: str, folders: Sequence[str]) -> None:
     check_folder(root)
     for folder in folders:
-        if folder != root and not folder.startswith(root.rstrip(os.sep) + os.sep):
+        if folder != root and not is_below(folder, root):
             raise AppError(
                 f"The folder {printable(folder)} is not inside {printable(root)}.",
                 "Choose subfolders of the root folder.",

@@ -7,8 +7,8 @@ from importlib.metadata import version
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.ui.theme import SPACE_L, SPACE_S, SPACE_XL
-from app.ui.widgets import IconLabel, button, label
+from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
+from app.ui.parts.widgets import IconLabel, button, label
 
 _TEXT = (
     "Finds any picture in a large folder by a description of it. Everything happens on this "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.ui import words
-from app.ui.theme import SPACE_L, SPACE_S, SPACE_XL
-from app.ui.widgets import button, label
+from app.ui.parts import words
+from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
+from app.ui.parts.widgets import button, label
 
 
 class CloseDialog(QDialog):

@@ -10,7 +10,14 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QPushButton
 
-PAGES = (("sessions", "Sessions"), ("failed", "Failed"), ("system", "System"))
+PAGES = (
+    ("sessions", "Sessions"),
+    ("search", "Search"),
+    ("library", "Library"),
+    ("failed", "Failed"),
+    ("models", "Models"),
+    ("system", "System"),
+)
 SCHEMES = (("system", "Like the system"), ("light", "Light"), ("dark", "Dark"))
 
 
@@ -28,12 +35,20 @@ class Commands(QObject):
         self.retry_failed = self._action(
             "Retry &failed", "Ctrl+Shift+R", "Give the failed pictures another try"
         )
+        self.update = self._action(
+            "&Update", "Ctrl+U", "Look for new, changed and missing pictures"
+        )
+        self.relocate = self._action(
+            "Re&locate folder…", "", "Say where the folder of this session is now"
+        )
         self.session_actions = (
             self.start,
             self.pause,
             self.resume,
             self.cancel,
             self.retry_failed,
+            self.update,
+            self.relocate,
         )
         for action in self.session_actions:
             action.setEnabled(False)
@@ -69,6 +84,7 @@ class Commands(QObject):
         file.addAction(self.quit)
         session.addActions(list(self.session_actions))
         session.insertSeparator(self.cancel)
+        session.insertSeparator(self.update)
         view.addActions(list(self.pages.values()))
         view.addSeparator()
         colours: QMenu = view.addMenu("&Colours")

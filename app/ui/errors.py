@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.errors import AppError
-from app.ui.theme import SPACE_L, SPACE_S, SPACE_XL
-from app.ui.widgets import IconLabel, button, label
+from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
+from app.ui.parts.widgets import IconLabel, button, label
 
 _log = logging.getLogger(__name__)
 TEXT_WIDTH = 400

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
+from app.ui.parts.theme import app_icon, theme
 from app.ui.places import data_dir, instance_name
 from app.ui.single_instance import SingleInstance
-from app.ui.theme import app_icon, theme
 from app.ui.tray import Tray
 from app.ui.window import TITLE, MainWindow
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from app.ui.actions import ActionRunner
     from app.ui.poller import Poller
     from app.ui.program import Program, Runtime
-    from app.ui.sessions_feed import SessionsFeed
+    from app.ui.sessions.sessions_feed import SessionsFeed
 
 PAINT_WITHIN_S = 0.5
 

@@ -8,13 +8,16 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.ui.about import AboutDialog
-from app.ui.failed_view import FailedView
-from app.ui.first_run import FirstRunPage
-from app.ui.new_session import NewSessionDialog
-from app.ui.sessions_feed import SessionsFeed
-from app.ui.sessions_page import SessionsPage
-from app.ui.system_page import SystemPage
-from app.ui.thumbnails import ThumbnailLoader
+from app.ui.failed.view import FailedView
+from app.ui.library.page import LibraryPage
+from app.ui.models.page import ModelsPage
+from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.search.page import SearchPage
+from app.ui.sessions.first_run import FirstRunPage
+from app.ui.sessions.new_session import NewSessionDialog
+from app.ui.sessions.page import SessionsPage
+from app.ui.sessions.sessions_feed import SessionsFeed
+from app.ui.system.page import SystemPage
 from app.ui.window import MainWindow
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ class Pages(QObject):
         super().__init__(window)
         self._window, self._backend, self._runner, self._poller = window, backend, runner, poller
         commands = window.commands
-        thumbnails = ThumbnailLoader(self)
+        thumbnails = ThumbnailLoader(backend.thumbnails, self)
         self.feed = SessionsFeed(self)
         self.first_run = FirstRunPage(backend, runner)
         self.sessions = SessionsPage(
@@ -47,11 +50,16 @@ class Pages(QObject):
                 "resume": commands.resume,
                 "cancel": commands.cancel,
                 "retry": commands.retry_failed,
+                "update": commands.update,
+                "relocate": commands.relocate,
             },
             thumbnails=thumbnails,
         )
         self.failed = FailedView(backend, runner, poller, thumbnails=thumbnails)
         self.system = SystemPage(backend, runner, poller, commands)
+        self._thumbnails = thumbnails
+        self.search: SearchPage | None = None
+        self.library: LibraryPage | None = None
         self.place = QStackedWidget()
         for page in (QWidget(), self.sessions, self.first_run):  # blank until it is known which
             self.place.addWidget(page)
@@ -59,6 +67,7 @@ class Pages(QObject):
         window.add_page("sessions", self.place)
         window.add_page("failed", self.failed)
         window.add_page("system", self.system)
+        self._offer()
 
     def _connect(self) -> None:
         commands = self._window.commands
@@ -72,6 +81,44 @@ class Pages(QObject):
         self.first_run.folder_chosen.connect(self.new_session)
         self.first_run.created.connect(self.sessions.start_session)
         self.failed.countChanged.connect(self._window.set_failed_count)
+
+    def _offer(self) -> None:
+        """The pages that are built when somebody wants to see them."""
+        for key, build in (
+            ("search", self._make_search),
+            ("library", self._make_library),
+            ("models", lambda: ModelsPage(self._backend, self._runner, self._poller)),
+        ):
+            self._window.offer_page(key, build)
+
+    def _make_search(self) -> QWidget:
+        self.search = SearchPage(
+            self._backend,
+            self._runner,
+            self._poller,
+            thumbnails=self._thumbnails,
+            memory=self._window.memory,
+        )
+        self.search.new_session_wanted.connect(self.new_session)
+        return self.search
+
+    def _make_library(self) -> QWidget:
+        self.library = LibraryPage(
+            self._backend,
+            self._runner,
+            self._poller,
+            thumbnails=self._thumbnails,
+            memory=self._window.memory,
+        )
+        self.library.likeWanted.connect(self.search_like)
+        self.library.newSessionWanted.connect(self.new_session)
+        return self.library
+
+    def search_like(self, asset_id: int) -> None:
+        """Show pictures that look like an indexed one."""
+        self._window.show_page("search")
+        assert self.search is not None
+        self.search.search_like(asset_id)
 
     def new_session(self, folder: str = "") -> NewSessionDialog:
         """Ask for the folders of a new session, beginning with this one or with the last."""

@@ -37,7 +37,8 @@ class Watch:
         self._fetch = fetch
         self._deliver = deliver
         self._owner = owner
-        self._every_s = every_s
+        self.every_s = every_s
+        """At most this often, in seconds; 0 is every tick. May be changed at any time."""
         self._last = 0.0
         self._again = False
         self._stopped = False
@@ -64,7 +65,7 @@ class Watch:
             self.stop()
         elif (
             self.task is None
-            and time.monotonic() - self._last >= self._every_s
+            and time.monotonic() - self._last >= self.every_s
             and (self._owner is None or self._owner.isVisible())
         ):
             self._start()

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from app.errors import AppError
-from app.ui import words
 from app.ui.actions import ActionRunner
 from app.ui.close_dialog import CloseDialog
 from app.ui.errors import install_handlers
+from app.ui.parts import words
 from app.ui.poller import Poller
-from app.ui.sessions_feed import SessionsFeed
+from app.ui.sessions.sessions_feed import SessionsFeed
 from app.ui.task_bar import TaskBar
 from app.ui.tray import Tray
 from app.ui.window import MainWindow

@@ -6,11 +6,18 @@ from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from app.ui import words
-from app.ui.theme import SPACE_S, SPACE_XS, font, icon, theme
+from app.ui.parts import words
+from app.ui.parts.theme import SPACE_S, SPACE_XS, font, icon, theme
 
 WIDTH = 84
-_ICONS = {"sessions": "stack", "failed": "warning", "system": "gauge"}
+_ICONS = {
+    "sessions": "stack",
+    "search": "magnifying-glass",
+    "library": "image-square",
+    "failed": "warning",
+    "models": "brain",
+    "system": "gauge",
+}
 
 
 class RailButton(QToolButton):

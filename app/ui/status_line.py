@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from app.ui import words
-from app.ui.theme import SPACE_L, SPACE_S, SPACE_XL, SPACE_XS
-from app.ui.widgets import ElidedLabel, IconLabel, label, line
+from app.ui.parts import words
+from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL, SPACE_XS
+from app.ui.parts.widgets import ElidedLabel, IconLabel, label, line
 
 if TYPE_CHECKING:
     from app.api.training_schemas import SystemStatus, WorkerStatus

@@ -7,6 +7,7 @@ when they are ready, and it says by signals what a person wants.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, Signal
 from PySide6.QtGui import (
@@ -27,12 +28,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui import words
 from app.ui.commands import PAGES, Commands
+from app.ui.parts import words
+from app.ui.parts.theme import theme
+from app.ui.parts.widgets import EmptyState, Skeleton, line
 from app.ui.rail import Rail
 from app.ui.status_line import StatusLine
-from app.ui.theme import theme
-from app.ui.widgets import EmptyState, Skeleton, line
 
 TITLE = "Afterimage"
 
@@ -53,6 +54,7 @@ class MainWindow(QMainWindow):
         self.painted = False
         self._may_close = False
         self._pages: dict[str, QWidget] = {}
+        self._offered: dict[str, Callable[[], QWidget]] = {}
         self.setWindowTitle(TITLE)
         self.setMinimumSize(900, 600)
         self.setAcceptDrops(True)
@@ -101,9 +103,18 @@ class MainWindow(QMainWindow):
         if key == self.current_page():
             self.show_page(key)
 
+    def offer_page(self, key: str, build: Callable[[], QWidget]) -> None:
+        """Have the page ``key`` built once somebody wants to see it."""
+        self._offered[key] = build
+        if key == self.current_page():
+            self.show_page(key)
+
     def show_page(self, key: str) -> None:
         """Show a page, or the place where it will be as soon as it is ready."""
         self.commands.pages[key].setChecked(True)
+        if build := self._offered.pop(key, None):
+            self.add_page(key, build())
+            return
         page = self._pages.get(key)
         self.stack.setCurrentWidget(page or self._loading)
         if page is None:
@@ -190,6 +201,11 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.WindowStateChange:
             self.seen.emit(self.isVisible() and not self.isMinimized())
+
+    @property
+    def memory(self) -> QSettings:
+        """Where everything stood, for pages that remember more than splitters and columns."""
+        return self._memory
 
     def recall(self, name: str) -> str:
         """Something that was noted at an earlier time; empty where nothing was."""

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import qdrant_edge as qe
@@ -28,6 +29,7 @@ from app.vectors.store import (
     IDS_PER_PAGE,
     OVERSAMPLING,
     PAYLOAD_INDEXES,
+    Restriction,
     ScoredAsset,
     UnknownCollectionError,
     VectorPoint,
@@ -105,6 +107,19 @@ class EmbeddedStore:
             folders = [path for path in self._folder.iterdir() if not path.name.startswith(".")]
             return sorted(_read_description(path)[0] for path in folders if path.is_dir())
 
+    def drop_collection(self, name: str) -> None:
+        with self._lock:
+            self._check_open()
+            path = self._path(name)
+            with plain_errors(path):
+                if (opened := self._open.pop(name, None)) is not None:
+                    opened.shard.close()
+                if path.exists():  # renamed first, so that no half-removed one is found
+                    gone = path.with_name(f".new-{path.name}")
+                    shutil.rmtree(gone, ignore_errors=True)
+                    path.rename(gone)
+                    shutil.rmtree(gone)
+
     def upsert(self, collection: str, points: Sequence[VectorPoint]) -> None:
         with self._use(collection) as opened:
             for point in points:
@@ -150,6 +165,7 @@ class EmbeddedStore:
         limit: int,
         offset: int = 0,
         min_score: float | None = None,
+        restriction: Restriction | None = None,
     ) -> list[ScoredAsset]:
         with self._use(collection) as opened:
             check_shape(vector, opened.dimension)
@@ -157,6 +173,7 @@ class EmbeddedStore:
                 query=qe.Query.Nearest(vector.tolist()),
                 limit=limit,
                 offset=offset,
+                filter=_to_filter(restriction) if restriction else None,
                 params=_RESCORED,
             )
             hits = opened.shard.query(request)
@@ -205,7 +222,9 @@ class EmbeddedStore:
         for leftover in path.glob("temp_segments/segment_builder_*"):  # of a killed optimize()
             shutil.rmtree(leftover)
         _, dimension = _read_description(path)
-        return _Collection(qe.EdgeShard.load(str(path)), dimension)
+        shard = qe.EdgeShard.load(str(path))
+        _add_indexes(shard)  # a collection of an earlier version may lack one
+        return _Collection(shard, dimension)
 
     def _create(self, name: str, dimension: int) -> None:
         """Make a collection beside its place and rename it, so that no half-made one is found."""
@@ -216,8 +235,7 @@ class EmbeddedStore:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()
             shard = qe.EdgeShard.create(str(unfinished), _engine_settings(dimension))
-            for field, kind in PAYLOAD_INDEXES.items():
-                shard.update(qe.UpdateOperation.create_field_index(field, _INDEX_KINDS[kind]))
+            _add_indexes(shard)
             shard.close()
             _write_description(unfinished, name, dimension)
             unfinished.rename(path)
@@ -266,6 +284,24 @@ def _engine_settings(dimension: int) -> qe.EdgeConfig:
         optimizers=qe.EdgeOptimizersConfig(max_segment_size=MAX_SEGMENT_KB),
         wal_enabled=True,
     )
+
+
+def _add_indexes(shard: qe.EdgeShard) -> None:
+    present = shard.info().payload_schema
+    for field, kind in PAYLOAD_INDEXES.items():
+        if field not in present:
+            shard.update(qe.UpdateOperation.create_field_index(field, _INDEX_KINDS[kind]))
+
+
+def _to_filter(restriction: Restriction) -> qe.Filter:
+    conditions: list[Any] = [
+        qe.FieldCondition(field, match=qe.MatchAny(values))
+        for field, values in restriction.matches().items()
+    ]
+    if restriction.taken_from is not None or restriction.taken_before is not None:
+        within = qe.RangeFloat(gte=restriction.taken_from, lt=restriction.taken_before)
+        conditions.append(qe.FieldCondition("taken_at", range=within))
+    return qe.Filter(must=conditions)
 
 
 def _to_engine(points: Sequence[VectorPoint]) -> list[qe.Point]:

@@ -18,6 +18,7 @@ from app.vectors.store import (
     IDS_PER_PAGE,
     OVERSAMPLING,
     PAYLOAD_INDEXES,
+    Restriction,
     ScoredAsset,
     UnknownCollectionError,
     VectorPoint,
@@ -72,6 +73,12 @@ class ServerStore:
     def collections(self) -> list[str]:
         with self._plain_errors():
             return sorted(each.name for each in self._client.get_collections().collections)
+
+    def drop_collection(self, name: str) -> None:
+        with self._plain_errors():
+            self._dimensions.pop(name, None)
+            if self._client.collection_exists(name):
+                self._client.delete_collection(name)
 
     def upsert(self, collection: str, points: Sequence[VectorPoint]) -> None:
         with self._plain_errors():
@@ -133,6 +140,7 @@ class ServerStore:
         limit: int,
         offset: int = 0,
         min_score: float | None = None,
+        restriction: Restriction | None = None,
     ) -> list[ScoredAsset]:
         with self._plain_errors():
             check_shape(vector, self._dimension(collection))
@@ -141,6 +149,7 @@ class ServerStore:
                 query=vector.tolist(),
                 limit=limit,
                 offset=offset,
+                query_filter=_to_filter(restriction) if restriction else None,
                 search_params=_RESCORED,
                 with_payload=False,
             ).points
@@ -223,6 +232,17 @@ class ServerStore:
             f"What answers at {self._url} is not a Qdrant server of a known version.",
             "Check QDRANT_URL.",
         )
+
+
+def _to_filter(restriction: Restriction) -> models.Filter:
+    conditions: list[models.Condition] = [
+        models.FieldCondition(key=field, match=models.MatchAny(any=values))
+        for field, values in restriction.matches().items()
+    ]
+    if restriction.taken_from is not None or restriction.taken_before is not None:
+        within = models.Range(gte=restriction.taken_from, lt=restriction.taken_before)
+        conditions.append(models.FieldCondition(key="taken_at", range=within))
+    return models.Filter(must=conditions)
 
 
 def _reason(error: UnexpectedResponse | ResourceExhaustedResponse) -> str:

@@ -23,6 +23,7 @@ OVERSAMPLING = 2.0
 """Candidates per result that are taken by quantized vectors and ranked again by exact ones."""
 
 PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "integer"]] = {
+    "session": "integer",
     "folder": "keyword",
     "taken_at": "integer",
     "format": "keyword",
@@ -38,6 +39,8 @@ T = TypeVar("T")
 class PointPayload(TypedDict, total=False):
     """What a search may be restricted to. Text must be free of lone surrogates."""
 
+    session: list[int]
+    """The sessions that the picture belongs to."""
     folder: list[str]
     """Every ancestor folder of the picture, so that a folder is an exact keyword match."""
     taken_at: int
@@ -55,6 +58,34 @@ class VectorPoint:
     """Unit length, shape (dimension,)."""
     payload: Mapping[str, object]
     """A :class:`PointPayload`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """What results must have, evaluated by the store; None and empty restrict nothing."""
+
+    session: int | None = None
+    folder: str | None = None
+    """As in :class:`PointPayload`, where subfolders name it too."""
+    taken_from: int | None = None
+    """Unix time in seconds, inclusive; a picture without a time is left out."""
+    taken_before: int | None = None
+    """Unix time in seconds, exclusive."""
+    formats: tuple[str, ...] = ()
+    orientation: str | None = None
+
+    def matches(self) -> dict[str, list[str] | list[int]]:
+        """By payload field, the values of which one must be there."""
+        wanted: dict[str, list[str] | list[int]] = {}
+        if self.session is not None:
+            wanted["session"] = [self.session]
+        if self.folder is not None:
+            wanted["folder"] = [self.folder]
+        if self.formats:
+            wanted["format"] = list(self.formats)
+        if self.orientation is not None:
+            wanted["orientation"] = [self.orientation]
+        return wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +119,9 @@ class VectorStore(Protocol):
     def collections(self) -> list[str]:
         """The names of all collections, sorted."""
 
+    def drop_collection(self, name: str) -> None:
+        """Remove a collection with all its points; does nothing where there is none."""
+
     def upsert(self, collection: str, points: Sequence[VectorPoint]) -> None:
         """Store points, replacing those of the same id. On return they survive a killed process.
 
@@ -114,6 +148,7 @@ class VectorStore(Protocol):
         limit: int,
         offset: int = 0,
         min_score: float | None = None,
+        restriction: Restriction | None = None,
     ) -> list[ScoredAsset]:
         """The nearest points, best first, with exact scores.
 
@@ -123,6 +158,7 @@ class VectorStore(Protocol):
             limit: the most results to return, at least 1.
             offset: how many of the best results to skip.
             min_score: results below this score are left out.
+            restriction: what results must have.
         """
 
     def flush(self) -> None:

@@ -37,7 +37,7 @@ def upgrade() -> None:
         "ix_asset_vectors_stale",
         "asset_vectors",
         ["model_id", "asset_id"],
-        sqlite_where=sa.text("payload_stale"),
+        sqlite_where=sa.text("payload_stale = 1"),
         postgresql_where=sa.text("payload_stale"),
     )
     _upgrade_models()
@@ -86,13 +86,32 @@ def _upgrade_assets() -> None:
             ],
         )
         after = rows[-1].id
-    for column in ("folder", "taken_at", "missing_since"):
+    for column in ("folder", "taken_at"):
         op.create_index(f"ix_image_assets_{column}", "image_assets", [column])
+    op.drop_index("ix_image_assets_sha256", "image_assets")
+    for column in ("sha256", "missing_since"):
+        known = sa.text(f"{column} IS NOT NULL")
+        op.create_index(
+            f"ix_image_assets_{column}",
+            "image_assets",
+            [column],
+            sqlite_where=known,
+            postgresql_where=known,
+        )
+    op.create_index(
+        "ix_image_assets_excluded",
+        "image_assets",
+        ["id"],
+        sqlite_where=sa.text("excluded = 1"),
+        postgresql_where=sa.text("excluded"),
+    )
 
 
 def downgrade() -> None:
-    for column in ("folder", "taken_at", "missing_since"):
+    op.drop_index("ix_image_assets_excluded", "image_assets")
+    for column in ("folder", "taken_at", "missing_since", "sha256"):
         op.drop_index(f"ix_image_assets_{column}", "image_assets")
+    op.create_index("ix_image_assets_sha256", "image_assets", ["sha256"])
     op.drop_column("image_assets", "folder")
     for column in ("spec", "pictures_per_second", "measured_on"):
         op.drop_column("embedding_models", column)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # the program imports these itself, after its first paint
     from app.services.backend import Backend
     from app.ui.actions import ActionRunner
     from app.ui.poller import Poller
-    from app.ui.sessions_feed import SessionsFeed
+    from app.ui.sessions.sessions_feed import SessionsFeed
 
 LOOK_S = 0.5
 PAGE_S = 3.0
@@ -82,7 +82,7 @@ class Driver:
 
     async def _index(self, window: MainWindow, backend: Backend) -> None:
         from app.api.training_schemas import TrainingSessionCreate
-        from app.ui.sessions_page import SessionsPage
+        from app.ui.sessions.page import SessionsPage
 
         assert self._heartbeat is not None
         page = window.findChild(SessionsPage)

@@ -21,6 +21,8 @@ from app.ui.display import has_display
 HERE = Path(__file__).parent
 DRAWING_CODE = HERE.parent.parent / "packaging"
 FOLDERS = 8
+CACHE = platformdirs.user_cache_path("afterimage") / "benchmarks"
+"""What takes long to make is kept here for the next time."""
 
 
 @contextmanager
@@ -33,6 +35,7 @@ def empty_data_folder() -> Iterator[Path]:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     folder = Path(tempfile.mkdtemp(prefix="afterimage-bench-"))
     os.environ["DATA_DIR"] = str(folder)
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")  # thumbnails lie there
     get_settings.cache_clear()
     try:
         yield folder
@@ -52,7 +55,7 @@ def use_drawing_code() -> None:
 
 def drawn_pictures(count: int) -> Path:
     """A folder of drawn pictures, kept in the system's cache for the next time."""
-    folder = platformdirs.user_cache_path("afterimage") / "benchmarks" / f"drawn-{count}"
+    folder = CACHE / f"drawn-{count}"
     if not folder.is_dir():
         partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)

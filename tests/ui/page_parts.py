@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QWidget
 
 from app.ui.actions import ActionRunner
+from app.ui.parts.theme import theme
 from app.ui.poller import Poller
-from app.ui.theme import theme
 
 
 class Parts:

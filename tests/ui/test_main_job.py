@@ -21,7 +21,7 @@ from app.db.models import EmbeddingModel, ImageAsset
 from app.embedding.encoder import load_encoder
 from app.queue.ledger_check import verify_ledger
 from app.ui import main
-from app.ui.failed_dialog import FailedDialog
+from app.ui.failed.dialog import FailedDialog
 from app.ui.pages import Pages
 from app.ui.program import Parts, Program
 from app.ui.tray import Tray

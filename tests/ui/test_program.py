@@ -19,9 +19,9 @@ from app.ui import main
 from app.ui.about import AboutDialog
 from app.ui.close_dialog import CloseDialog
 from app.ui.errors import ErrorDialog
-from app.ui.new_session import NewSessionDialog
+from app.ui.parts.theme import app_icon
 from app.ui.program import Parts, Program
-from app.ui.theme import app_icon
+from app.ui.sessions.new_session import NewSessionDialog
 from app.ui.tray import Tray
 from app.ui.window import MainWindow
 

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QMenu, QSplitter, QWidget
 from app.ui import main, places
 from app.ui.close_dialog import CloseDialog
 from app.ui.commands import PAGES
-from app.ui.theme import theme
+from app.ui.parts.theme import theme
 from app.ui.window import MainWindow
 
 
@@ -240,3 +240,20 @@ def test_each_data_folder_has_an_instance_of_its_own(monkeypatch: pytest.MonkeyP
 
 def test_the_memory_lies_in_the_data_folder(qt_loop: Any, data_dir: Path) -> None:
     assert Path(main.memory().fileName()) == data_dir / "window.ini"
+
+
+def test_an_offered_page_is_built_when_it_is_shown_first(make: Callable[[], MainWindow]) -> None:
+    window = make()
+    built: list[QWidget] = []
+
+    def build() -> QWidget:
+        built.append(QWidget())
+        return built[-1]
+
+    window.offer_page("search", build)
+    window.show_page("sessions")
+    assert not built
+    for _ in range(2):
+        window.show_page("search")
+        assert window.stack.currentWidget() is built[0]
+    assert len(built) == 1

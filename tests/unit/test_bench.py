@@ -49,16 +49,6 @@ def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
         write_json([FIGURES[0], FIGURES[0]], tmp_path / "figures.json")
 
 
-@pytest.mark.parametrize("group", ["search", "speed", "scale"])
-def test_a_group_of_a_later_release_is_named_in_one_sentence(
-    group: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert bench.main(["--only", group]) == 2
-    said = capsys.readouterr().err
-    assert group in said
-    assert len(said.splitlines()) == 1
-
-
 def test_a_chosen_group_is_measured_shown_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import func, select, update
 from app.api.error_kinds import ErrorKind
 from app.db import jobs, sessions
 from app.db.engine import get_sync_session, write_transaction
-from app.db.jobs import Claim, FoundFile
+from app.db.files import FoundFile, register_files
+from app.db.jobs import Claim
 from app.db.models import (
     AssetVector,
     EmbeddingModel,
@@ -68,7 +69,7 @@ def new_session(pictures: int, *, running: bool = True) -> int:
             )
         ).inserted_primary_key[0]
         files = [FoundFile(f"/p/{n}.jpg", 10, n) for n in range(pictures)]
-        jobs.register_files(conn, files)
+        register_files(conn, files)
         jobs.create_jobs_for_paths(conn, session_id, [file.path for file in files])
         if running:
             sessions.move_session(conn, session_id, SessionStatus.RUNNING)
@@ -154,7 +155,7 @@ def test_a_file_that_changed_on_disk_forgets_its_content_hash() -> None:
     new_session(1)
     with write_transaction() as conn:
         conn.execute(update(ImageAsset).values(sha256="old"))
-        jobs.register_files(conn, [FoundFile("/p/0.jpg", 11, 0)])
+        register_files(conn, [FoundFile("/p/0.jpg", 11, 0)])
     with get_sync_session() as db:
         asset = db.scalars(select(ImageAsset)).one()
     assert (asset.size, asset.sha256) == (11, None)
@@ -312,7 +313,7 @@ def test_a_changed_file_is_not_taken_as_unchanged() -> None:
     first, model_id = new_session(1), new_model()
     finish(claim(first), model_id)
     with write_transaction() as conn:
-        jobs.register_files(conn, [FoundFile("/p/0.jpg", 99, 0)])
+        register_files(conn, [FoundFile("/p/0.jpg", 99, 0)])
     second = new_session(0)
     with write_transaction() as conn:
         jobs.create_jobs_for_paths(conn, second, ["/p/0.jpg"])

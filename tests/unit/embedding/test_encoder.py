@@ -25,7 +25,7 @@ from open_clip import pretrained
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
-from app.embedding import checkpoint, encoder, models
+from app.embedding import encoder, models
 from app.embedding.decode import decode
 from app.embedding.encoder import Encoder, load_encoder
 from app.embedding.pixels import PixelSpec
@@ -449,28 +449,8 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_no_network(hub_cache: Path) -> None:
     with pytest.raises(AppError) as caught:
         load_encoder("ViT-B-32/laion2b_s34b_b79k")
-    assert caught.value.message == (
-        "The model ViT-B-32/laion2b_s34b_b79k is not on this computer yet "
-        "and could not be downloaded: no network."
-    )
-    assert "demo" in caught.value.hint
-
-
-def test_failed_download(hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Session:
-        def head(self, url: str, timeout: float) -> None:
-            """The hub answers."""
-
-    def full_disk(config: object) -> str:
-        try:
-            raise OSError(28, "No space left on device")
-        except OSError as error:
-            raise FileNotFoundError(f"Failed to download file. Last error: {error}")  # noqa: B904
-
-    monkeypatch.setattr(huggingface_hub, "get_session", Session)
-    monkeypatch.setattr(pretrained, "download_pretrained", full_disk)
-    with pytest.raises(AppError, match=r"could not be downloaded: .*No space left on device\."):
-        load_encoder("ViT-B-32/openai")
+    assert "ViT-B-32/laion2b_s34b_b79k could not be downloaded" in caught.value.message
+    assert "HF_HUB_OFFLINE" in caught.value.message
 
 
 def test_downloaded_before(
@@ -499,17 +479,3 @@ def test_downloaded_before(
 def test_every_tag_has_a_place_on_the_hub() -> None:
     for name, tag in open_clip.list_pretrained():
         assert pretrained.get_pretrained_cfg(name, tag)["hf_hub"].count("/") == 2
-
-
-def test_file_names_on_the_hub(hub_cache: Path) -> None:
-    snapshot = hub_cache / "models--someone--big" / "snapshots" / "c0ffee"
-    snapshot.mkdir(parents=True)
-    (hub_cache / "models--someone--big" / "refs").mkdir()
-    (hub_cache / "models--someone--big" / "refs" / "main").write_text("c0ffee")
-    (snapshot / "pytorch_model.bin").touch()
-    assert checkpoint._cached("someone/big/") is None
-    assert checkpoint._cached("someone/big/pytorch_model.bin") == snapshot / "pytorch_model.bin"
-    (snapshot / "open_clip_pytorch_model.bin").touch()
-    assert checkpoint._cached("someone/big/") == snapshot / "open_clip_pytorch_model.bin"
-    (snapshot / "open_clip_model.safetensors").touch()
-    assert checkpoint._cached("someone/big/") == snapshot / "open_clip_model.safetensors"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import open_clip
 import pytest
+from open_clip import pretrained
 from open_clip.factory import _find_checkpoint_in_dir
 
 from app.config import RESOURCES
@@ -51,6 +52,12 @@ def test_import_is_light() -> None:
 def test_curated_models_exist() -> None:
     known = {"/".join(pair) for pair in open_clip.list_pretrained()}
     assert {choice.spec for choice in CURATED} - {"demo"} <= known
+
+
+@pytest.mark.parametrize("choice", CURATED[:-1], ids=lambda choice: choice.spec)
+def test_curated_models_are_downloaded_from_where_openclip_does(choice: models.ModelChoice) -> None:
+    name, tag = choice.spec.split("/")
+    assert choice.hub_path == pretrained.get_pretrained_cfg(name, tag)["hf_hub"]
 
 
 @pytest.mark.parametrize("choice", CURATED, ids=lambda choice: choice.spec)

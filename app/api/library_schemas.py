@@ -1,0 +1,92 @@
+"""What windows, scripts and the library service hand each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+PictureState = Literal["indexed", "changed", "waiting", "failed", "missing", "excluded"]
+"""Of one picture and one model; where several hold, the last of them counts, but that a picture
+with a vector is never waiting or failed."""
+
+DuplicateKind = Literal["exact", "similar"]
+DuplicateOrder = Literal["size", "newest"]
+LookState = Literal["never", "waiting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryGroup:
+    """Which pictures; without any value: all of them, by path."""
+
+    folder: str | None = None
+    """Absolute; pictures in its subfolders count too."""
+    year: int | None = None
+    month: int | None = None
+    """1 to 12, with a year."""
+    undated: bool = False
+    """Those that no camera dated."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPictures:
+    """How many pictures lie in one folder, its subfolders left out."""
+
+    path: str
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class MonthPictures:
+    """How many pictures were taken in one month; without year and month: those with no date."""
+
+    year: int | None
+    month: int | None
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Pictures or groups in their order as they were when it was made.
+
+    Made once and read in pages, so that a page costs the same at the end of a million pictures.
+    """
+
+    count: int
+    pages: tuple[str, ...]
+    """Ids joined by commas, ``PAGE_IDS`` a page: 8 MB for a million pictures."""
+
+
+class LibraryPicture(BaseModel):
+    """One picture of the ledger."""
+
+    assetId: int
+    path: str
+    state: PictureState
+    size: int
+    """Bytes."""
+    width: int | None
+    height: int | None
+    takenAt: datetime | None
+
+
+class DuplicateGroup(BaseModel):
+    """Files with the same content, or pictures that look alike; at least two."""
+
+    groupId: int
+    """The least asset id of the group."""
+    pictures: int
+    spare: int
+    """Bytes that all but the best of them take."""
+    best: LibraryPicture
+
+
+class Look(BaseModel):
+    """The last look for pictures that look alike, as far as the queue remembers it."""
+
+    state: LookState
+    share: float = 0.0
+    """How much of it is done, 0 to 1."""
+    endedAt: datetime | None = None

@@ -1,0 +1,81 @@
+"""``search``: find pictures by a description or an example, in a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from pydantic import ValidationError
+
+from app.api.search_schemas import SearchPage, SearchQuery
+from app.cli.foreground import working
+from app.errors import AppError
+from app.queue.file_walk import printable
+from app.services.backend import Backend
+from app.services.worker_questions import WorkerAwayError
+
+LOADED_WITHIN_S = 300
+TRY_AGAIN_S = 0.5
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What ``search`` understands."""
+    command.add_argument("text", nargs="*", metavar="TEXT", help="what the picture shows")
+    command.add_argument("--like", action="append", default=[], metavar="FILE", help="an example")
+    command.add_argument(
+        "--minus", action="append", default=[], metavar="TEXT", help="what it does not show"
+    )
+    command.add_argument("--session", type=int, metavar="ID", help="only pictures of this session")
+    command.add_argument("--folder", help="only pictures in this folder and below")
+    command.add_argument("--top", type=int, default=20, metavar="N", help="how many; default 20")
+    command.add_argument("--min-score", type=float, metavar="S", help="from -1 to 1")
+    command.add_argument("--model", type=int, metavar="ID", help="as `models` lists them")
+
+
+async def search(options: argparse.Namespace, backend: Backend) -> int:
+    """Print the best pictures, one a line; 1 where there is none."""
+    query = _query(options)
+    async with working(backend, wait_until_ready=True):
+        page = await _answer(backend, query, max(options.top, 1))
+    if options.json:
+        print(page.model_dump_json())
+    else:
+        for hit in page.hits:
+            print(f"{hit.score:.3f}  {printable(hit.path)}")
+        if not page.hits:
+            print("No picture was found.")
+    return 0 if page.hits else 1
+
+
+def _query(options: argparse.Namespace) -> SearchQuery:
+    terms: list[dict[str, object]] = [{"path": path} for path in options.like]
+    if options.text:
+        terms.append({"text": " ".join(options.text)})
+    terms += [{"text": text, "weight": -1.0} for text in options.minus]
+    try:
+        return SearchQuery.model_validate(
+            {
+                "terms": terms,
+                "filter": {"sessionId": options.session, "folder": options.folder},
+                "minScore": options.min_score,
+                "modelId": options.model,
+            }
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "--min-score" if first["loc"][0] == "minScore" else "The description"
+        message = (
+            first["msg"].replace("Input should", "must", 1).replace("String should", "must", 1)
+        )
+        raise AppError(f"{name} {message}.", "See: search --help") from error
+
+
+async def _answer(backend: Backend, query: SearchQuery, top: int) -> SearchPage:
+    """Ask until the model is loaded."""
+    async with asyncio.timeout(LOADED_WITHIN_S):
+        while True:
+            try:
+                async with backend.db() as db:
+                    return await backend.search.search(db, query, limit=top)
+            except WorkerAwayError:
+                await asyncio.sleep(TRY_AGAIN_S)

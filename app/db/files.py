@@ -1,0 +1,123 @@
+"""Picture files on their way into the ledger, many thousands with one statement."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    any_,
+    case,
+    false,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.db.models import ImageAsset
+from app.db.types import path_to_text
+
+_ENTERING = 7262
+"""The number of the lock that whoever enters files holds on a PostgreSQL server."""
+
+
+class FoundFile(NamedTuple):
+    """A picture file as the walk saw it."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+def upsert(conn: Connection, table: Any) -> Any:
+    """An INSERT of this database's dialect, which knows ON CONFLICT."""
+    return (postgresql if conn.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+class NewAssets(NamedTuple):
+    """What one call entered: the assets with ids above ``after``, within its transaction."""
+
+    after: int
+    number: int
+
+
+def register_files(conn: Connection, files: Sequence[FoundFile]) -> NewAssets:
+    """Enter files as assets; what changed on disk since last time is brought up to date."""
+    if conn.dialect.name == "postgresql":  # one at a time, as SQLite has it anyway
+        conn.execute(select(func.pg_advisory_xact_lock(_ENTERING)))
+    after = conn.scalar(select(func.max(ImageAsset.id))) or 0
+    if not files:
+        return NewAssets(after, 0)
+    insert = upsert(conn, ImageAsset).from_select(
+        ["path", "folder", "size", "mtime_ns", "excluded"],
+        select(*_columns(conn, files), false()).where(true()),
+    )
+    changed = (ImageAsset.size != insert.excluded.size) | (
+        ImageAsset.mtime_ns != insert.excluded.mtime_ns
+    )
+    conn.execute(
+        insert.on_conflict_do_update(
+            index_elements=[ImageAsset.path],
+            set_={
+                "size": insert.excluded.size,
+                "mtime_ns": insert.excluded.mtime_ns,
+                "sha256": case((changed, None), else_=ImageAsset.sha256),
+                "missing_since": None,
+            },
+            where=changed | ImageAsset.missing_since.is_not(None),
+        )
+    )
+    number = conn.scalar(select(func.count()).where(ImageAsset.id > after))
+    return NewAssets(after, number or 0)
+
+
+def _columns(conn: Connection, files: Sequence[FoundFile]) -> list[ColumnElement[Any]]:
+    """The files as a table inside the statement: a tenth of the work of a parameter each."""
+    rows = [(path_to_text(p), path_to_text(_folder(p)), size, mtime) for p, size, mtime in files]
+    if conn.dialect.name == "postgresql":
+        kinds: tuple[Any, ...] = (Text(), Text(), BigInteger(), BigInteger())
+        arrays = [
+            literal([row[place] for row in rows], postgresql.ARRAY(kind))
+            for place, kind in enumerate(kinds)
+        ]
+        table = func.unnest(*arrays).table_valued("path", "folder", "size", "mtime_ns")
+        return list(table.render_derived().c)
+    listed = func.json_each(json.dumps(rows, ensure_ascii=False)).table_valued("value")
+    return [listed.c.value.op("->>")(literal_column(str(place))) for place in range(4)]
+
+
+def _folder(path: str) -> str:
+    folder = path.rpartition(os.sep)[0]
+    return folder if os.sep in folder else os.path.dirname(path)  # of a root, with its separator
+
+
+def among_paths(conn: Connection, paths: Iterable[str]) -> ColumnElement[bool]:
+    """That an asset's path is one of these, as one parameter however many there are."""
+    column = type_coerce(ImageAsset.path, Text)
+    return _among(conn, column, [path_to_text(path) for path in paths], Text())
+
+
+def among_ids(
+    conn: Connection, column: ColumnElement[int], ids: Sequence[int]
+) -> ColumnElement[bool]:
+    """That a column is one of these numbers, as one parameter however many there are."""
+    return _among(conn, column, list(ids), BigInteger())
+
+
+def _among(
+    conn: Connection, column: ColumnElement[Any], values: list[Any], kind: Any
+) -> ColumnElement[bool]:
+    if conn.dialect.name == "postgresql":
+        return column == any_(literal(values, postgresql.ARRAY(kind)))
+    listed = func.json_each(json.dumps(values, ensure_ascii=False)).table_valued("value")
+    return column.in_(select(listed.c.value))

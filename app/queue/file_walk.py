@@ -1,0 +1,155 @@
+"""Find picture files below a folder, as a stream, whatever the folder holds."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from app.db.files import FoundFile
+from app.errors import AppError
+
+GONE = (FileNotFoundError, NotADirectoryError)
+"""What says that a file is not there; any other error says only that nobody can tell."""
+
+
+@dataclass(slots=True)
+class WalkReport:
+    """What a walk left out, by reason; file types under ``.ext``."""
+
+    skipped: Counter[str] = field(default_factory=Counter)
+    unreadable: list[str] = field(default_factory=list)
+    """Folders that are there, or that were asked for, and could not be read to their end."""
+
+
+def walk(
+    folder: str, extensions: Sequence[str], recursive: bool, report: WalkReport
+) -> Iterator[FoundFile]:
+    """Yield the picture files of a folder, opening none of them.
+
+    Hidden files and folders are left out, and links to folders are not followed, so that no loop
+    and no foreign disk is walked. A folder that cannot be read is counted, never raised.
+
+    Args:
+        folder: absolute path.
+        extensions: lower case, without the dot.
+        recursive: also look into subfolders.
+        report: filled while walking.
+    """
+    wanted = frozenset(extensions)
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = os.scandir(here)
+        except OSError as error:
+            report.skipped["folders that cannot be read"] += 1
+            if here == folder or not isinstance(error, GONE):
+                report.unreadable.append(here)
+            continue
+        with entries:
+            yield from _files(here, entries, wanted, waiting if recursive else None, report)
+
+
+def _files(
+    folder: str,
+    entries: Iterator[os.DirEntry[str]],
+    wanted: frozenset[str],
+    subfolders: list[str] | None,
+    report: WalkReport,
+) -> Iterator[FoundFile]:
+    while True:
+        try:
+            entry = next(entries)
+        except StopIteration:
+            return
+        except OSError:  # the folder vanished, or its disk did
+            report.skipped["folders that cannot be read"] += 1
+            report.unreadable.append(folder)
+            return
+        name = entry.name
+        try:
+            # the usual case first: this runs for every file of a million
+            if name.rpartition(".")[2].lower() in wanted and name[0] != "." and entry.is_file():
+                stat = entry.stat()
+                yield FoundFile(entry.path, stat.st_size, stat.st_mtime_ns)
+            elif name[0] == ".":
+                report.skipped["hidden"] += 1
+            elif entry.is_dir(follow_symlinks=False):
+                if subfolders is not None:
+                    subfolders.append(entry.path)
+            else:
+                report.skipped[_reason(entry, wanted)] += 1
+        except OSError:
+            report.skipped["files that cannot be read"] += 1
+
+
+def _reason(entry: os.DirEntry[str], wanted: frozenset[str]) -> str:
+    """Why a file is left out."""
+    _, dot, extension = entry.name.rpartition(".")
+    if dot and extension.lower() in wanted:
+        return "not regular files"  # a pipe, a device, a socket, a link to a folder or to nothing
+    if entry.is_symlink() and entry.is_dir():
+        return "links to folders"
+    return f".{extension.lower()}" if dot else "without a file type"
+
+
+def is_gone(path: str) -> bool:
+    """Whether a file is surely not there; an error that leaves it open counts as there."""
+    try:
+        os.lstat(path)
+    except GONE:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path lies somewhere inside a folder; both are normal paths."""
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def check_folder(path: str) -> None:
+    """Raise an AppError unless ``path`` is a folder that can be read."""
+    try:
+        os.scandir(path).close()
+    except FileNotFoundError as error:
+        raise missing_folder(path) from error
+    except NotADirectoryError as error:
+        raise AppError(
+            f"{printable(path)} is a file, not a folder.", "Choose the folder that holds it."
+        ) from error
+    except PermissionError as error:
+        raise AppError(
+            f"The folder {printable(path)} may not be read by this user.",
+            "Ask its owner for access, or choose another folder.",
+        ) from error
+    except OSError as error:
+        raise AppError(
+            f"The folder {printable(path)} cannot be read: {error.strerror}.",
+            "Check the disk or the network and try again.",
+        ) from error
+
+
+def missing_folder(path: str) -> AppError:
+    """What is raised where the root folder is not there."""
+    return AppError(
+        f"The folder {printable(path)} does not exist.",
+        "It may have been moved, or its disk is not connected.",
+    )
+
+
+def no_pictures(path: str, report: WalkReport) -> AppError:
+    """What is raised where a first walk found nothing."""
+    left_out = ", ".join(f"{count:,} × {reason}" for reason, count in report.skipped.most_common(5))
+    return AppError(
+        f"There are no pictures in {printable(path)}.",
+        f"Left out: {left_out}." if left_out else "The folder is empty.",
+    )
+
+
+def printable(path: str) -> str:
+    """A path that any terminal and window can show."""
+    return os.fsencode(path).decode("utf-8", "replace").replace("\n", "⏎")

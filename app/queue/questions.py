@@ -1,0 +1,21 @@
+"""The worker's side of a question: an answer, or the sentence of what a person can act on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rq.utils import import_attribute
+
+from app.errors import AppError
+
+
+def answer(function: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The queue function behind ``ask_worker``.
+
+    Returns:
+        ``{"answer": …}``, or ``{"error": [message, hint]}`` where the function raised an AppError.
+    """
+    try:
+        return {"answer": import_attribute(function)(**arguments)}
+    except AppError as error:
+        return {"error": [error.message, error.hint]}

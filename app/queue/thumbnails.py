@@ -1,0 +1,121 @@
+"""Makes thumbnails for whoever looks at pictures just now, on the queue ``training-low``.
+
+What was made is found in the folder of thumbnails, so a job that is lost or done twice does no
+harm. Thumbnails of what nobody looks at are not made; see ``docs/decisions``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+
+from app.api.error_kinds import ErrorKind
+from app.api.thumbnail_paths import (
+    MAX_TRIES,
+    TRIES,
+    description,
+    failure_file,
+    holds,
+    is_thumbnail,
+    thumbnail_file,
+    thumbnails_dir,
+    usable_files,
+)
+from app.config import get_settings
+from app.embedding.decode import PictureError
+from app.embedding.files import read_file
+from app.embedding.thumbnail import as_png, empty_png, make_thumbnail, texts_of
+from app.errors import first_line
+from app.queue.context import context
+
+log = logging.getLogger(__name__)
+
+
+def make_thumbnails(paths: Sequence[str], edge: int) -> int:
+    """Make the thumbnails that are not there yet.
+
+    Args:
+        paths: the pictures.
+        edge: pixels of the longest side, one of ``thumbnail_paths.SIZES``.
+
+    Returns:
+        how many were made.
+    """
+    made = 0
+    for path in paths:
+        if context().stop.is_set():
+            break
+        try:
+            made += _make(path, edge)
+        except OSError as error:
+            log.warning("thumbnails cannot be saved: %s", first_line(error))
+            break
+    return made
+
+
+def _make(path: str, edge: int) -> bool:
+    """Whether a thumbnail was made; raises OSError where none can be saved."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    if is_thumbnail(path) or any(_holds(file, path, status) for file in usable_files(path, edge)):
+        return False
+    failure, about = failure_file(path), description(path, status)
+    tries = _tries(failure, path, status)
+    if tries >= MAX_TRIES:
+        return False
+    # noted first, so that a picture that kills the process is not tried for ever
+    _write(failure, empty_png({**about, TRIES: str(tries + 1)}))
+    try:
+        content = read_file(path)
+        limit = get_settings().max_image_megapixels
+        thumbnail = make_thumbnail(content.data, os.path.basename(path), edge, limit)
+    except PictureError as error:
+        if error.kind.transient or error.kind in (ErrorKind.MISSING, ErrorKind.TOO_LARGE):
+            _remove(failure)  # another time, or with another limit
+        else:
+            _write(failure, empty_png({**about, TRIES: str(MAX_TRIES)}))
+        return False
+    if (content.size, content.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        _write(thumbnail_file(path, edge), as_png(thumbnail.image, {**about, **thumbnail.texts}))
+    _remove(failure)
+    return True
+
+
+def _holds(file: str, path: str, status: os.stat_result) -> bool:
+    if not os.path.exists(file):
+        return False
+    texts = texts_of(file)
+    return texts is not None and holds(texts, path, status)
+
+
+def _tries(failure: str, path: str, status: os.stat_result) -> int:
+    """How often the picture, as it is now, was tried without coming to an end."""
+    if not os.path.exists(failure):
+        return 0
+    texts = texts_of(failure) or {}
+    return int(texts.get(TRIES, MAX_TRIES)) if holds(texts, path, status) else 0
+
+
+def _write(file: str, data: bytes) -> None:
+    """As a whole or not at all, for this user only, as the standard asks."""
+    folder = os.path.dirname(file)
+    for parent in (thumbnails_dir(), os.path.dirname(folder), folder):
+        os.makedirs(parent, mode=0o700, exist_ok=True)
+    handle, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)  # mode 0600
+    try:
+        with open(handle, "wb") as out:
+            out.write(data)
+        os.replace(partial, file)
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+def _remove(file: str) -> None:
+    with suppress(FileNotFoundError):  # another worker made the same one
+        os.unlink(file)

@@ -1,0 +1,230 @@
+"""Files with the same content, and pictures that look alike: read from the ledger, in pages."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import RedisError
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.api.library_schemas import (
+    DuplicateGroup,
+    DuplicateKind,
+    DuplicateOrder,
+    LibraryPicture,
+    Listing,
+    Look,
+)
+from app.db.models import ImageAsset, NearDuplicate
+from app.errors import AppError, first_line
+from app.queue import duplicate_look
+from app.services.library_listing import (
+    ids_of,
+    is_present,
+    make_listing,
+    pictures_by_id,
+)
+
+EXPORT_GROUPS = 500
+
+
+class DuplicateService:
+    """Groups of present files. Nothing is ever deleted here: a person decides, elsewhere."""
+
+    async def groups(
+        self,
+        db: AsyncSession,
+        model_id: int | None,
+        kind: DuplicateKind,
+        order: DuplicateOrder = "size",
+    ) -> Listing:
+        """All groups, as the least asset id of each.
+
+        Args:
+            order: first those that take most room beyond one file, or those with the newest file.
+        """
+        await db.commit()
+        chosen = _exact() if kind == "exact" else _similar(model_id)
+        first = func.min(ImageAsset.id)
+        wanted: ColumnElement[Any] = func.sum(ImageAsset.size) - func.max(ImageAsset.size)
+        if order == "newest":
+            wanted = func.max(ImageAsset.mtime_ns)
+        return await make_listing(db, chosen, [wanted.desc(), first.asc()])
+
+    async def page(
+        self,
+        db: AsyncSession,
+        model_id: int | None,
+        kind: DuplicateKind,
+        listing: Listing,
+        offset: int,
+        limit: int,
+    ) -> list[DuplicateGroup]:
+        """Groups ``offset`` to ``offset + limit`` of a listing, as they are now."""
+        await db.commit()
+        numbers = ids_of(listing, offset, limit)
+        members = await _members(db, model_id, kind, numbers)
+        return [
+            DuplicateGroup(
+                groupId=number,
+                pictures=len(members[number]),
+                spare=sum(picture.size for picture in members[number][1:]),
+                best=members[number][0],
+            )
+            for number in numbers
+            if members[number]
+        ]
+
+    async def pictures(
+        self, db: AsyncSession, model_id: int | None, kind: DuplicateKind, group_id: int
+    ) -> list[LibraryPicture]:
+        """The pictures of one group, the best first: most pixels, then the largest file."""
+        await db.commit()
+        return (await _members(db, model_id, kind, [group_id]))[group_id]
+
+    async def export(
+        self, db: AsyncSession, model_id: int | None, kind: DuplicateKind, target: str
+    ) -> int:
+        """Write all groups to a CSV file, one line a picture; how many lines.
+
+        Raises:
+            AppError: the file cannot be written.
+        """
+        listing = await self.groups(db, model_id, kind)
+        lines: list[list[Any]] = []
+        for start in range(0, listing.count, EXPORT_GROUPS):
+            numbers = ids_of(listing, start, EXPORT_GROUPS)
+            members = await _members(db, model_id, kind, numbers)
+            for at, number in enumerate(numbers, start + 1):
+                for place, picture in enumerate(members[number]):
+                    lines.append(_line(at, picture, best=place == 0))
+        try:
+            await asyncio.to_thread(_write_csv, target, lines)
+        except OSError as error:
+            raise AppError(
+                f"The list could not be written to {target}: {error.strerror}.",
+                "Choose another place.",
+            ) from error
+        return len(lines)
+
+    # Pictures that look alike are looked for by the worker, when a person asks for it
+
+    async def look(self, model_id: int, threshold: float = duplicate_look.THRESHOLD) -> None:
+        """Have the worker look for pictures that look alike; a second call changes nothing.
+
+        Args:
+            threshold: the least cosine similarity, in [0.5, 1].
+
+        Raises:
+            AppError: the queue does not answer.
+        """
+        await _asked(duplicate_look.start, model_id, threshold)
+
+    async def stop_look(self) -> None:
+        """End the look within a moment; what the last whole one found stays.
+
+        Raises:
+            AppError: the queue does not answer.
+        """
+        await _asked(duplicate_look.stop)
+
+    async def look_status(self) -> Look:
+        """How far it is.
+
+        Raises:
+            AppError: the queue does not answer.
+        """
+        status: Look = await _asked(duplicate_look.status)
+        return status
+
+
+async def _asked(function: Any, *arguments: Any) -> Any:
+    try:
+        return await asyncio.to_thread(function, *arguments)
+    except RedisError as error:
+        raise AppError(
+            f"The queue does not answer: {first_line(error)}.", "Try again in a moment."
+        ) from error
+
+
+def _exact() -> Select[Any]:
+    """The least id of each content that several present files have."""
+    twice = (  # from an index alone; then only their rows are read
+        select(ImageAsset.sha256)
+        .where(ImageAsset.sha256.is_not(None))
+        .group_by(ImageAsset.sha256)
+        .having(func.count() > 1)
+    )
+    return (
+        select(func.min(ImageAsset.id))
+        .where(ImageAsset.sha256.in_(twice), is_present())
+        .group_by(ImageAsset.sha256)
+        .having(func.count() > 1)
+    )
+
+
+def _similar(model_id: int | None) -> Select[Any]:
+    return (
+        select(func.min(ImageAsset.id))
+        .join(NearDuplicate, NearDuplicate.asset_id == ImageAsset.id)
+        .where(NearDuplicate.model_id == model_id, is_present())
+        .group_by(NearDuplicate.group_id)
+        .having(func.count() > 1)
+    )
+
+
+async def _members(
+    db: AsyncSession, model_id: int | None, kind: DuplicateKind, numbers: Sequence[int]
+) -> dict[int, list[LibraryPicture]]:
+    """The present pictures of groups that are named by one of theirs, the best first."""
+    if kind == "exact":
+        named = aliased(ImageAsset)
+        query = select(named.id, ImageAsset.id).join(ImageAsset, ImageAsset.sha256 == named.sha256)
+    else:
+        named, one, other = aliased(ImageAsset), aliased(NearDuplicate), aliased(NearDuplicate)
+        query = (
+            select(named.id, ImageAsset.id)
+            .join(one, one.asset_id == named.id)
+            .join(other, other.group_id == one.group_id)
+            .join(ImageAsset, ImageAsset.id == other.asset_id)
+            .where(one.model_id == model_id, other.model_id == model_id)
+        )
+    query = query.where(named.id.in_(numbers), is_present())
+    groups: dict[int, list[int]] = defaultdict(list)
+    for number, asset_id in (await db.execute(query)).all():
+        groups[number].append(asset_id)
+    everyone = [asset_id for ids in groups.values() for asset_id in ids]
+    known = {item.assetId: item for item in await pictures_by_id(db, model_id, everyone)}
+    return {
+        number: sorted((known[key] for key in groups[number] if key in known), key=_rank)
+        for number in numbers
+    }
+
+
+def _rank(picture: LibraryPicture) -> tuple[int, int, str]:
+    return (-(picture.width or 0) * (picture.height or 0), -picture.size, picture.path)
+
+
+def _line(number: int, picture: LibraryPicture, *, best: bool) -> list[Any]:
+    return [
+        number,
+        picture.path,
+        "best" if best else "",
+        picture.size,
+        picture.width or "",
+        picture.height or "",
+        picture.takenAt.date().isoformat() if picture.takenAt else "",
+    ]
+
+
+def _write_csv(target: str, lines: Sequence[Sequence[Any]]) -> None:
+    with open(target, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(["group", "file", "best", "bytes", "width", "height", "taken"])
+        writer.writerows(lines)

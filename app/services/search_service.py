@@ -1,0 +1,232 @@
+"""Find pictures by descriptions and examples; the worker ranks, the ledger says what they are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from typing import Any
+
+from sqlalchemy import CompoundSelect, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.api.search_schemas import SearchFilter, SearchHit, SearchModel, SearchPage, SearchQuery
+from app.config import get_settings, save_setting
+from app.db.models import AssetVector, EmbeddingModel, ImageAsset
+from app.db.types import normal_path, path_to_text
+from app.embedding.models import model_title
+from app.errors import AppError
+from app.services.worker_questions import ask_worker
+
+MAX_RESULTS = 10_000
+ANSWER_WITHIN_S = 10.0
+COUNTED_AGAIN_AFTER_S = 5.0
+"""Counting a million vectors takes a while, so a page that shows the counts gets them this old."""
+CHOSEN_AGAIN_AFTER_S = 60.0
+"""How old they may be for the choice of the model that a question goes to."""
+COMPLETE_SHARE = 0.99
+"""The newest model that can find this share of what the fullest one can is searched with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    model: SearchModel
+    collection: str
+
+
+class SearchService:
+    """Questions about pictures."""
+
+    def __init__(self) -> None:
+        self._known: list[_Known] = []
+        self._known_at = 0.0
+
+    async def models(self, db: AsyncSession) -> list[SearchModel]:
+        """The models that pictures are indexed with, the newest first; one of them is in use."""
+        return [known.model for known in await self._models(db, COUNTED_AGAIN_AFTER_S)]
+
+    async def use(self, db: AsyncSession, model_id: int) -> None:
+        """Search with this model from now on.
+
+        Raises:
+            AppError: there is no such model.
+        """
+        known = await self._choose(db, model_id)
+        await asyncio.to_thread(save_setting, "search_model", known.collection)
+        self._known = []
+
+    async def prepare(self, db: AsyncSession) -> None:
+        """Have the model in memory before the first question comes; nothing where none is there.
+
+        Raises:
+            WorkerAwayError: no worker answered in time; it may still be loading.
+            AppError: the model cannot be loaded.
+        """
+        if models := await self._models(db, CHOSEN_AGAIN_AFTER_S):
+            used = next(known for known in models if known.model.inUse)
+            await asyncio.to_thread(
+                ask_worker,
+                "app.queue.search.prepare",
+                ANSWER_WITHIN_S,
+                model=used.model.spec,
+                collection=used.collection,
+            )
+
+    async def search(
+        self, db: AsyncSession, query: SearchQuery, *, offset: int = 0, limit: int = 200
+    ) -> SearchPage:
+        """The pictures nearest to a query, best first; up to ``MAX_RESULTS`` of them in pages.
+
+        Raises:
+            WorkerAwayError: no worker answered in time.
+            AppError: the query is empty, a term is no picture that can be read, nothing is
+                indexed, or the model is gone.
+        """
+        terms = [term for term in query.terms if term.text is None or term.text.strip()]
+        if not any(term.weight for term in terms):
+            raise AppError("There is nothing to search for.", "Describe a picture, or drop one.")
+        known = await self._choose(db, query.modelId)
+        limit = min(limit, MAX_RESULTS - offset)
+        found: list[tuple[int, float]] = []
+        if limit > 0:
+            found = await asyncio.to_thread(
+                ask_worker,
+                "app.queue.search.find",
+                ANSWER_WITHIN_S,
+                model=known.model.spec,
+                collection=known.collection,
+                terms=[term.model_dump() for term in terms],
+                restriction=_restriction(query.filter),
+                min_score=query.minScore,
+                limit=limit,
+                offset=offset,
+            )
+        following = offset + limit
+        return SearchPage(
+            hits=await _hits(db, found),
+            nextOffset=following if limit == len(found) and following < MAX_RESULTS else None,
+            modelId=known.model.modelId,
+        )
+
+    async def _choose(self, db: AsyncSession, model_id: int | None) -> _Known:
+        models = await self._models(db, CHOSEN_AGAIN_AFTER_S)
+        if not models:
+            raise AppError("No picture is indexed yet.", "Choose a folder and start a session.")
+        for known in models:
+            if known.model.inUse if model_id is None else known.model.modelId == model_id:
+                return known
+        raise AppError("There is no index of this model any more.", "Choose another model.")
+
+    async def _models(self, db: AsyncSession, not_older_s: float) -> list[_Known]:
+        if not self._known or time.monotonic() - self._known_at > not_older_s:
+            self._known = await _look_at_models(db)
+            self._known_at = time.monotonic()
+        return self._known
+
+
+async def _look_at_models(db: AsyncSession) -> list[_Known]:
+    await db.commit()
+    rows = (await db.execute(select(EmbeddingModel).order_by(EmbeddingModel.id.desc()))).scalars()
+    pictures = await _count_pictures(db)
+    counted = [(row, await _count_vectors(db, row.id)) for row in rows]
+    counted = [(row, vectors) for row, vectors in counted if vectors]
+    used = _in_use(counted)
+    return [
+        _Known(
+            SearchModel(
+                modelId=row.id,
+                spec=row.spec,
+                title=model_title(row.spec),
+                dimension=row.dimension,
+                vectors=vectors,
+                pictures=max(pictures, vectors),
+                inUse=row.id == used,
+            ),
+            row.collection,
+        )
+        for row, vectors in counted
+    ]
+
+
+def _in_use(counted: Sequence[tuple[EmbeddingModel, int]]) -> int | None:
+    """The chosen model, or the newest that is about as complete as the fullest."""
+    fullest = max((vectors for _, vectors in counted), default=0)
+    for row, _ in counted:
+        if row.collection == get_settings().search_model:
+            return row.id
+    for row, vectors in counted:
+        if vectors >= COMPLETE_SHARE * fullest:
+            return row.id
+    return None
+
+
+async def _count_pictures(db: AsyncSession) -> int:
+    """Pictures that are neither missing nor excluded."""
+    everything = await db.scalar(select(func.count()).select_from(ImageAsset))
+    hidden = await db.scalar(select(func.count()).select_from(_hidden().subquery()))
+    return (everything or 0) - (hidden or 0)
+
+
+async def _count_vectors(db: AsyncSession, model_id: int) -> int:
+    """Pictures that can be found with a model."""
+    everything = await db.scalar(select(func.count()).where(AssetVector.model_id == model_id))
+    hidden = await db.scalar(
+        select(func.count()).where(
+            AssetVector.model_id == model_id, AssetVector.asset_id.in_(_hidden())
+        )
+    )
+    return (everything or 0) - (hidden or 0)
+
+
+def _hidden() -> CompoundSelect[Any]:
+    """Ids of the pictures that are missing or excluded, from the two small indexes."""
+    missing = select(ImageAsset.id).where(ImageAsset.missing_since.is_not(None))
+    return missing.union(select(ImageAsset.id).where(ImageAsset.excluded))
+
+
+async def _hits(db: AsyncSession, found: Sequence[tuple[int, float]]) -> list[SearchHit]:
+    """What the ledger knows of each picture, without those that are missing or excluded."""
+    await db.commit()
+    rows = await db.execute(
+        select(ImageAsset)
+        .where(
+            ImageAsset.id.in_([asset_id for asset_id, _ in found]),
+            ImageAsset.missing_since.is_(None),
+            ImageAsset.excluded.is_(False),
+        )
+        .execution_options(populate_existing=True)
+    )
+    assets = {asset.id: asset for asset in rows.scalars()}
+    return [
+        SearchHit(
+            assetId=asset_id,
+            path=asset.path,
+            score=score,
+            size=asset.size,
+            width=asset.width,
+            height=asset.height,
+            format=asset.format,
+            takenAt=asset.taken_at,
+        )
+        for asset_id, score in found
+        if (asset := assets.get(asset_id)) is not None
+    ]
+
+
+def _restriction(wanted: SearchFilter) -> dict[str, Any]:
+    """As the store's Restriction has it; days begin and end in UTC, as ``taken_at`` is read."""
+    return {
+        "session": wanted.sessionId,
+        "folder": path_to_text(normal_path(wanted.folder)) if wanted.folder else None,
+        "taken_from": _seconds(wanted.takenFrom) if wanted.takenFrom else None,
+        "taken_before": (_seconds(wanted.takenTo + timedelta(days=1)) if wanted.takenTo else None),
+        "formats": tuple(wanted.formats),
+        "orientation": wanted.orientation,
+    }
+
+
+def _seconds(day: date) -> int:
+    return int(datetime.combine(day, time_of_day(), UTC).timestamp())

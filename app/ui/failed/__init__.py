@@ -1,0 +1,1 @@
+"""Pictures that could not be indexed, by cause."""

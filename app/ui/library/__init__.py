@@ -1,0 +1,1 @@
+"""Every picture, by folder, by date, and duplicates."""

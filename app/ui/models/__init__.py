@@ -1,0 +1,1 @@
+"""Choosing, downloading, measuring and removing models."""

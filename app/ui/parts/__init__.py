@@ -1,0 +1,1 @@
+"""What every page is made of: colours, type, icons, words and widgets."""

@@ -1,0 +1,91 @@
+"""Icons drawn from the Phosphor font that QtAwesome brings, in one weight.
+
+QtAwesome itself is not imported: it loads and checks twelve fonts and takes longer than all the
+rest of the window together. The font's file and its table of names are all that is needed, and
+asking the theme for the colour at each paint spares every widget the work of re-tinting.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPainter, QPixmap
+
+
+class TokenIconEngine(QIconEngine):
+    """One glyph in the colour that a theme token has at the moment."""
+
+    def __init__(self, name: str, token: str) -> None:
+        super().__init__()
+        self._glyph = glyph(name)
+        self._token = token
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+        painter.setPen(self._color(mode))
+        family, _ = _font()
+        drawn = QFont(family)
+        drawn.setPixelSize(max(min(rect.width(), rect.height()), 1))
+        drawn.setStyleStrategy(QFont.StyleStrategy.NoSubpixelAntialias)
+        painter.setFont(drawn)
+        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, self._glyph)
+        painter.restore()
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        return self.scaledPixmap(size, mode, state, 1.0)
+
+    def scaledPixmap(
+        self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float
+    ) -> QPixmap:
+        """A pixmap of ``size``, with ``scale`` device pixels to each of its own."""
+        picture = QPixmap(size * scale)
+        picture.setDevicePixelRatio(scale)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
+        painter.end()
+        return picture
+
+    def clone(self) -> Any:
+        return TokenIconEngine._copy(self)
+
+    @classmethod
+    def _copy(cls, other: TokenIconEngine) -> TokenIconEngine:
+        copy = cls.__new__(cls)
+        QIconEngine.__init__(copy)
+        copy._glyph, copy._token = other._glyph, other._token
+        return copy
+
+    def _color(self, mode: QIcon.Mode) -> QColor:
+        from app.ui.parts.theme import theme
+
+        disabled = mode == QIcon.Mode.Disabled
+        return theme().color("text-disabled" if disabled else self._token)
+
+
+def glyph(name: str) -> str:
+    """The character of an icon.
+
+    Raises:
+        KeyError: there is no icon of that name.
+    """
+    return chr(int(_font()[1][name], 16))
+
+
+@lru_cache(maxsize=1)
+def _font() -> tuple[str, dict[str, str]]:
+    """The font's family and its table from names to code points, loaded once."""
+    spec = find_spec("qtawesome")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0]) / "fonts"
+    number = QFontDatabase.addApplicationFont(str(next(folder.glob("phosphor-*.ttf"))))
+    family = QFontDatabase.applicationFontFamilies(number)[0]
+    table = next(folder.glob("phosphor-charmap-*.json")).read_text(encoding="utf-8")
+    return family, json.loads(table)

@@ -1,0 +1,1 @@
+"""Pictures in grids, tables and previews: thumbnails, large ones, what was done with them."""

@@ -1,0 +1,261 @@
+"""Pictures as tiles: what is known of each, where they come from, and how one is drawn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFontMetrics,
+    QPainter,
+    QPen,
+    QPixmap,
+    QTransform,
+)
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from app.ui.parts import words
+from app.ui.parts.paged_model import NO_PARENT, PAGE, Index, PagedModel
+from app.ui.parts.theme import RADIUS, SPACE_S, SPACE_XS, Role, font, icon, theme
+from app.ui.pictures.thumbnails import ThumbnailLoader
+
+EDGE = 160
+LINE = 18
+CAPTION_GAP = 6
+BADGE_HEIGHT = 22
+
+TILE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
+DataRole = Qt.ItemDataRole
+TileState = Literal["", "changed", "waiting", "missing", "failed", "excluded"]
+
+_BADGES = {
+    "changed": ("Changed", "arrows-clockwise", "paused"),
+    "waiting": ("Waiting", "clock", "pending"),
+    "missing": ("Missing", "file-x", "failed"),
+    "failed": ("Failed", "warning-circle", "failed"),
+    "excluded": ("Excluded", "prohibit", "pending"),
+}
+"""State: word, icon, colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One picture of a grid."""
+
+    asset_id: int
+    path: str
+    caption: str
+    """Under the picture; a line break begins the second line, where the grid has one."""
+    state: TileState = ""
+    note: str = ""
+    """At the right of the first line, such as a score."""
+
+
+def tile_for(asset_id: int, path: str, state: TileState = "", note: str = "") -> Tile:
+    """A tile with the file's name under it."""
+    return Tile(asset_id, path, words.printable(os.path.basename(path)), state, note)
+
+
+class TileModel(PagedModel[Tile]):
+    """Tiles fetched page by page when they come into sight: ``set_source(fetch, count)``."""
+
+    def columnCount(self, parent: Index = NO_PARENT) -> int:
+        return 0 if parent.isValid() else 1
+
+    def data(self, index: Index, role: int = DataRole.DisplayRole) -> Any:
+        if role not in (
+            TILE_ROLE,
+            DataRole.DisplayRole,
+            DataRole.ToolTipRole,
+            DataRole.AccessibleTextRole,
+        ):
+            return None
+        tile = self.row(index.row())
+        if tile is None or role == TILE_ROLE:
+            return tile
+        if role == DataRole.ToolTipRole:
+            return words.printable(tile.path)
+        if role == DataRole.AccessibleTextRole:
+            word = _BADGES[tile.state][0] if tile.state else ""
+            return ", ".join(filter(None, (tile.caption.replace("\n", ", "), tile.note, word)))
+        return tile.caption
+
+    def set_state(self, number: int, state: TileState) -> None:
+        """Give the tile of a row another badge, until its page is fetched again."""
+        tile = self.row(number)
+        if tile is not None and tile.state != state:
+            self._replace(number, replace(tile, state=state))
+            changed = self.index(number, 0)
+            self.dataChanged.emit(changed, changed)
+
+    def _replace(self, number: int, tile: Tile) -> None:
+        page, at = divmod(number, PAGE)
+        self._pages[page][at] = tile
+
+
+class HeldTiles(TileModel):
+    """Tiles that are all in memory; more are added at the end as they come."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._tiles: list[Tile] = []
+
+    def show(self, tiles: Sequence[Tile]) -> None:
+        """Show these and no others, from the first one on."""
+        self._tiles = list(tiles)
+        self.set_source(None, len(self._tiles))
+
+    def append(self, tiles: Sequence[Tile]) -> None:
+        """More at the end; nothing that is shown or selected moves."""
+        self._tiles += tiles
+        self.set_count(len(self._tiles))
+
+    def cut(self, count: int) -> None:
+        """Only the first ones are left."""
+        del self._tiles[count:]
+        self.set_count(len(self._tiles))
+
+    def row(self, number: int) -> Tile | None:
+        return self._tiles[number] if number < len(self._tiles) else None
+
+    def find(self, wanted: Callable[[Tile], bool]) -> int | None:
+        return next((at for at, tile in enumerate(self._tiles) if wanted(tile)), None)
+
+    async def rows(self, ranges: Iterable[tuple[int, int]]) -> list[Tile]:
+        return [tile for first, last in ranges for tile in self._tiles[first : last + 1]]
+
+    def _replace(self, number: int, tile: Tile) -> None:
+        self._tiles[number] = tile
+
+
+class TileDelegate(QStyledItemDelegate):
+    """Draws a tile: picture, badge, caption; and grey shapes while they are on their way."""
+
+    def __init__(self, parent: QWidget, thumbnails: ThumbnailLoader, lines: int) -> None:
+        super().__init__(parent)
+        self._thumbnails = thumbnails
+        self._lines = lines
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        tile: Tile | None = index.data(TILE_ROLE)
+        area: QRect = option.rect
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._draw_frame(painter, option)
+        box = QRect(area.left() + (area.width() - EDGE) // 2, area.top(), EDGE, EDGE)
+        text = QRect(box.left(), box.bottom() + 1 + CAPTION_GAP, EDGE, LINE)
+        if tile is None:
+            _fill(painter, box, theme().color("surface-hover"))
+            _fill(
+                painter,
+                QRect(text.left(), text.top() + 4, EDGE * 5 // 8, 10),
+                theme().color("surface-hover"),
+            )
+        else:
+            self._draw_picture(painter, box, tile)
+            if tile.state:
+                _draw_badge(painter, box, tile.state)
+            self._draw_caption(painter, text, tile)
+        painter.restore()
+
+    def _draw_frame(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
+        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        if not (selected or focused or hovered):
+            return
+        frame = QRectF(option.rect).adjusted(-3, -3, 3, SPACE_XS)
+        line = theme().color("accent" if focused or selected else "line")
+        fill = theme().color("selected" if selected else "surface-hover")
+        painter.setPen(QPen(line, 2 if focused else 1))
+        painter.setBrush(fill if selected or hovered else Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(frame, RADIUS + 2, RADIUS + 2)
+
+    def _draw_picture(self, painter: QPainter, box: QRect, tile: Tile) -> None:
+        ratio = painter.device().devicePixelRatioF()
+        picture = self._thumbnails.get(tile.path, round(EDGE * ratio))
+        if picture is None or picture.isNull():
+            _fill(painter, box, theme().color("surface-hover"))
+            if picture is not None:
+                mark = QRect(0, 0, 32, 32)
+                mark.moveCenter(box.center())
+                icon("image-square", "text-secondary").paint(painter, mark)
+            return
+        if tile.state in ("missing", "excluded"):
+            painter.setOpacity(painter.opacity() * 0.5)
+        draw_rounded(painter, box, picture, ratio)
+        if tile.state in ("missing", "excluded"):
+            painter.setOpacity(min(painter.opacity() * 2, 1.0))
+
+    def _draw_caption(self, painter: QPainter, area: QRect, tile: Tile) -> None:
+        first, _, second = tile.caption.partition("\n")
+        room = QRect(area)
+        if tile.note:
+            used = font("count")
+            used.setPixelSize(font("secondary").pixelSize())
+            painter.setFont(used)
+            painter.setPen(theme().color("text-secondary"))
+            painter.drawText(area, _RIGHT, tile.note)
+            room.setRight(area.right() - QFontMetrics(used).horizontalAdvance(tile.note) - SPACE_S)
+        _draw_line(painter, room, first, "secondary", "text")
+        if self._lines > 1 and second:
+            _draw_line(painter, area.translated(0, LINE), second, "secondary", "text-secondary")
+
+
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+
+def draw_rounded(painter: QPainter, box: QRect, picture: QPixmap, ratio: float) -> None:
+    """Draw a picture in the middle of a box, never enlarged, its corners rounded.
+
+    Args:
+        ratio: device pixels to each of the box's.
+    """
+    size = picture.size() / ratio
+    if size.width() > box.width() or size.height() > box.height():
+        size = size.scaled(box.size(), Qt.AspectRatioMode.KeepAspectRatio)
+    target = QRect(QPoint(), size.expandedTo(QSize(1, 1)))
+    target.moveCenter(box.center())
+    brush = QBrush(picture)
+    move = QTransform.fromTranslate(target.left(), target.top())
+    brush.setTransform(
+        move.scale(target.width() / picture.width(), target.height() / picture.height())
+    )
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(brush)
+    painter.drawRoundedRect(target, RADIUS, RADIUS)
+
+
+def _draw_badge(painter: QPainter, box: QRect, state: str) -> None:
+    word, icon_name, token = _BADGES[state]
+    used = font("secondary")
+    width = QFontMetrics(used).horizontalAdvance(word) + 14 + SPACE_XS + 2 * SPACE_S
+    pill = QRect(box.left() + 6, box.bottom() - 5 - BADGE_HEIGHT, width, BADGE_HEIGHT)
+    painter.setPen(QPen(theme().color("line"), 1))
+    painter.setBrush(theme().color("surface"))
+    painter.drawRoundedRect(pill, RADIUS, RADIUS)
+    icon(icon_name, token).paint(painter, QRect(pill.left() + SPACE_S, pill.top() + 4, 14, 14))
+    painter.setFont(used)
+    painter.setPen(theme().color(token))
+    painter.drawText(pill.adjusted(SPACE_S + 14 + SPACE_XS, 0, 0, 0), _LEFT, word)
+
+
+def _draw_line(painter: QPainter, area: QRect, text: str, role: Role, token: str) -> None:
+    used = font(role)
+    painter.setFont(used)
+    painter.setPen(theme().color(token))
+    shown = QFontMetrics(used).elidedText(text, Qt.TextElideMode.ElideMiddle, area.width())
+    painter.drawText(area, _LEFT, shown)
+
+
+def _fill(painter: QPainter, area: QRect, colour: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawRoundedRect(area, RADIUS, RADIUS)

@@ -1,0 +1,1 @@
+"""Finding pictures by a description or an example."""

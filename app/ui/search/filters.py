@@ -1,0 +1,231 @@
+"""What results are restricted to, in one line: session, folder, days, format, shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from PySide6.QtCore import QDate, Qt, Signal
+from PySide6.QtGui import QTextCharFormat
+from PySide6.QtWidgets import (
+    QCalendarWidget,
+    QComboBox,
+    QFileDialog,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+    QWidgetAction,
+)
+
+from app.api.search_schemas import Orientation, SearchFilter
+from app.ui.parts import words
+from app.ui.parts.flow_layout import FlowLayout
+from app.ui.parts.theme import SPACE_S, icon
+from app.ui.parts.widgets import button
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "TIFF", "BMP")
+SHAPES: tuple[tuple[str, Orientation | None], ...] = (
+    ("Any shape", None),
+    ("Landscape", "landscape"),
+    ("Portrait", "portrait"),
+    ("Square", "square"),
+)
+COMBO_WIDTH = 170
+
+
+class SearchFilters(QWidget):
+    """The conditions; :meth:`value` has them."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = ""
+        self._silent = False
+        self.session = _combo("Session", "All sessions")
+        self.folder_button = button("", icon_name="folder-open", hint="Only pictures in a folder")
+        menu = QMenu(self.folder_button)
+        menu.addAction("Choose a folder…", self._choose_folder)
+        self._all_folders = menu.addAction("All folders", lambda: self.set_folder(""))
+        self.folder_button.setMenu(menu)
+        self.from_button = DayButton("From")
+        self.to_button = DayButton("To")
+        self.format = _combo("Format", "Any format")
+        self.shape = _combo("Shape", "")
+        self.clear_button = button("Clear filters", "quiet", "x")
+        self.format.addItems(FORMATS)
+        self.shape.clear()
+        for text, value in SHAPES:
+            self.shape.addItem(text, value)
+        flow = FlowLayout(spacing=SPACE_S)
+        for part in (
+            self.session,
+            self.folder_button,
+            self.from_button,
+            self.to_button,
+            self.format,
+            self.shape,
+            self.clear_button,
+        ):
+            flow.addWidget(part)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(flow)
+        self._connect()
+        self.set_folder("")
+
+    def _connect(self) -> None:
+        for combo in (self.session, self.format, self.shape):
+            combo.currentIndexChanged.connect(self._tell)
+        self.from_button.changed.connect(lambda: self._keep_order(self.from_button))
+        self.to_button.changed.connect(lambda: self._keep_order(self.to_button))
+        self.clear_button.clicked.connect(self.clear)
+
+    def value(self) -> SearchFilter:
+        """The conditions as the service takes them."""
+        return SearchFilter(
+            sessionId=self.session.currentData(),
+            folder=self._folder or None,
+            takenFrom=self.from_button.day,
+            takenTo=self.to_button.day,
+            formats=[self.format.currentText()] if self.format.currentIndex() > 0 else [],
+            orientation=self.shape.currentData(),
+        )
+
+    def number(self) -> int:
+        """How many conditions are set."""
+        value = self.value().model_dump()
+        return sum(bool(part) for part in value.values())
+
+    def show_sessions(self, sessions: Sequence[tuple[int, str]]) -> None:
+        """Offer these sessions; the chosen one stays chosen."""
+        chosen = self.session.currentData()
+        known = [self.session.itemData(row) for row in range(1, self.session.count())]
+        texts = [self.session.itemText(row) for row in range(1, self.session.count())]
+        wanted = [(number, words.shorten(words.printable(name), 60)) for number, name in sessions]
+        if chosen is not None and chosen not in (number for number, _ in wanted):
+            wanted.append((chosen, f"Session {chosen}"))
+        if list(zip(known, texts, strict=True)) == wanted:
+            return
+        self._silent = True
+        while self.session.count() > 1:
+            self.session.removeItem(1)
+        for number, name in wanted:
+            self.session.addItem(name, number)
+        self.session.setCurrentIndex(max(self.session.findData(chosen), 0))
+        self._silent = False
+
+    def set_session(self, session_id: int) -> None:
+        """Only pictures of this session, and no other condition."""
+        self._silent = True
+        self.clear()
+        if self.session.findData(session_id) < 0:
+            self.session.addItem(f"Session {session_id}", session_id)
+        self.session.setCurrentIndex(self.session.findData(session_id))
+        self._silent = False
+        self._tell()
+
+    def set_folder(self, folder: str) -> None:
+        """Only pictures in this folder; empty: in all."""
+        changed, self._folder = folder != self._folder, folder
+        shown = words.elide_path(words.printable(folder), 32)
+        self.folder_button.setText(shown or "All folders")
+        self.folder_button.setToolTip(words.printable(folder) or "Only pictures in a folder")
+        self.folder_button.setAccessibleName(f"Folder: {words.printable(folder) or 'all'}")
+        self._all_folders.setEnabled(bool(folder))
+        if changed:
+            self._tell()
+
+    def clear(self) -> None:
+        """No condition."""
+        silent, self._silent = self._silent, True
+        for combo in (self.session, self.format, self.shape):
+            combo.setCurrentIndex(0)
+        self.set_folder("")
+        self.from_button.set_day(None)
+        self.to_button.set_day(None)
+        self._silent = silent
+        self._tell()
+
+    def _keep_order(self, last: DayButton) -> None:
+        first, end = self.from_button.day, self.to_button.day
+        if first and end and first > end:  # the other one follows what was set last
+            silent, self._silent = self._silent, True
+            (self.to_button if last is self.from_button else self.from_button).set_day(last.day)
+            self._silent = silent
+        self._tell()
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self.window(), "Only pictures in this folder", self._folder)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.set_folder)
+        dialog.open()
+
+    def _tell(self) -> None:
+        if not self._silent:
+            self.clear_button.setEnabled(self.number() > 0)
+            self.changed.emit()
+
+
+class DayButton(QPushButton):
+    """A day, or none; a click opens a calendar."""
+
+    changed = Signal()
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.day: date | None = None
+        self.calendar = QCalendarWidget()
+        self.calendar.setVerticalHeaderFormat(QCalendarWidget.VerticalHeaderFormat.NoVerticalHeader)
+        self.calendar.setMaximumDate(QDate(9999, 12, 30))
+        self._dress_calendar()
+        self.calendar.activated.connect(self._picked)
+        self.calendar.clicked.connect(self._picked)
+        menu = QMenu(self)
+        holder = QWidgetAction(menu)
+        holder.setDefaultWidget(self.calendar)
+        menu.addAction(holder)
+        self._any = menu.addAction("Any day", lambda: self.set_day(None))
+        menu.aboutToShow.connect(lambda: self.calendar.setFocus())
+        self.setMenu(menu)
+        self._show()
+
+    def set_day(self, day: date | None) -> None:
+        """Show this day."""
+        if day != self.day:
+            self.day = day
+            self._show()
+            self.changed.emit()
+
+    def _dress_calendar(self) -> None:
+        calendar = self.calendar
+        calendar.setMinimumSize(300, 230)
+        calendar.setStyleSheet("QTableView::item { padding: 0px; } QTableView { border: none; }")
+        for day in (Qt.DayOfWeek.Saturday, Qt.DayOfWeek.Sunday):  # red is for what failed
+            calendar.setWeekdayTextFormat(day, QTextCharFormat())
+        for name, glyph in (("prev", "caret-left"), ("next", "caret-right")):
+            step = calendar.findChild(QToolButton, f"qt_calendar_{name}month")
+            if step is not None:
+                step.setIcon(icon(glyph))
+
+    def _picked(self, day: QDate) -> None:
+        self.menu().close()
+        self.set_day(date(day.year(), day.month(), day.day()))
+
+    def _show(self) -> None:
+        shown = "any day" if self.day is None else f"{self.day.day} {self.day:%B %Y}"
+        self.setText(f"{self._name}: {shown}")
+        self._any.setEnabled(self.day is not None)
+
+
+def _combo(name: str, first: str) -> QComboBox:
+    combo = QComboBox()
+    combo.setAccessibleName(name)
+    combo.addItem(first, None)
+    combo.setMaximumWidth(COMBO_WIDTH)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    return combo

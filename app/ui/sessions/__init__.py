@@ -1,0 +1,1 @@
+"""Choosing folders, starting sessions, watching and updating them."""

@@ -1,0 +1,1 @@
+"""Everything that runs, the ledger check, the log."""

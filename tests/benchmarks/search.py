@@ -1,0 +1,45 @@
+"""The group ``search``: whether the right pictures are found, and how soon, up to a million."""
+
+from __future__ import annotations
+
+from figures import Figure, Target
+from relevance import relevance
+from search_latency import latency
+from surroundings import empty_data_folder
+
+SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000}
+
+
+def measure() -> list[Figure]:
+    """All figures of the group."""
+    with empty_data_folder():
+        found = relevance()
+    figures = [
+        Figure("query_recall_at_10", found.recall_at_10, Target("≥", 0.95)),
+        Figure("self_retrieval", found.self_retrieval, Target("≥", 1)),
+        Figure("filter_errors", found.filter_errors, Target("≤", 0)),
+    ]
+    for name, vectors in SIZES.items():
+        with empty_data_folder():
+            measured = latency(vectors)
+        largest = name == "1m"
+        figures += [
+            Figure(f"search_p50_ms_{name}_idle", measured.idle_p50),
+            Figure(
+                f"search_p95_ms_{name}_idle",
+                measured.idle_p95,
+                Target("≤", 100) if largest else None,
+            ),
+            Figure(f"search_p50_ms_{name}_busy", measured.busy_p50),
+            Figure(
+                f"search_p95_ms_{name}_busy",
+                measured.busy_p95,
+                Target("≤", 300) if largest else None,
+            ),
+            Figure(
+                "search_recall_at_10" if largest else f"search_recall_at_10_{name}",
+                measured.recall_at_10,
+                Target("≥", 0.99),
+            ),
+        ]
+    return figures

@@ -1,0 +1,116 @@
+"""The group ``speed``: a whole session beside the hardware's limit and beside the plain way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from bare_loops import decode_cpu_seconds, forward_cpu_seconds
+from figures import Figure, Target
+from photographs import photographs
+from plain_way import plain_seconds
+from program import progress_of, running_program, start_session, until, until_done
+from random_model import random_model
+from surroundings import drawn_pictures, empty_data_folder
+
+from app.services.backend import Backend
+
+WARM_UP_PICTURES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    pictures_per_second: float
+    pause_s: float
+    worker_peak_mb: float
+    decode_share: float
+    """Of the time that the session's stages took, in all threads."""
+    store_share: float
+
+
+def measure() -> list[Figure]:
+    """All figures of the group."""
+    files = sorted(photographs().iterdir())
+    model = random_model()
+    decode, forward = decode_cpu_seconds(files), forward_cpu_seconds(model)
+    limit = (os.cpu_count() or 1) / (decode + forward)
+    with empty_data_folder() as folder:
+        session = asyncio.run(_session(files, model, folder))
+    with empty_data_folder():
+        plain = 1 / plain_seconds(files, model)
+    return [
+        Figure("roofline_ratio", session.pictures_per_second / limit, Target("≥", 0.9)),
+        Figure("vs_plain_way", session.pictures_per_second / plain, Target("≥", 6)),
+        Figure("pictures_per_second", session.pictures_per_second),
+        Figure("roofline_pictures_per_second", limit),
+        Figure("plain_pictures_per_second", plain),
+        Figure("decode_cpu_ms", 1000 * decode),
+        Figure("forward_cpu_ms", 1000 * forward),
+        Figure("decode_share", session.decode_share),
+        Figure("store_share", session.store_share),
+        Figure("pause_s", session.pause_s),
+        Figure("worker_peak_mb", session.worker_peak_mb),
+    ]
+
+
+async def _session(files: list[Path], model: Path, folder: Path) -> _Session:
+    async with running_program() as backend:
+        warm_up = await start_session(backend, drawn_pictures(WARM_UP_PICTURES), str(model))
+        await until_done(backend, warm_up)  # the model is loaded, and the store is open
+        done = await until_done(backend, await start_session(backend, files[0].parent, str(model)))
+        peak = _worker_peak_mb()
+        again = folder / "again"
+        _copy_with_new_content(files, again)
+        pause = await _pause_time(backend, again, model, len(files))
+    stages = done.stageTimes
+    whole = stages.decodeMs + stages.embedMs + stages.storeMs
+    return _Session(
+        len(files) / done.activeSeconds,
+        pause,
+        peak,
+        stages.decodeMs / whole,
+        stages.storeMs / whole,
+    )
+
+
+async def _pause_time(backend: Backend, folder: Path, model: Path, number: int) -> float:
+    """Seconds from the click on Pause until no picture is in work any more."""
+    session_id = await start_session(backend, folder, str(model))
+
+    async def half_done() -> bool:
+        return (await progress_of(backend, session_id)).jobsSummary.completed > number / 2
+
+    async def stopped() -> bool:
+        return (await progress_of(backend, session_id)).jobsSummary.running == 0
+
+    await until(half_done)
+    began = time.perf_counter()
+    async with backend.db() as db:
+        await backend.training.pause(db, session_id)
+    await until(stopped, every_s=0.01)
+    return time.perf_counter() - began
+
+
+def _copy_with_new_content(files: list[Path], folder: Path) -> None:
+    """The same pictures with other bytes behind their end, so that no vector is reused."""
+    folder.mkdir()
+    for file in files:
+        target = folder / file.name
+        shutil.copyfile(file, target)
+        with target.open("ab") as end:
+            end.write(b"again")
+
+
+def _worker_peak_mb() -> float:
+    """The largest resident size of the worker so far, in megabytes of 10⁶ bytes."""
+    for child in psutil.Process().children(recursive=True):
+        if "worker" in child.cmdline():
+            status = Path(f"/proc/{child.pid}/status").read_text(encoding="utf-8")
+            peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+            return int(peak.split()[1]) * 1024 / 1e6
+    raise RuntimeError("there is no worker")

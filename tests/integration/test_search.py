@@ -1,0 +1,245 @@
+"""Searching: from the service's call through the queue to the worker's store, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from conftest import draw_pictures, finished, until
+from drawing import Scene, captions, distinct_scenes, draw
+from sqlalchemy import select, update
+
+from app.api.search_schemas import SearchFilter, SearchPage, SearchQuery, SearchTerm
+from app.api.training_schemas import TrainingSessionCreate
+from app.db.engine import get_sync_engine, write_transaction
+from app.db.models import AssetVector, EmbeddingModel, ImageAsset
+from app.db.types import utc_now
+from app.errors import AppError
+from app.runtime.supervisor import Supervisor
+from app.services.backend import Backend
+from app.services.search_service import MAX_RESULTS
+from app.services.worker_questions import WorkerAwayError
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> list[Scene]:
+    """Thirty different scenes, drawn into ``pictures/a`` and ``pictures/b``, half each."""
+    chosen = distinct_scenes(30, random.Random(5), held_out=True)
+    for index, scene in enumerate(chosen):
+        folder = tmp_path / "pictures" / ("a" if index % 2 else "b")
+        folder.mkdir(parents=True, exist_ok=True)
+        size, suffix = ((320, 200), "jpg") if index % 3 else ((200, 320), "png")
+        draw(scene, size).save(folder / f"{index:03}.{suffix}")
+    return chosen
+
+
+@pytest.fixture
+async def indexed(
+    backend: Backend, supervisor: Supervisor, scenes: list[Scene], tmp_path: Path
+) -> int:
+    """The id of a finished session over all scenes."""
+    assert (await index(backend, tmp_path / "pictures")).completed == len(scenes)
+    return 1
+
+
+async def index(backend: Backend, root: Path) -> object:
+    async with backend.db() as db:
+        data = TrainingSessionCreate(rootPath=str(root))
+        session = await backend.training.create_session(db, data)
+        await backend.training.enqueue_training(db, session.id)
+    return (await finished(backend, session.id)).jobsSummary
+
+
+async def search(
+    backend: Backend, *terms: SearchTerm | str, offset: int = 0, limit: int = 200, **rest: object
+) -> SearchPage:
+    wanted = [SearchTerm(text=term) if isinstance(term, str) else term for term in terms]
+    query = SearchQuery.model_validate({"terms": wanted, **rest})
+    async with backend.db() as db:
+        return await backend.search.search(db, query, offset=offset, limit=limit)
+
+
+def names(page: SearchPage) -> list[str]:
+    return [os.path.basename(hit.path) for hit in page.hits]
+
+
+def number(page: SearchPage) -> int:
+    """The number of the scene that ranks first."""
+    return int(names(page)[0].split(".")[0])
+
+
+@pytest.mark.usefixtures("indexed")
+async def test_descriptions_and_examples_find_their_pictures(
+    backend: Backend, scenes: list[Scene], tmp_path: Path
+) -> None:
+    async with backend.db() as db:
+        await backend.search.prepare(db)
+        (model,) = await backend.search.models(db)
+    assert (model.spec, model.vectors, model.pictures, model.inUse) == ("demo", 30, 30, True)
+
+    found = [number(await search(backend, captions(scene)[0])) for scene in scenes]
+    assert sum(index == place for place, index in enumerate(found)) >= 28
+
+    everything = await search(backend, "a shape")
+    for hit in everything.hits:
+        alike = await search(backend, SearchTerm(assetId=hit.assetId))
+        assert alike.hits[0].assetId == hit.assetId
+        assert alike.hits[0].score == pytest.approx(1.0, abs=1e-4)
+
+    copy = tmp_path / "elsewhere.jpg"
+    draw(scenes[7], (300, 300)).save(copy)
+    assert number(await search(backend, SearchTerm(path=str(copy)))) == 7
+
+    # what is to be left out sinks
+    term = captions(scenes[3])[0]
+    mixed = await search(backend, "a shape", SearchTerm(text=term, weight=-1.0))
+    plain = await search(backend, "a shape")
+    own = f"{3:03}.png"
+    assert names(mixed).index(own) > names(plain).index(own)
+
+
+async def test_filters_pages_and_the_cut_off(
+    backend: Backend, indexed: int, tmp_path: Path
+) -> None:
+    everything = await search(backend, "a shape")
+    assert len(everything.hits) == 30
+    assert everything.nextOffset is None
+    scores = [hit.score for hit in everything.hits]
+    assert scores == sorted(scores, reverse=True)
+
+    pages = [await search(backend, "a shape", offset=start, limit=12) for start in (0, 12, 24)]
+    assert [page.nextOffset for page in pages] == [12, 24, None]
+    assert [hit for page in pages for hit in page.hits] == everything.hits
+    assert (await search(backend, "a shape", offset=MAX_RESULTS)).hits == []
+
+    cut = await search(backend, "a shape", minScore=scores[10])
+    assert cut.hits == [hit for hit in everything.hits if hit.score >= scores[10]]
+
+    async def ranked(**wanted: object) -> list[str]:
+        return names(await search(backend, "a shape", filter=SearchFilter.model_validate(wanted)))
+
+    def expected(keep: object) -> list[str]:
+        assert callable(keep)
+        return [os.path.basename(hit.path) for hit in everything.hits if keep(hit)]
+
+    folder = str(tmp_path / "pictures" / "a")
+    assert await ranked(folder=folder + os.sep) == expected(lambda hit: folder in hit.path)
+    assert await ranked(folder=str(tmp_path)) == names(everything)
+    assert await ranked(folder=str(tmp_path / "pic")) == []
+    assert await ranked(formats=["PNG"]) == expected(lambda hit: hit.format == "PNG")
+    assert await ranked(orientation="portrait") == expected(lambda hit: hit.height > hit.width)
+    assert await ranked(sessionId=indexed) == names(everything)
+    assert await ranked(sessionId=indexed + 1) == []
+    assert await ranked(takenFrom=date(1900, 1, 1)) == []
+
+    # a second session over one of the folders: its pictures are in both
+    await index(backend, tmp_path / "pictures" / "a")
+    assert await ranked(sessionId=2) == expected(lambda hit: folder in hit.path)
+    assert await ranked(sessionId=indexed) == names(everything)
+
+
+@pytest.mark.usefixtures("indexed")
+async def test_what_the_ledger_changes_reaches_the_filters(backend: Backend) -> None:
+    with write_transaction() as conn:
+        asset_id = conn.scalar(select(ImageAsset.id).limit(1))
+        taken = datetime(2024, 5, 1, 23, 59, tzinfo=UTC)
+        chosen = ImageAsset.id == asset_id
+        conn.execute(update(ImageAsset).where(chosen).values(taken_at=taken))
+        conn.execute(
+            update(AssetVector).where(AssetVector.asset_id == asset_id).values(payload_stale=True)
+        )
+
+    async def fresh() -> bool:
+        with get_sync_engine().connect() as conn:
+            stale = select(AssetVector).where(AssetVector.payload_stale)
+            return conn.execute(stale).first() is None
+
+    await until(fresh)
+    day = {"takenFrom": date(2024, 5, 1), "takenTo": date(2024, 5, 1)}
+    page = await search(backend, "a shape", filter=SearchFilter.model_validate(day))
+    assert [hit.assetId for hit in page.hits] == [asset_id]
+
+
+@pytest.mark.usefixtures("indexed")
+async def test_missing_and_excluded_pictures_are_not_shown(backend: Backend) -> None:
+    first, second, *rest = (await search(backend, "a shape")).hits
+    with write_transaction() as conn:
+        for hit, values in ((first, {"missing_since": utc_now()}), (second, {"excluded": True})):
+            conn.execute(update(ImageAsset).where(ImageAsset.id == hit.assetId).values(values))
+    assert (await search(backend, "a shape")).hits == rest
+    page = await search(backend, "a shape", limit=3)
+    assert (page.hits, page.nextOffset) == (rest[:1], 3)
+
+
+@pytest.mark.usefixtures("indexed")
+@pytest.mark.parametrize(
+    "text",
+    ["a red circle " * 800, "赤い丸", "красный круг", "🔴", "\x00'); DROP TABLE", "a"],
+    ids=["10,000 characters", "Japanese", "Russian", "emoji", "odd characters", "one letter"],
+)
+async def test_any_text_is_answered(backend: Backend, text: str) -> None:
+    assert len((await search(backend, text[:10_000])).hits) == 30
+
+
+@pytest.mark.usefixtures("indexed")
+async def test_what_cannot_be_searched_for_is_said_plainly(
+    backend: Backend, tmp_path: Path
+) -> None:
+    with pytest.raises(AppError, match="nothing to search for"):
+        await search(backend, "  \n ")
+    with pytest.raises(AppError, match="nothing to search for"):
+        await search(backend)
+    text = tmp_path / "notes.jpg"
+    text.write_text("no picture")
+    with pytest.raises(AppError, match=r"notes\.jpg cannot be searched with"):
+        await search(backend, SearchTerm(path=str(text)))
+    with pytest.raises(AppError, match="no longer there"):
+        await search(backend, SearchTerm(path=str(tmp_path / "gone.jpg")))
+    with pytest.raises(AppError, match="not indexed with this model"):
+        await search(backend, SearchTerm(assetId=12345))
+    with pytest.raises(AppError, match="are the same"):
+        await search(backend, "a circle", SearchTerm(text="a circle", weight=-1))
+    with pytest.raises(AppError, match="no index of this model"):
+        await search(backend, "a circle", modelId=77)
+    with write_transaction() as conn:
+        conn.execute(update(EmbeddingModel).values(collection="gone"))
+    with pytest.raises(AppError, match=r"weights of this model"):
+        await search(Backend(), "a circle")
+
+
+async def test_a_search_before_anything_is_indexed(backend: Backend) -> None:
+    with pytest.raises(AppError, match="No picture is indexed yet"):
+        await search(backend, "a circle")
+    async with backend.db() as db:
+        assert await backend.search.models(db) == []
+        await backend.search.prepare(db)
+
+
+async def test_a_search_while_the_worker_is_down_is_answered_once_it_is_back(
+    backend: Backend, pictures: Path
+) -> None:
+    draw_pictures(pictures, 5, "few")
+    runtime = Supervisor(lambda name: None)
+    runtime.start()
+    await index(backend, pictures)
+    await asyncio.to_thread(runtime.stop)
+    with pytest.raises(WorkerAwayError):
+        await search(backend, "a circle")
+
+    again = Supervisor(lambda name: None)
+    again.start()
+    try:
+
+        async def answered() -> bool:
+            try:
+                return bool((await search(backend, "a circle")).hits)
+            except WorkerAwayError:
+                return False
+
+        await until(answered)
+    finally:
+        await asyncio.to_thread(again.stop)

@@ -1,0 +1,246 @@
+"""An index that stays true: with the real worker, store and model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from conftest import draw_pictures, finished, progress_of, until, verify_with_own_store
+from sqlalchemy import func, select, update
+
+from app.api.training_schemas import SessionConfig, TrainingSessionCreate
+from app.api.update_schemas import UpdateSummary
+from app.db.engine import get_sync_session, write_transaction
+from app.db.models import ImageAsset, TrainingEvidence, TrainingSession
+from app.db.types import utc_now
+from app.runtime.supervisor import Supervisor
+from app.services.backend import Backend
+
+DIE_BEFORE_THE_STORE = """
+import asyncio, os, sys
+from app.services import update_service
+update_service.ask_worker = lambda *_, **__: os._exit(9)
+from app.services.backend import Backend
+async def prune():
+    backend = Backend()
+    async with backend.db() as db:
+        await backend.updates.prune(db, int(sys.argv[1]))
+asyncio.run(prune())
+"""
+
+
+async def indexed(backend: Backend, root: Path, **options: object) -> int:
+    async with backend.db() as db:
+        session = await backend.training.create_session(
+            db, TrainingSessionCreate(rootPath=str(root), **options)
+        )
+        await backend.training.enqueue_training(db, session.id)
+    assert (await finished(backend, session.id)).status == "completed"
+    return session.id
+
+
+async def updated(backend: Backend, session_id: int) -> UpdateSummary:
+    async with backend.db() as db:
+        summary = await backend.updates.update(db, session_id)
+    assert (await finished(backend, session_id)).status == "completed"
+    return summary
+
+
+def evidence(session_id: int) -> list[TrainingEvidence]:
+    with get_sync_session() as db:
+        return list(db.scalars(select(TrainingEvidence).filter_by(session_id=session_id)))
+
+
+def gone() -> int:
+    with get_sync_session() as db:
+        return db.scalar(select(func.count()).where(ImageAsset.missing_since.is_not(None))) or 0
+
+
+async def test_a_thousand_renamed_pictures_are_reused_and_none_is_looked_at_by_the_model(
+    backend: Backend, supervisor: Supervisor, tmp_path: Path
+) -> None:
+    draw_pictures(tmp_path / "many", 1000, seed="rename")
+    session_id = await indexed(backend, tmp_path / "many")
+    before = await progress_of(backend, session_id)
+    tried = {row.id for row in evidence(session_id)}
+    for path in list((tmp_path / "many").iterdir()):
+        path.rename(path.with_stem(f"renamed {path.stem}"))
+    summary = await updated(backend, session_id)
+    assert (summary.new, summary.missing, summary.changed, gone()) == (1000, 1000, 0, 1000)
+    after = await progress_of(backend, session_id)
+    assert (after.jobsSummary.completed, after.jobsSummary.reused) == (
+        2000,
+        before.jobsSummary.reused + 1000,
+    )
+    fresh = [row for row in evidence(session_id) if row.id not in tried]
+    assert len(fresh) == 1000
+    assert {row.note for row in fresh} == {"Same content as a picture that was indexed before."}
+    async with backend.db() as db:
+        assert await backend.updates.prune(db, session_id) == 1000
+    last = await progress_of(backend, session_id)
+    assert (last.progress.total, last.jobsSummary.reused) == (1000, 1000)
+    supervisor.stop()
+    report = verify_with_own_store()
+    assert (report.problems, report.vectors) == ([], 1000)
+
+
+async def test_a_changed_picture_is_embedded_again_and_a_new_one_added(
+    backend: Backend, supervisor: Supervisor, pictures: Path
+) -> None:
+    session_id = await indexed(backend, pictures)
+    sums = {row.job_id: row.embedding_checksum for row in evidence(session_id)}
+    draw_pictures(pictures / "other", 2, seed="other")
+    shutil.move(pictures / "other" / "00000.jpg", pictures / "family" / "00003.jpg")
+    summary = await updated(backend, session_id)
+    assert (summary.new, summary.changed, summary.unchanged) == (1, 1, 39)
+    again = [row for row in evidence(session_id) if row.attempt == 2]
+    assert len(again) == 1
+    assert again[0].embedding_checksum != sums[again[0].job_id]
+    progress = await progress_of(backend, session_id)
+    assert (progress.jobsSummary.completed, progress.jobsSummary.reused) == (41, 0)
+    supervisor.stop()
+    assert verify_with_own_store().problems == []
+
+
+async def test_an_unmounted_root_loses_nothing(
+    backend: Backend, supervisor: Supervisor, pictures: Path
+) -> None:
+    session_id = await indexed(backend, pictures)
+    away = pictures.rename(pictures.with_name("away"))
+    assert "does not exist" in (await updated(backend, session_id)).message
+    pictures.mkdir()
+    assert "Is a disk not connected?" in (await updated(backend, session_id)).message
+    assert gone() == 0
+    pictures.rmdir()
+    away.rename(pictures)
+    summary = await updated(backend, session_id)
+    assert (summary.unchanged, summary.message) == (40, "")
+    assert len(evidence(session_id)) == 40
+    supervisor.stop()
+    assert verify_with_own_store().problems == []
+
+
+async def test_a_kill_between_ledger_and_store_leaves_vectors_that_the_next_start_removes(
+    backend: Backend, supervisor: Supervisor, pictures: Path
+) -> None:
+    session_id = await indexed(backend, pictures)
+    for number in range(5):
+        (pictures / "family" / f"0000{number}.jpg").unlink()
+    assert (await updated(backend, session_id)).missing == 5
+    killed = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", DIE_BEFORE_THE_STORE, str(session_id)],
+        check=False,
+    )
+    assert killed.returncode == 9
+    assert (await progress_of(backend, session_id)).progress.total == 35
+    supervisor.stop()
+    (problem,) = verify_with_own_store().problems
+    assert problem.startswith("I2: 5 vectors")
+    again = Supervisor(lambda name: None)
+    again.start()
+
+    async def ready() -> bool:
+        return again.status().worker == "ready"
+
+    try:
+        await until(ready)
+    finally:
+        again.stop()
+    report = verify_with_own_store()
+    assert (report.problems, report.vectors) == ([], 35)
+
+
+async def test_a_moved_root_is_updated_without_a_look_at_any_picture(
+    backend: Backend, supervisor: Supervisor, pictures: Path, tmp_path: Path
+) -> None:
+    odd = os.fsdecode(b"caf\xe9 100%_")
+    (pictures / "family").rename(pictures / odd)
+    session_id = await indexed(backend, pictures)
+    new = tmp_path / "new place"
+    shutil.copytree(pictures, new)  # the times are kept …
+    for path in (new / "vacation").iterdir():
+        os.utime(path)  # … of one half
+    shutil.rmtree(pictures)
+    async with backend.db() as db:
+        assert await backend.updates.relocate(db, session_id, str(new)) == 40
+    summary = await updated(backend, session_id)
+    assert (summary.unchanged, summary.changed, summary.new, summary.missing) == (20, 20, 0, 0)
+    progress = await progress_of(backend, session_id)
+    assert (progress.jobsSummary.completed, progress.jobsSummary.reused) == (40, 20)
+    supervisor.stop()
+    assert verify_with_own_store().problems == []
+
+
+async def test_the_worker_updates_by_itself_what_is_due(
+    backend: Backend, supervisor: Supervisor, pictures: Path
+) -> None:
+    config = SessionConfig(update_every_hours=1)
+    session_id = await indexed(backend, pictures, config=config)
+    draw_pictures(pictures / "later", 3, seed="later")
+    with write_transaction() as conn:
+        conn.execute(update(TrainingSession).values(discovered_at=utc_now() - timedelta(hours=2)))
+
+    async def done() -> bool:
+        progress = await progress_of(backend, session_id)
+        return progress.status == "completed" and progress.jobsSummary.completed == 43
+
+    await until(done)
+    last = (await progress_of(backend, session_id)).lastUpdate
+    assert last is not None
+    assert (last.new, last.unchanged) == (3, 40)
+
+
+async def test_an_update_that_broke_off_in_the_worker_is_done_again(
+    backend: Backend, supervisor: Supervisor, pictures: Path
+) -> None:
+    from app.queue.session_walk import UPDATED, SessionWalk
+
+    session_id = await indexed(backend, pictures)
+    draw_pictures(pictures / "later", 3, seed="later")
+    steps = SessionWalk(session_id, UPDATED).steps()
+    await asyncio.to_thread(next, steps)
+    del steps  # as after a power cut: the session runs, its walk never ended
+    with write_transaction() as conn:
+        silent = utc_now() - timedelta(minutes=10)
+        conn.execute(update(TrainingSession).values(discovery_beat_at=silent))
+    progress = await finished(backend, session_id)
+    assert (progress.status, progress.jobsSummary.completed) == ("completed", 43)
+
+
+async def test_the_command_updates_indexes_and_removes(
+    backend: Backend, supervisor: Supervisor, pictures: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    session_id = await indexed(backend, pictures)
+    supervisor.stop()
+    draw_pictures(pictures / "later", 3, seed="later")
+    (pictures / "family" / "00000.jpg").unlink()
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "app", "update", str(session_id), *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, done.stdout
+
+    code, said = await run()
+    assert code == 0
+    assert "3 new, 1 missing, 39 unchanged." in said
+    assert "43 of 43 pictures indexed" in said
+    code, said = await run("--prune")
+    assert code == 1  # nobody can be asked
+    assert "1 of 43 pictures are gone" in said
+    code, said = await run("--prune", "--yes", "--json")
+    answer = json.loads(said)
+    assert (code, answer["unchanged"], answer["removed"]) == (0, 42, 1)
+    assert verify_with_own_store().problems == []

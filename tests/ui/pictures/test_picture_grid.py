@@ -1,0 +1,242 @@
+"""The grid of pictures: any number of rows, keys, selection, files dragged out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from page_parts import save_picture
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+
+from app.queue.thumbnails import make_thumbnails
+from app.services.thumbnail_service import ThumbnailService
+from app.ui.parts import paged_model
+from app.ui.pictures import grid as picture_grid
+from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile, TileModel, tile_for
+from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.pictures.tiles import TILE_ROLE
+from app.ui.poller import Poller
+
+Key = Qt.Key
+
+
+def tiles(number: int, first: int = 0) -> list[Tile]:
+    return [tile_for(row, f"/gone/{row:05}.jpg") for row in range(first, first + number)]
+
+
+@pytest.fixture
+def loader(qapp) -> Iterator[ThumbnailLoader]:
+    loader = ThumbnailLoader(ThumbnailService())
+    yield loader
+    loader.close()
+    loader.deleteLater()
+
+
+@pytest.fixture
+def grid(qtbot, loader: ThumbnailLoader) -> PictureGrid:
+    """900 pixels wide: five tiles beside each other."""
+    grid = PictureGrid(HeldTiles(Poller()), loader)
+    qtbot.addWidget(grid)
+    grid.resize(900, 600)
+    grid.show()
+    assert grid.columns == 5
+    return grid
+
+
+def shown(grid: PictureGrid, number: int) -> PictureGrid:
+    assert isinstance(grid.tiles, HeldTiles)
+    grid.tiles.show(tiles(number))
+    return grid
+
+
+def test_tiles_lie_in_lines_and_are_found_where_they_are(grid) -> None:
+    shown(grid, 12)
+    rects = [grid.visualRect(grid.tiles.index(row, 0)) for row in range(12)]
+    assert len({rect.top() for rect in rects}) == 3
+    assert rects[0].left() == rects[5].left()
+    assert not any(one.intersects(other) for one in rects for other in rects if one is not other)
+    assert [grid.indexAt(rect.center()).row() for rect in rects] == list(range(12))
+    assert not grid.indexAt(QPoint(3, rects[11].bottom() + 90)).isValid()
+
+
+def test_arrow_keys_follow_the_lines(grid) -> None:
+    shown(grid, 12).select_row(0)
+    rows = []
+    for key in (Key.Key_Right, Key.Key_Down, Key.Key_Down, Key.Key_Down, Key.Key_Left, Key.Key_Up):
+        QTest.keyClick(grid, key)
+        rows.append(grid.currentIndex().row())
+    assert rows == [1, 6, 11, 11, 10, 5]
+    QTest.keyClick(grid, Key.Key_End)
+    assert grid.currentIndex().row() == 11
+    QTest.keyClick(grid, Key.Key_Home)
+    assert grid.currentIndex().row() == 0
+
+
+def test_down_from_a_full_line_ends_on_the_last_tile(grid) -> None:
+    shown(grid, 7).select_row(4)
+    QTest.keyClick(grid, Key.Key_Down)
+    assert grid.currentIndex().row() == 6
+
+
+def test_shift_selects_like_words_across_lines(grid) -> None:
+    shown(grid, 12).select_row(3)
+    QTest.keyClick(grid, Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    assert grid.selected_ranges() == [(3, 8)]
+    assert [tile.asset_id for tile in grid.selected_tiles()] == [3, 4, 5, 6, 7, 8]
+
+
+def test_a_click_selects_one_and_control_adds_another(grid) -> None:
+    shown(grid, 12)
+    where = [grid.visualRect(grid.tiles.index(row, 0)).center() for row in (2, 7)]
+    QTest.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=where[0])
+    QTest.mouseClick(
+        grid.viewport(),
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.ControlModifier,
+        pos=where[1],
+    )
+    assert grid.selected_ranges() == [(2, 2), (7, 7)]
+    assert grid.selected_count() == 2
+
+
+def test_a_rubber_band_selects_what_it_touches(grid) -> None:
+    shown(grid, 12)
+    first, last = (grid.visualRect(grid.tiles.index(row, 0)).center() for row in (1, 7))
+    touched = grid._touched(picture_grid.QRect(first, last))
+    assert sorted(index.row() for index in touched.indexes()) == [1, 2, 6, 7]
+
+
+def test_enter_and_a_double_click_open_and_space_previews(qtbot, grid) -> None:
+    shown(grid, 3).select_row(1)
+    with qtbot.waitSignal(grid.opened) as opened:
+        QTest.keyClick(grid, Key.Key_Return)
+    assert opened.args == ["/gone/00001.jpg"]
+    with qtbot.waitSignal(grid.previewed) as previewed:
+        QTest.keyClick(grid, Key.Key_Space)
+    assert previewed.args == [1]
+    with qtbot.waitSignal(grid.opened) as opened:
+        where = grid.visualRect(grid.tiles.index(2, 0)).center()
+        QTest.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=where)
+        QTest.mouseDClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert opened.args == ["/gone/00002.jpg"]
+
+
+def test_the_selection_survives_appended_tiles(grid) -> None:
+    shown(grid, 12).select_row(9)
+    top = grid.verticalScrollBar().value()
+    grid.tiles.append(tiles(200, first=12))
+    assert grid.selected_ranges() == [(9, 9)]
+    assert grid.current_tile() == tiles(1, first=9)[0]
+    assert grid.verticalScrollBar().value() == top
+
+
+def test_the_current_tile_is_told_once(grid) -> None:
+    told: list[Tile | None] = []
+    grid.current_changed.connect(told.append)
+    shown(grid, 3).select_row(2)
+    grid.tiles.append(tiles(3, first=3))
+    grid.tiles.show([])
+    assert [tile and tile.asset_id for tile in told] == [2, None]
+
+
+def test_more_is_asked_for_near_the_end_only(grid) -> None:
+    shown(grid, 1_000)
+    asked: list[int] = []
+    grid.near_end.connect(lambda: asked.append(grid.verticalScrollBar().value()))
+    grid.verticalScrollBar().setValue(5_000)
+    assert not asked
+    grid.verticalScrollBar().setValue(grid.verticalScrollBar().maximum())
+    assert asked
+
+
+def test_what_is_at_the_top_stays_there_when_the_width_changes(grid) -> None:
+    shown(grid, 1_000)
+    grid.scrollTo(grid.tiles.index(500, 0), grid.ScrollHint.PositionAtTop)
+    for width in (1_300, 500, 900):
+        grid.resize(width, 600)
+        place = grid.visualRect(grid.tiles.index(500, 0))
+        assert -place.height() <= place.top() < 2 * place.height(), width
+
+
+def test_a_badge_is_changed_in_place(qtbot, grid) -> None:
+    shown(grid, 3)
+    with qtbot.waitSignal(grid.tiles.dataChanged):
+        grid.tiles.set_state(1, "missing")
+    index = grid.tiles.index(1, 0)
+    assert index.data(TILE_ROLE).state == "missing"
+    assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "00001.jpg, Missing"
+    grid.repaint()
+
+
+def test_actions_make_the_menu_and_their_keys_work_in_the_grid(qtbot, grid) -> None:
+    copy = QAction("Copy path", grid)
+    copy.setShortcut("Ctrl+C")
+    grid.set_actions([copy])
+    shown(grid, 1)
+    grid.activateWindow()
+    grid.setFocus()
+    with qtbot.waitSignal(copy.triggered):
+        QTest.keyClick(grid, Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert grid.contextMenuPolicy() == Qt.ContextMenuPolicy.ActionsContextMenu
+    assert grid.actions() == [copy]
+
+
+def test_dragged_files_keep_names_that_are_not_utf_8(qapp) -> None:
+    paths = [os.fsdecode(b"/p/caf\xe9 \xff.jpg"), "/p/a b, #1?%.jpg"]
+    lines = bytes(picture_grid.files_as_mime(paths).data("text/uri-list").data()).split()
+    assert [unquote_to_bytes(line.removeprefix(b"file://")) for line in lines] == [
+        os.fsencode(path) for path in paths
+    ]
+
+
+def test_a_thumbnail_is_drawn_when_it_comes(qtbot, loader, grid, tmp_path: Path) -> None:
+    path = save_picture(str(tmp_path / "a.png"), 300, 300, "red")
+    make_thumbnails([path], 256)
+    grid.tiles.show([tile_for(1, path)])
+    where = grid.visualRect(grid.tiles.index(0, 0)).topLeft() + QPoint(80, 80)
+    qtbot.waitUntil(lambda: grid.viewport().grab().toImage().pixelColor(where).name() == "#ff0000")
+
+
+def test_what_scrolled_out_of_sight_is_not_read(qtbot, loader, grid) -> None:
+    shown(grid, 10_000)
+    for value in range(0, 100_000, 700):
+        grid.verticalScrollBar().setValue(value)
+        grid.viewport().repaint()
+    assert loader.pending <= 40
+    qtbot.waitUntil(lambda: loader.pending == 0)
+
+
+def test_a_million_rows_are_asked_for_only_where_they_are_seen(qt_loop, qapp, loader) -> None:
+    asked: list[int] = []
+
+    async def fetch(offset: int, limit: int) -> list[Tile]:
+        asked.append(offset)
+        return tiles(limit, first=offset)
+
+    async def steps() -> None:
+        poller = Poller()
+        grid = PictureGrid(TileModel(poller), loader)
+        grid.resize(900, 600)
+        grid.show()
+        grid.tiles.set_source(fetch, 1_000_000)
+        await qt_loop.until(lambda: grid.tiles.row(0))
+        grid.selectAll()
+        assert grid.selected_count() == 1_000_000
+        grid.select_row(999_999)
+        assert grid.current_tile() is None
+        told: list[Tile | None] = []
+        grid.current_changed.connect(told.append)
+        await qt_loop.until(grid.current_tile)
+        assert told == tiles(1, first=999_999)
+        await qt_loop.until(lambda: not grid.tiles.loading)
+        assert set(asked) <= {0, 999_800}
+        assert all(offset % paged_model.PAGE == 0 for offset in asked)
+        grid.close()
+        await poller.close()
+
+    qt_loop.run(steps())

@@ -1,0 +1,141 @@
+"""A search page for a test, and a service that can be slow, away or broken."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from page_parts import Parts
+from PySide6.QtCore import QSettings
+
+from app.api.search_schemas import SearchHit, SearchModel, SearchPage, SearchQuery
+from app.errors import AppError
+from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.search.page import SearchPage as Page
+
+
+def hit(number: int, path: str = "", score: float | None = None) -> SearchHit:
+    return SearchHit(
+        assetId=number,
+        path=path or f"/gone/{number:05}.jpg",
+        score=0.9 - number / 1_000 if score is None else score,
+        size=1_000,
+        width=400,
+        height=300,
+        format="JPEG",
+        takenAt=None,
+    )
+
+
+def model(number: int = 1, used: bool = True, vectors: int = 300, **values: Any) -> SearchModel:
+    row = {"spec": "demo", "title": f"Model {number}", "dimension": 8, "pictures": 300}
+    return SearchModel(modelId=number, inUse=used, vectors=vectors, **(row | values))
+
+
+class Service:
+    """Answers with the hits it was given; waits, or fails, where a test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[SearchQuery, int]] = []
+        self.hits = [hit(number) for number in range(450)]
+        self.known = [model()]
+        self.error: Exception | None = None
+        self.go = asyncio.Event()
+        self.go.set()
+        self.at_once = self.most_at_once = 0
+        self.used: list[int] = []
+        self.prepared = 0
+
+    async def models(self, db: Any) -> list[SearchModel]:
+        return self.known
+
+    async def use(self, db: Any, model_id: int) -> None:
+        self.used.append(model_id)
+        self.known = [
+            item.model_copy(update={"inUse": item.modelId == model_id}) for item in self.known
+        ]
+
+    async def prepare(self, db: Any) -> None:
+        self.prepared += 1
+        raise AppError("The model cannot be loaded.")
+
+    async def search(
+        self, db: Any, query: SearchQuery, *, offset: int = 0, limit: int = 200
+    ) -> SearchPage:
+        self.asked.append((query, offset))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self.go.wait()
+        finally:
+            self.at_once -= 1
+        if self.error is not None:
+            raise self.error
+        least = -1.0 if query.minScore is None else query.minScore
+        found = [item for item in self.hits if item.score >= least]
+        after = offset + limit
+        return SearchPage(
+            hits=found[offset:after], nextOffset=after if after < len(found) else None, modelId=1
+        )
+
+    @property
+    def texts(self) -> list[str]:
+        """The first term of each question, further pages left out."""
+        return [query.terms[0].text or "" for query, offset in self.asked if not offset]
+
+
+class Shown:
+    """A search page over a :class:`Service`::
+
+    async with Shown(backend, tmp_path) as shown:
+        shown.page.field.setText("a red circle")
+    """
+
+    def __init__(self, backend: Any, tmp_path: Path, service: Any = None) -> None:
+        self.service = service or Service()
+        self.memory = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+        self.parts = Parts(backend)
+        self.backend = replace(backend, search=self.service)
+        self.loader = ThumbnailLoader(backend.thumbnails, self.parts.window)
+
+    async def __aenter__(self) -> Shown:
+        await self.parts.__aenter__()
+        self.page: Page = self.parts.show(
+            Page(
+                self.backend,
+                self.parts.runner,
+                self.parts.poller,
+                thumbnails=self.loader,
+                memory=self.memory,
+                parent=self.parts.window,
+            )
+        )
+        self.parts.window.activateWindow()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.service.go.set()
+        self.page.asker.forget()
+        await self.parts.__aexit__(*error)
+        self.loader.close()
+
+    @property
+    def grid(self) -> Any:
+        return self.page.results.grid
+
+    def place(self) -> str:
+        """What is seen below the field."""
+        page, shown = self.page, self.page.stack.currentWidget()
+        if shown is page.start:
+            return "start"
+        if shown is page.invitation:
+            return "invitation"
+        if shown is not page._found:
+            return "loading"
+        return "results" if page.results.split.isVisible() else "message"
+
+    def found(self) -> bool:
+        """An answer is shown, and no other is awaited."""
+        return self.place() in ("results", "message") and not self.page.asker.waiting
