@@ -179,7 +179,7 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
     await _find(window, pages, studio)
     (root / "Holiday in Norway" / "IMG_0000.jpg").unlink()
     window.show_page("sessions")
-    pages.sessions.actions_["update"].trigger()
+    pages.sessions.view.update_actions.actions["update"].trigger()
     await asyncio.sleep(3)
     await studio.take("session-updated")
 

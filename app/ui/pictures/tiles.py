@@ -228,7 +228,7 @@ def draw_rounded(painter: QPainter, box: QRect, picture: QPixmap, ratio: float) 
         move.scale(target.width() / picture.width(), target.height() / picture.height())
     )
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setPen(QPen(theme().color("line"), 1))  # a white picture on a white page has an edge
     painter.setBrush(brush)
     painter.drawRoundedRect(target, RADIUS, RADIUS)
 
