@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, Signal
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -36,6 +36,7 @@ from app.ui.rail import Rail
 from app.ui.status_line import StatusLine
 
 TITLE = "Afterimage"
+BUILD_EVERY_MS = 100
 
 
 class MainWindow(QMainWindow):
@@ -64,6 +65,8 @@ class MainWindow(QMainWindow):
         self.stack = QStackedWidget()
         self.status = StatusLine()
         self._loading = Skeleton()
+        self._quiet = QTimer(self, interval=BUILD_EVERY_MS)
+        self._quiet.timeout.connect(self._build_next)
         self.stack.addWidget(self._loading)
         self._lay_out()
         self._connect()
@@ -104,10 +107,20 @@ class MainWindow(QMainWindow):
             self.show_page(key)
 
     def offer_page(self, key: str, build: Callable[[], QWidget]) -> None:
-        """Have the page ``key`` built once somebody wants to see it."""
+        """Have the page ``key`` built in a quiet moment, or once somebody wants to see it."""
         self._offered[key] = build
         if key == self.current_page():
             self.show_page(key)
+        else:
+            self._quiet.start()
+
+    def _build_next(self) -> None:
+        """One page in one turn of the loop: no single step is long enough to be felt."""
+        if self._offered:
+            key = next(iter(self._offered))
+            self.add_page(key, self._offered.pop(key)())
+        else:
+            self._quiet.stop()
 
     def show_page(self, key: str) -> None:
         """Show a page, or the place where it will be as soon as it is ready."""
@@ -135,6 +148,7 @@ class MainWindow(QMainWindow):
         self.stack.addWidget(message)
         self.stack.setCurrentWidget(message)
         self._loading.stop()
+        self._quiet.stop()
         self.rail.setEnabled(False)
         self.commands.disable_all()
 

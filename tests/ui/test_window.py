@@ -257,3 +257,26 @@ def test_an_offered_page_is_built_when_it_is_shown_first(make: Callable[[], Main
         window.show_page("search")
         assert window.stack.currentWidget() is built[0]
     assert len(built) == 1
+
+
+def test_offered_pages_are_built_one_after_the_other_in_quiet_moments(
+    qt_loop: Any, make: Callable[[], MainWindow]
+) -> None:
+    window = make()
+    built: list[str] = []
+
+    def offer(key: str) -> None:
+        def build() -> QWidget:
+            built.append(key)
+            return QWidget()
+
+        window.offer_page(key, build)
+
+    async def steps() -> None:
+        offer("search")
+        offer("library")
+        assert not built
+        await qt_loop.until(lambda: built == ["search", "library"])
+        assert window.current_page() == "sessions"
+
+    qt_loop.run(steps())
