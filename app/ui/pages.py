@@ -83,7 +83,7 @@ class Pages(QObject):
         self.failed.countChanged.connect(self._window.set_failed_count)
 
     def _offer(self) -> None:
-        """The pages that are built when somebody wants to see them."""
+        """The pages that can wait: the window builds them when it has a quiet moment."""
         for key, build in (
             ("search", self._make_search),
             ("library", self._make_library),
