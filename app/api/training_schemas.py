@@ -78,8 +78,9 @@ class JobsSummary(BaseModel):
 
 
 class StageTimes(BaseModel):
-    """Where the time of a session went, in milliseconds of work."""
+    """How long each stage of a session was busy, in milliseconds; the longest sets the pace."""
 
+    readMs: int
     decodeMs: int
     embedMs: int
     storeMs: int

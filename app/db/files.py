@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -32,9 +31,11 @@ _ENTERING = 7262
 
 
 class FoundFile(NamedTuple):
-    """A picture file as the walk saw it."""
+    """A picture file as the walk saw it; a row of the table that enters it."""
 
     path: str
+    """Both paths as :func:`app.db.types.path_to_text` makes them."""
+    folder: str
     size: int
     mtime_ns: int
 
@@ -83,26 +84,24 @@ def register_files(conn: Connection, files: Sequence[FoundFile]) -> NewAssets:
 
 def _columns(conn: Connection, files: Sequence[FoundFile]) -> list[ColumnElement[Any]]:
     """The files as a table inside the statement: a tenth of the work of a parameter each."""
-    rows = [(path_to_text(p), path_to_text(_folder(p)), size, mtime) for p, size, mtime in files]
     if conn.dialect.name == "postgresql":
         kinds: tuple[Any, ...] = (Text(), Text(), BigInteger(), BigInteger())
         arrays = [
-            literal([row[place] for row in rows], postgresql.ARRAY(kind))
+            literal([file[place] for file in files], postgresql.ARRAY(kind))
             for place, kind in enumerate(kinds)
         ]
         table = func.unnest(*arrays).table_valued("path", "folder", "size", "mtime_ns")
         return list(table.render_derived().c)
-    listed = func.json_each(json.dumps(rows, ensure_ascii=False)).table_valued("value")
+    listed = func.json_each(json.dumps(files, ensure_ascii=False)).table_valued("value")
     return [listed.c.value.op("->>")(literal_column(str(place))) for place in range(4)]
 
 
-def _folder(path: str) -> str:
-    folder = path.rpartition(os.sep)[0]
-    return folder if os.sep in folder else os.path.dirname(path)  # of a root, with its separator
-
-
 def among_paths(conn: Connection, paths: Iterable[str]) -> ColumnElement[bool]:
-    """That an asset's path is one of these, as one parameter however many there are."""
+    """That an asset's path is one of these, as one parameter however many there are.
+
+    Args:
+        paths: as files have them, or as the ledger does.
+    """
     column = type_coerce(ImageAsset.path, Text)
     return _among(conn, column, [path_to_text(path) for path in paths], Text())
 

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal,
 
 from app.db.files import NewAssets, among_ids, among_paths, upsert
 from app.db.models import (
+    IS_HELD,
     AssetVector,
     ImageAsset,
     JobStatus,
@@ -241,7 +242,7 @@ def renew_leases(conn: Connection, worker: str) -> None:
     """Push the end of every lease that this worker holds."""
     conn.execute(
         update(TrainingJob)
-        .where(TrainingJob.status == JobStatus.RUNNING, TrainingJob.worker == worker)
+        .where(IS_HELD, TrainingJob.worker == worker)
         .values(lease_expires_at=utc_now() + LEASE)
     )
 
@@ -260,7 +261,7 @@ def hand_back_all(conn: Connection, session_id: int, worker: str) -> None:
 def _hand_back(conn: Connection, session_id: int, which: ColumnElement[bool]) -> None:
     returned = conn.execute(
         update(TrainingJob)
-        .where(which, TrainingJob.status == JobStatus.RUNNING)
+        .where(which, IS_HELD)
         .values(
             status=JobStatus.PENDING.value,
             attempts=TrainingJob.attempts - 1,

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
@@ -218,6 +219,7 @@ class TrainingSession(Base):
     last_update: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """What the last walk over an indexed folder changed; None before the first."""
 
+    read_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     decode_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     embed_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     store_ms: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -251,10 +253,15 @@ class TrainingJob(Base):
     __tablename__ = "training_jobs"
     __table_args__ = (
         UniqueConstraint("session_id", "asset_id"),
-        # what is claimed next, what a filtered table shows, what a lease check looks for
+        # what is claimed next, what a filtered table shows, what workers hold
         Index("ix_training_jobs_claim", "session_id", "status", "crashes", "id"),
         Index("ix_training_jobs_page", "session_id", "id"),
-        Index("ix_training_jobs_lease", "status", "lease_expires_at"),
+        Index(
+            "ix_training_jobs_running",
+            "lease_token",
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
         Index("ix_training_jobs_asset", "asset_id"),
     )
 
@@ -272,6 +279,10 @@ class TrainingJob(Base):
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+IS_HELD = TrainingJob.status == literal_column("'running'")
+"""That a worker holds a job; spelled out, as a parameter would keep SQLite from the index on it."""
 
 
 class TrainingEvidence(Base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from app.api.error_kinds import ErrorKind
 from app.db.files import upsert
 from app.db.jobs import Claim, ClaimedJob
 from app.db.models import (
+    IS_HELD,
     AssetVector,
     ImageAsset,
     JobStatus,
@@ -107,14 +109,13 @@ def settle(
     Args:
         evidence: what all these attempts share: model_name, model_version, weights_digest,
             device, precision.
-        stage_ms: time spent by stage, added to the session: decode_ms, embed_ms, store_ms.
+        stage_ms: time spent by stage, added to the session: read_ms, decode_ms, embed_ms,
+            store_ms.
 
     Returns:
         the ids of the jobs that were settled.
     """
-    held = select(TrainingJob.id).where(
-        TrainingJob.lease_token == claim.token, TrainingJob.status == JobStatus.RUNNING
-    )
+    held = select(TrainingJob.id).where(TrainingJob.lease_token == claim.token, IS_HELD)
     mine = set(conn.execute(held.with_for_update()).scalars())
     settled = [outcome for outcome in outcomes if outcome.job.job_id in mine]
     if not settled:
@@ -189,13 +190,17 @@ def _evidence_row(
 
 def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int | None) -> None:
     """What was learnt of each file, and that its vector is stored."""
+    learnt: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.facts:
-            conn.execute(
-                update(ImageAsset)
-                .where(ImageAsset.id == outcome.job.asset_id)
-                .values(outcome.facts)
-            )
+            learnt[tuple(outcome.facts)].append(outcome.facts | {"asset": outcome.job.asset_id})
+    for names, rows in learnt.items():
+        conn.execute(
+            update(ImageAsset)
+            .where(ImageAsset.id == bindparam("asset"))
+            .values({name: bindparam(name) for name in names}),
+            rows,
+        )
     stored = [
         {
             "asset_id": outcome.job.asset_id,
@@ -207,12 +212,12 @@ def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int 
         if outcome.error_kind is None
     ]
     if stored:
-        rows = upsert(conn, AssetVector)
+        vectors = upsert(conn, AssetVector)
         conn.execute(
-            rows.on_conflict_do_update(
+            vectors.on_conflict_do_update(
                 index_elements=[AssetVector.asset_id, AssetVector.model_id],
                 set_={
-                    name: rows.excluded[name]
+                    name: vectors.excluded[name]
                     for name in ("size", "mtime_ns", "sha256", "payload_stale")
                 },
             ),
@@ -234,7 +239,7 @@ def expire_leases(conn: Connection, *, dead_workers: Sequence[str] = ()) -> int:
         select(TrainingJob, TrainingSession.status.label("session_status"))
         .join(TrainingSession, TrainingSession.id == TrainingJob.session_id)
         .where(
-            TrainingJob.status == JobStatus.RUNNING,
+            IS_HELD,
             (TrainingJob.lease_expires_at < now) | TrainingJob.worker.in_(dead_workers),
         )
         .with_for_update(skip_locked=True, of=TrainingJob)

@@ -18,6 +18,8 @@ _ESCAPE = re.compile("//([0-9a-f]{4})")
 
 def path_to_text(path: str) -> str:
     """A file path as text that any database can store; undone by :func:`text_to_path`."""
+    if path.isascii():  # known without a look at the letters
+        return path
     return _SURROGATE.sub(lambda match: f"//{ord(match[0]):04x}", path)
 
 

@@ -195,7 +195,9 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
 def _reader(data: bytes, kind: str) -> ImageFile.ImageFile:
     if kind == "WEBP" and len(data) > ENOUGH_TO_EMBED * (size := declared_size(data, kind) or 0):
         data = data.ljust(size, b"\x00")  # its decoder opens no file shorter than it should be
-    return _READERS[kind](BytesIO(data))
+    picture = _READERS[kind](BytesIO(data))
+    picture.decodermaxblock = max(len(data), 1)  # all at once: it lies in memory already
+    return picture
 
 
 def _is_raw(picture: TiffImageFile) -> bool:

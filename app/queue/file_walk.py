@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from app.db.files import FoundFile
+from app.db.types import path_to_text
 from app.errors import AppError
 
 GONE = (FileNotFoundError, NotADirectoryError)
@@ -59,6 +60,7 @@ def _files(
     subfolders: list[str] | None,
     report: WalkReport,
 ) -> Iterator[FoundFile]:
+    folder_text = path_to_text(folder)
     while True:
         try:
             entry = next(entries)
@@ -73,7 +75,8 @@ def _files(
             # the usual case first: this runs for every file of a million
             if name.rpartition(".")[2].lower() in wanted and name[0] != "." and entry.is_file():
                 stat = entry.stat()
-                yield FoundFile(entry.path, stat.st_size, stat.st_mtime_ns)
+                path = path_to_text(entry.path)
+                yield FoundFile(path, folder_text, stat.st_size, stat.st_mtime_ns)
             elif name[0] == ".":
                 report.skipped["hidden"] += 1
             elif entry.is_dir(follow_symlinks=False):

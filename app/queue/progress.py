@@ -51,7 +51,10 @@ def session_progress(db: Session, session: TrainingSession) -> TrainingProgress:
             reused=session.reused_images,
         ),
         stageTimes=StageTimes(
-            decodeMs=session.decode_ms, embedMs=session.embed_ms, storeMs=session.store_ms
+            readMs=session.read_ms,
+            decodeMs=session.decode_ms,
+            embedMs=session.embed_ms,
+            storeMs=session.store_ms,
         ),
         discovering=discovering,
         stalled=running and _since(session.last_progress_at, now) > STALLED_AFTER,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -11,13 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from rq.timeouts import JobTimeoutException
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from app.api.training_schemas import SessionConfig
-from app.config import get_settings
 from app.db import jobs, sessions
-from app.db.engine import get_sync_session, write_transaction
+from app.db.engine import get_sync_engine, get_sync_session, write_transaction
 from app.db.jobs import Claim
 from app.db.migrate import ledger_error
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
@@ -36,6 +34,16 @@ LOOK_AHEAD = 2
 WALK_SILENT_AFTER_S = 30
 WAIT_FOR_WALK_S = 0.2
 UNCHANGED_AT_ONCE = 5_000
+_NEXT_JOBS = select(
+    func.max(
+        select(TrainingJob.id)
+        .where(TrainingJob.session_id == bindparam("session"), TrainingJob.id > bindparam("after"))
+        .order_by(TrainingJob.id)
+        .limit(UNCHANGED_AT_ONCE)
+        .subquery()
+        .c.id
+    )
+)
 
 
 class SessionRun:
@@ -121,9 +129,8 @@ class SessionRun:
             )
 
     def _threads(self) -> ThreadPoolExecutor:
-        """The decode threads and the writer; leaving the block waits for both."""
-        number = get_settings().decode_threads or os.cpu_count() or 2
-        self._decoders = ThreadPoolExecutor(number, thread_name_prefix="decode")
+        """The threads that read and decode; leaving the block waits for them."""
+        self._decoders = self._stages.threads()
         return self._decoders
 
     # --- the loop -------------------------------------------------------------------------------
@@ -171,27 +178,23 @@ class SessionRun:
 
     def _settle_unchanged(self) -> int:
         """Complete what needs no work among the jobs that are new; the newest job's id."""
-        with get_sync_session() as db:
-            newest = (
-                db.scalar(
-                    select(func.max(TrainingJob.id)).where(
-                        TrainingJob.session_id == self.session_id
-                    )
-                )
-                or 0
-            )
-        while self._checked_up_to < newest:
-            up_to = min(self._checked_up_to + UNCHANGED_AT_ONCE, newest)
+        while (up_to := self._next_unchecked()) is not None:
             with write_transaction() as conn:
                 if not self._same_model(conn):
-                    return newest
+                    break
                 settled = settle_unchanged(
                     conn, self.session_id, self._stages.model_id, self._checked_up_to, up_to
                 )
             self._counts["processed"] += settled
             self._counts["reused"] += settled
             self._checked_up_to = up_to
-        return newest
+        return self._checked_up_to
+
+    def _next_unchecked(self) -> int | None:
+        """The id up to which to check next; None where no job is new."""
+        with get_sync_engine().connect() as conn:
+            found = {"session": self.session_id, "after": self._checked_up_to}
+            return conn.scalar(_NEXT_JOBS, found)
 
     def _same_model(self, conn: Connection) -> bool:
         """Whether the session still has the model of this run; if not, the run hands over."""
@@ -261,11 +264,9 @@ class SessionRun:
                 [picture.outcome for picture in pictures],
                 model_id=self._stages.model_id,
                 evidence=self._stages.evidence(),
-                stage_ms={
-                    "decode_ms": round(sum(picture.decode_ms for picture in pictures)),
-                    "embed_ms": round(embed_ms),
-                    "store_ms": round((time.perf_counter() - begin) * 1000),
-                },
+                stage_ms=self._stages.stage_ms(
+                    pictures, embed_ms, (time.perf_counter() - begin) * 1000
+                ),
             )
         outcomes = [p.outcome for p in pictures if p.job.job_id in settled]
         self._counts["processed"] += len(outcomes)

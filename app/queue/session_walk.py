@@ -16,7 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    func,
+    select,
+    type_coerce,
+    update,
+)
 
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import SessionConfig
@@ -56,7 +65,7 @@ _CANCELLED = JobStatus.CANCELLED.value
 _KNOWN = (
     select(
         ImageAsset.id,
-        ImageAsset.path,
+        type_coerce(ImageAsset.path, Text),  # as files have it
         ImageAsset.size,
         ImageAsset.mtime_ns,
         ImageAsset.missing_since,

@@ -139,16 +139,6 @@ def indexing(current: int, total: int, status: str = "running", discovering: boo
     return f"Indexing {pictures}" if status == "running" else pictures
 
 
-def stage_summary(decode_ms: int, embed_ms: int, store_ms: int) -> str:
-    """Where the time went, in shares: ``Reading 20 %, model 75 %, saving 5 %``."""
-    total = decode_ms + embed_ms + store_ms
-    if not total:
-        return ""
-    shares = [round(part * 100 / total) for part in (decode_ms, embed_ms)]
-    shares.append(100 - sum(shares))
-    return f"Reading {shares[0]} %, model {shares[1]} %, saving {max(shares[2], 0)} %"
-
-
 def achieved(indexed: int, failed: int, reused: int, seconds: float) -> str:
     """What a finished session did: ``19,898 indexed, 2 failed, 11 min``."""
     parts = [f"{count(indexed)} indexed"]

@@ -131,7 +131,12 @@ def _runs(samples: list[Sample]) -> list[list[Sample]]:
     return runs
 
 
-STAGES = (("reading", "decodeMs"), ("looking", "embedMs"), ("saving", "storeMs"))
+STAGES = (
+    ("reading", "readMs"),
+    ("decoding", "decodeMs"),
+    ("looking", "embedMs"),
+    ("saving", "storeMs"),
+)
 
 
 def stage_shares(times: StageTimes) -> list[tuple[str, int]]:
@@ -141,7 +146,7 @@ def stage_shares(times: StageTimes) -> list[tuple[str, int]]:
     if not total:
         return []
     shares = [part * 100 // total for part in spent]
-    by_rest = sorted(range(3), key=lambda at: -(spent[at] * 100 % total))
+    by_rest = sorted(range(len(STAGES)), key=lambda at: -(spent[at] * 100 % total))
     for at in by_rest[: 100 - sum(shares)]:
         shares[at] += 1
     return [(name, share) for (name, _), share in zip(STAGES, shares, strict=True)]
@@ -153,7 +158,7 @@ def slowest(times: StageTimes) -> str:
 
 
 class StageBar(QWidget):
-    """One thin bar for reading, looking and saving, and the words for it."""
+    """One thin bar for what an indexed picture goes through, and the words for it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -168,14 +173,15 @@ class StageBar(QWidget):
             said = self.sentence()
             self.setAccessibleName(f"Where the time goes: {said}")
             self.setToolTip(
-                "Reading the files, looking at them with the model, saving the results"
+                "Reading the files, decoding the pictures in them, "
+                "looking at them with the model, saving the results"
                 if said
                 else ""
             )
             self.update()
 
     def sentence(self) -> str:
-        """``reading 41 %, looking 52 %, saving 7 %``"""
+        """``reading 4 %, decoding 41 %, looking 48 %, saving 7 %``"""
         return ", ".join(f"{name} {share} %" for name, share in self._shares)
 
     def sizeHint(self) -> QSize:
@@ -218,4 +224,4 @@ class StageBar(QWidget):
 
 def _colours() -> list[QColor]:
     accent, quiet = theme().color("accent"), theme().color("background")
-    return [accent, mixed(accent, quiet, 0.42), mixed(accent, quiet, 0.7)]
+    return [mixed(accent, quiet, share) for share in (0, 0.3, 0.52, 0.74)]

@@ -112,8 +112,6 @@ def test_progress_sentences() -> None:
     assert words.indexing(1, 1, "completed") == "1 of 1 picture"
     assert words.achieved(19_898, 2, 0, 660) == "19,898 indexed, 2 failed, 11 min"
     assert words.could_not_be_read(1) == "1 picture could not be read"
-    assert words.stage_summary(0, 0, 0) == ""
-    assert words.stage_summary(200, 750, 50) == "Reading 20 %, model 75 %, saving 5 %"
 
 
 def test_long_texts_keep_what_tells_them_apart() -> None:

@@ -189,7 +189,7 @@ def test_a_finished_session_says_what_was_achieved(qt_loop, backend) -> None:
             shown = Shown(backend, parts)
             shown.show(await progress(backend, session_id))
             said = shown.view.panel.done.text()
-            assert said == "19,898 indexed, 2 failed, 11 min; slowest part: reading"
+            assert said == "19,898 indexed, 2 failed, 11 min; slowest part: decoding"
             assert not shown.view.panel.bar.isVisible()
             assert shown.view.why_button.isVisible()
 
@@ -352,19 +352,23 @@ def test_what_cancelling_does_is_said_in_numbers(qt_loop, backend) -> None:
 
 
 def test_stage_shares_add_up_to_a_hundred() -> None:
-    assert stage_shares(StageTimes(decodeMs=0, embedMs=0, storeMs=0)) == []
-    for times in ((1, 1, 1), (41, 52, 7), (1, 0, 0), (999_999, 1, 1), (2, 2, 3)):
-        shares = stage_shares(StageTimes(decodeMs=times[0], embedMs=times[1], storeMs=times[2]))
-        assert sum(share for _, share in shares) == 100
-    times = StageTimes(decodeMs=41, embedMs=52, storeMs=7)
-    assert stage_shares(times) == [("reading", 41), ("looking", 52), ("saving", 7)]
+    assert stage_shares(stage_times(0, 0, 0, 0)) == []
+    for times in ((1, 1, 1, 1), (4, 41, 48, 7), (1, 0, 0, 0), (999_999, 1, 1, 1), (2, 2, 3, 3)):
+        assert sum(share for _, share in stage_shares(stage_times(*times))) == 100
+    times = stage_times(4, 41, 48, 7)
+    expected = [("reading", 4), ("decoding", 41), ("looking", 48), ("saving", 7)]
+    assert stage_shares(times) == expected
     assert slowest(times) == "looking"
+
+
+def stage_times(*ms: int) -> StageTimes:
+    return StageTimes(**dict(zip(("readMs", "decodeMs", "embedMs", "storeMs"), ms, strict=True)))
 
 
 def test_the_stage_bar_says_what_it_draws(qapp) -> None:
     bar = StageBar()
-    bar.set_times(StageTimes(decodeMs=41, embedMs=52, storeMs=7))
-    assert bar.sentence() == "reading 41 %, looking 52 %, saving 7 %"
+    bar.set_times(stage_times(4, 41, 48, 7))
+    assert bar.sentence() == "reading 4 %, decoding 41 %, looking 48 %, saving 7 %"
     assert bar.sentence() in bar.accessibleName()
     bar.grab()
 

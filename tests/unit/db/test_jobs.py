@@ -59,6 +59,7 @@ def new_session(pictures: int, *, running: bool = True) -> int:
                         "reused_images",
                         "failed_images",
                         "cancelled_images",
+                        "read_ms",
                         "decode_ms",
                         "embed_ms",
                         "store_ms",
@@ -68,7 +69,7 @@ def new_session(pictures: int, *, running: bool = True) -> int:
                 ),
             )
         ).inserted_primary_key[0]
-        files = [FoundFile(f"/p/{n}.jpg", 10, n) for n in range(pictures)]
+        files = [FoundFile(f"/p/{n}.jpg", "/p", 10, n) for n in range(pictures)]
         register_files(conn, files)
         jobs.create_jobs_for_paths(conn, session_id, [file.path for file in files])
         if running:
@@ -155,7 +156,7 @@ def test_a_file_that_changed_on_disk_forgets_its_content_hash() -> None:
     new_session(1)
     with write_transaction() as conn:
         conn.execute(update(ImageAsset).values(sha256="old"))
-        register_files(conn, [FoundFile("/p/0.jpg", 11, 0)])
+        register_files(conn, [FoundFile("/p/0.jpg", "/p", 11, 0)])
     with get_sync_session() as db:
         asset = db.scalars(select(ImageAsset)).one()
     assert (asset.size, asset.sha256) == (11, None)
@@ -313,7 +314,7 @@ def test_a_changed_file_is_not_taken_as_unchanged() -> None:
     first, model_id = new_session(1), new_model()
     finish(claim(first), model_id)
     with write_transaction() as conn:
-        register_files(conn, [FoundFile("/p/0.jpg", 99, 0)])
+        register_files(conn, [FoundFile("/p/0.jpg", "/p", 99, 0)])
     second = new_session(0)
     with write_transaction() as conn:
         jobs.create_jobs_for_paths(conn, second, ["/p/0.jpg"])

@@ -21,7 +21,7 @@ from app.db.models import (
     TrainingJob,
     TrainingSession,
 )
-from app.db.types import text_to_path, utc_now
+from app.db.types import path_to_text, text_to_path, utc_now
 from app.queue import session_walk
 from app.queue.schedule import due_sessions
 from app.queue.session_walk import STARTED, UPDATED, SessionWalk
@@ -46,7 +46,11 @@ def new_session(root: str, names: list[str], **values: Any) -> int:
         session_id = conn.execute(
             TrainingSession.__table__.insert().values(row)
         ).inserted_primary_key[0]
-        files = [FoundFile(os.path.join(root, name), 10, 1) for name in names]
+        paths = [os.path.join(root, name) for name in names]
+        files = [
+            FoundFile(path_to_text(path), path_to_text(os.path.dirname(path)), 10, 1)
+            for path in paths
+        ]
         register_files(conn, files)
         jobs.create_jobs_for_paths(conn, session_id, [file.path for file in files])
         conn.execute(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.db.types import text_to_path
 from app.queue.file_walk import WalkReport, walk
 
 NAMES = ["plain.jpg", "UPPER.JPG", "😀 emoji.jpg", "new\nline.jpg", "dot.dot.jpeg"]
@@ -19,7 +20,7 @@ def names(
 ) -> tuple[set[str], Counter[str]]:
     report = WalkReport()
     found = walk(str(folder), extensions, recursive, report)
-    return {os.path.relpath(file.path, folder) for file in found}, report.skipped
+    return {os.path.relpath(text_to_path(file.path), folder) for file in found}, report.skipped
 
 
 def test_every_name_is_found_whatever_it_holds(tmp_path: Path) -> None:
