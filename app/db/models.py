@@ -253,7 +253,7 @@ class TrainingJob(Base):
     __tablename__ = "training_jobs"
     __table_args__ = (
         UniqueConstraint("session_id", "asset_id"),
-        # what is claimed next, what a filtered table shows, what workers hold
+        # what is claimed next, what a table shows, what workers hold, what failed
         Index("ix_training_jobs_claim", "session_id", "status", "crashes", "id"),
         Index("ix_training_jobs_page", "session_id", "id"),
         Index(
@@ -261,6 +261,12 @@ class TrainingJob(Base):
             "lease_token",
             sqlite_where=text("status = 'running'"),
             postgresql_where=text("status = 'running'"),
+        ),
+        Index(
+            "ix_training_jobs_failed",
+            *("finished_at", "id", "session_id", "error_kind", "status"),
+            sqlite_where=text("status = 'failed'"),
+            postgresql_where=text("status = 'failed'"),
         ),
         Index("ix_training_jobs_asset", "asset_id"),
     )
@@ -281,8 +287,10 @@ class TrainingJob(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+# Spelled out, as a parameter would keep SQLite from the indexes on these few rows.
 IS_HELD = TrainingJob.status == literal_column("'running'")
-"""That a worker holds a job; spelled out, as a parameter would keep SQLite from the index on it."""
+"""That a worker holds a job."""
+HAS_FAILED = TrainingJob.status == literal_column("'failed'")
 
 
 class TrainingEvidence(Base):

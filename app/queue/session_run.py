@@ -194,7 +194,8 @@ class SessionRun:
         """The id up to which to check next; None where no job is new."""
         with get_sync_engine().connect() as conn:
             found = {"session": self.session_id, "after": self._checked_up_to}
-            return conn.scalar(_NEXT_JOBS, found)
+            newest: int | None = conn.scalar(_NEXT_JOBS, found)
+        return newest
 
     def _same_model(self, conn: Connection) -> bool:
         """Whether the session still has the model of this run; if not, the run hands over."""

@@ -32,6 +32,9 @@ QUEUES = (QUEUE_HIGH, QUEUE_NORMAL, QUEUE_LOW, QUEUE_DEFAULT)
 
 RECONCILE_EVERY_S = 6.0
 RECONNECT_AFTER_S = 1.0
+WAIT_S = 5
+"""The longest that an idle loop waits for work before it looks around; a stop wakes it."""
+WAKE_EVERY_S = 0.1
 
 
 def get_queue(name: str = QUEUE_DEFAULT) -> Queue:
@@ -58,8 +61,8 @@ class LoopWorker(SimpleWorker):
 
     @property
     def dequeue_timeout(self) -> int:
-        """Seconds between two looks at the stop flag while idle."""
-        return 1
+        """Seconds between two looks at the stop flag while idle, where nothing wakes the loop."""
+        return WAIT_S
 
     def heartbeat(self, *args: object, **kwargs: object) -> None:
         """Called before every wait: leave the loop on a stop, or when Redis moved."""
@@ -93,7 +96,8 @@ def run_worker(name: str, stop: threading.Event, beat: Callable[[], None]) -> No
     Args:
         beat: called every few seconds in a thread, also while a job runs.
     """
-    pulse = threading.Thread(target=_pulse, args=(stop, beat), name="pulse")
+    served = threading.Event()
+    pulse = threading.Thread(target=_pulse, args=(name, stop, beat, served), name="pulse")
     sides = [
         threading.Thread(
             target=_serve, args=(ThreadWorker, (queue,), f"{name}-{queue}", stop), name=queue
@@ -106,8 +110,10 @@ def run_worker(name: str, stop: threading.Event, beat: Callable[[], None]) -> No
         _serve(LoopWorker, QUEUES, name, stop)
     finally:
         stop.set()
-        for thread in (*sides, pulse):
+        for thread in sides:
             thread.join()
+        served.set()
+        pulse.join()
 
 
 def _serve(
@@ -121,11 +127,27 @@ def _serve(
             stop.wait(RECONNECT_AFTER_S)
 
 
-def _pulse(stop: threading.Event, beat: Callable[[], None]) -> None:
+def _pulse(
+    name: str, stop: threading.Event, beat: Callable[[], None], served: threading.Event
+) -> None:
+    """Signs of life, up to the stop; then wake the loops until the last has ended."""
     while True:
         try:
             beat()
         except Exception:  # the pulse must go on; a ledger that is away for a while comes back
             log.exception("a heartbeat failed")
         if stop.wait(BEAT_EVERY_S):
-            return
+            break
+    while not served.wait(WAKE_EVERY_S):
+        _wake_loops(name)
+
+
+def _wake_loops(name: str) -> None:
+    """End the waits for work of this worker's loops, whose connections RQ calls by their names."""
+    try:
+        client = get_redis()
+        for connection in client.client_list():
+            if connection["name"].startswith(name) and "b" in connection["flags"]:  # it blocks
+                client.client_unblock(int(connection["id"]))
+    except (RedisError, AppError) as error:  # forbidden, or gone: the loops wake by themselves
+        log.debug("the loops were not woken: %s", error)

@@ -88,6 +88,7 @@ def _write_address(server: EmbeddedServer) -> None:
 
 
 def _configuration(server: EmbeddedServer) -> str:
+    # hz: an idle server wakes up so often in a second, and obeys a signal as soon
     return f"""\
 bind 127.0.0.1
 port {server.port}
@@ -98,6 +99,7 @@ logfile {_quoted(log_file())}
 save ""
 appendonly yes
 appendfsync everysec
+hz 4
 maxmemory {MAX_MEMORY}
 maxmemory-policy noeviction
 """

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import EvidenceRow, FailureGroup, JobRow
 from app.db.engine import write_transaction
-from app.db.models import ImageAsset, JobStatus, TrainingEvidence, TrainingJob
+from app.db.models import HAS_FAILED, ImageAsset, JobStatus, TrainingEvidence, TrainingJob
 from app.db.sessions import count
 from app.db.types import utc_now
 from app.errors import AppError
@@ -52,12 +52,10 @@ class PictureService:
         number = func.count().label("number")
         query = (
             select(TrainingJob.error_kind, number)
-            .where(TrainingJob.status == JobStatus.FAILED)
+            .where(*_failed(session_id, None))
             .group_by(TrainingJob.error_kind)
             .order_by(number.desc())
         )
-        if session_id is not None:
-            query = query.where(TrainingJob.session_id == session_id)
         rows = await db.execute(query)
         return [FailureGroup(errorKind=kind or ErrorKind.MODEL, count=n) for kind, n in rows]
 
@@ -71,11 +69,11 @@ class PictureService:
         limit: int = 200,
     ) -> list[JobRow]:
         """Failed pictures, the newest first; of every session where none is named."""
+        newest = (TrainingJob.finished_at.desc(), TrainingJob.id.desc())
+        ids = select(TrainingJob.id).where(*_failed(session_id, error_kind))
+        wanted = ids.order_by(*newest).offset(offset).limit(limit).subquery()
         rows = await db.execute(
-            _failed(session_id, error_kind)
-            .order_by(TrainingJob.finished_at.desc(), TrainingJob.id.desc())
-            .offset(offset)
-            .limit(limit)
+            _rows().join(wanted, wanted.c.id == TrainingJob.id).order_by(*newest)
         )
         return [_job_row(row) for row in rows]
 
@@ -117,8 +115,8 @@ class PictureService:
         while True:
             page = (
                 await db.execute(
-                    _failed(session_id, None)
-                    .where(TrainingJob.id > after)
+                    _rows()
+                    .where(*_failed(session_id, None), TrainingJob.id > after)
                     .order_by(TrainingJob.id)
                     .limit(5_000)
                 )
@@ -134,13 +132,14 @@ def _rows() -> Select[*tuple[Any, ...]]:
     return select(TrainingJob, ImageAsset).join(ImageAsset, ImageAsset.id == TrainingJob.asset_id)
 
 
-def _failed(session_id: int | None, error_kind: str | None) -> Select[Any]:
-    query = _rows().where(TrainingJob.status == JobStatus.FAILED)
+def _failed(session_id: int | None, error_kind: str | None) -> list[ColumnElement[bool]]:
+    conditions = [HAS_FAILED]
     if session_id is not None:
-        query = query.where(TrainingJob.session_id == session_id)
+        # An expression, so that the index on what failed is taken, where all is sorted already.
+        conditions.append(TrainingJob.session_id + 0 == session_id)
     if error_kind is not None:
-        query = query.where(TrainingJob.error_kind == error_kind)
-    return query
+        conditions.append(TrainingJob.error_kind == error_kind)
+    return conditions
 
 
 def _job_row(row: Row[Any]) -> JobRow:

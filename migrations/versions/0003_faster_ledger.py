@@ -22,9 +22,17 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'running'"),
         postgresql_where=sa.text("status = 'running'"),
     )
+    op.create_index(
+        "ix_training_jobs_failed",
+        "training_jobs",
+        ["finished_at", "id", "session_id", "error_kind", "status"],
+        sqlite_where=sa.text("status = 'failed'"),
+        postgresql_where=sa.text("status = 'failed'"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_training_jobs_failed", "training_jobs")
     op.drop_index("ix_training_jobs_running", "training_jobs")
     op.create_index("ix_training_jobs_lease", "training_jobs", ["status", "lease_expires_at"])
     op.drop_column("training_sessions", "read_ms")
