@@ -11,7 +11,6 @@ import copy
 import logging
 import re
 import threading
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,28 +20,17 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from app.embedding import tuning
 from app.embedding.checkpoint import Checkpoint, is_out_of_memory, load_checkpoint, reason
 from app.embedding.pixels import PixelSpec
 from app.errors import AppError
 
 log = logging.getLogger(__name__)
 
-MIN_COSINE = 0.99
-"""How close an embedding in a lower precision must stay to the one in fp32."""
-WORTHWHILE_SHARE = 0.1
-"""A lower precision is taken only where it saves this share of the time: a closer race would be
-decided by chance, differently each time."""
-WORTHWHILE_SECONDS = 0.0005
-"""And only where it saves this much for each picture: below that, decoding sets the pace."""
-
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_PROBE_SECONDS = 0.2  # one pass in fp32 on a CPU; a ViT-B/32 is then measured within 2 s
-_SPEED_SECONDS = 1.0
-_BATCH = 32
-_PROBE_TEXTS = ("a photo of a dog", "two red cups on a wooden table")
+MOST_THREADS = torch.get_num_threads()
+"""What torch takes for the number of this machine's cores."""
 
 _Encode = Callable[[torch.Tensor], torch.Tensor]
-_Clock = Callable[[], float]
 
 
 class Encoder:
@@ -56,6 +44,7 @@ class Encoder:
         precision: ``fp32``, ``bf16`` or ``fp16``.
         device: ``cpu``, ``mps``, or ``cuda:0`` and the name of the card.
         place: the same for torch.
+        threads: that it computes with on a CPU.
         notice: what a person should know about how it runs, in one sentence; mostly empty.
     """
 
@@ -66,6 +55,7 @@ class Encoder:
         self.precision = "fp32"
         self.device = "cpu"
         self.place = torch.device("cpu")
+        self.threads = MOST_THREADS
         self.notice = ""
         self._model: Any = checkpoint.model.eval()
         self._tokenizer = checkpoint.tokenizer
@@ -90,7 +80,9 @@ class Encoder:
         Raises:
             AppError: memory does not suffice for a single picture, on the CPU either.
         """
-        return self._embed(self._image_features, torch.tensor(batch))
+        # From pinned memory a card fetches the pictures by itself, while Python goes on.
+        pixels = torch.tensor(batch, pin_memory=self.place.type == "cuda")
+        return self._embed(self._image_features, pixels)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts; what exceeds the model's context length is cut off.
@@ -104,6 +96,11 @@ class Encoder:
         if not texts:
             return np.empty((0, self.dimension), np.float32)
         return self._embed(self._text_features, self._tokenizer(list(texts)))
+
+    def how(self) -> str:
+        """On what it runs, for the log: ``on cpu in bf16 with 8 threads``."""
+        threads = f" with {self.threads} threads" if self.place.type == "cpu" else ""
+        return f"on {self.device} in {self.precision}{threads}"
 
     def move(self, place: torch.device) -> None:
         """Take the model to another device."""
@@ -124,15 +121,16 @@ class Encoder:
     def in_precision(self, precision: str) -> Encoder:
         """A copy that computes in another precision."""
         twin = copy.copy(self)
-        twin._model = copy.deepcopy(self._model).to(_DTYPES[precision])
+        twin._model = copy.deepcopy(self._model).to(tuning.DTYPES[precision])
         twin.precision = precision
         return twin
 
     def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:
-        values = pixels.to(self.place).permute(0, 3, 1, 2).float() / 255
+        # Permuted, not copied: channels stay last in memory, as convolutions like them best.
+        values = pixels.to(self.place, non_blocking=True).permute(0, 3, 1, 2).float() / 255
         # Normalised before the cast: bf16 has only 8 bits for the mean.
         values = (values - self._mean.to(self.place)) / self._std.to(self.place)
-        features: torch.Tensor = self._model.encode_image(values.to(_DTYPES[self.precision]))
+        features: torch.Tensor = self._model.encode_image(values.to(tuning.DTYPES[self.precision]))
         return features
 
     def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -164,6 +162,8 @@ class Encoder:
 
     def _attempt(self, encode: _Encode, rows: torch.Tensor) -> NDArray[np.float32] | None:
         """Unit vectors; None where memory did not suffice."""
+        if self.place.type == "cpu":
+            torch.set_num_threads(self.threads)  # for this thread and for this model
         try:
             with torch.inference_mode():
                 unit: NDArray[np.float32] = (
@@ -200,10 +200,12 @@ def load_encoder(spec: str, device: str = "auto", precision: str = "auto") -> En
     try:
         encoder.move(place)
         if precision == "auto":
-            return _quickest_faithful(encoder)
-        if precision != "fp32":
-            encoder = encoder.in_precision(precision)
-        encoder.encode_images(_probe_pictures(encoder.pixels.size, 1))
+            encoder = tuning.quickest_faithful(encoder)
+        else:
+            if precision != "fp32":
+                encoder = encoder.in_precision(precision)
+            encoder.encode_images(tuning.probe_pictures(encoder.pixels.size, 1))
+        encoder.threads = tuning.quickest_threads(encoder)
         return encoder
     except (RuntimeError, MemoryError) as error:
         if device != "auto" or place.type == "cpu":
@@ -269,94 +271,3 @@ def _preprocessing(config: Mapping[str, Any]) -> tuple[PixelSpec, torch.Tensor, 
 def _slug(text: str) -> str:
     """Letters a to z, digits and hyphens only, and not too many."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or "model"
-
-
-# --- choosing a precision -----------------------------------------------------------------------
-
-
-def pictures_per_second(encoder: Encoder) -> float:
-    """How fast the model is on its own, with as many pictures at a time as a session takes."""
-    pictures = _probe_pictures(encoder.pixels.size, _BATCH)
-    one = _seconds(lambda: encoder.encode_images(pictures[:1]), time.perf_counter)
-    pictures = pictures[: max(1, int(_SPEED_SECONDS / one))]
-    encoder.encode_images(pictures)  # the first pass sets things up
-    done, start = 0, time.perf_counter()
-    while (seconds := time.perf_counter() - start) < _SPEED_SECONDS:
-        encoder.encode_images(pictures)
-        done += len(pictures)
-    return done / seconds
-
-
-def _quickest_faithful(encoder: Encoder) -> Encoder:
-    """The encoder, or a copy in a lower precision that is quicker and as good."""
-    if encoder.place.type != "cpu":
-        return _compare(encoder, 32, time.perf_counter)
-    # On one thread and by its own time the outcome does not depend on what else is running.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return _compare(encoder, 8, time.thread_time)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
-    """Try each precision on up to ``most`` pictures, fewer where that would take long."""
-    pictures = _probe_pictures(encoder.pixels.size, most)
-    if encoder.place.type == "cpu":
-        one = _seconds(lambda: encoder.encode_images(pictures[:1]), clock)
-        pictures = pictures[: max(2, int(_PROBE_SECONDS / one))]
-    expected, best_seconds = _measure(encoder, pictures, clock)
-    best = encoder
-    for precision in ("bf16", "fp16"):
-        if encoder.place.type == "cpu" and _is_emulated(_DTYPES[precision], clock):
-            continue
-        try:
-            twin = encoder.in_precision(precision)
-            embeddings, seconds = _measure(twin, pictures, clock)
-        except (AppError, RuntimeError, MemoryError) as error:
-            log.info("%s cannot be used on %s: %s", precision, encoder.device, reason(error))
-            continue
-        cosine = float((embeddings * expected).sum(axis=1).min())
-        saved = best_seconds - seconds
-        log.debug("%s saves %.1f ms a picture, cosine %.4f", precision, 1000 * saved, cosine)
-        worthwhile = saved >= max(WORTHWHILE_SECONDS, WORTHWHILE_SHARE * best_seconds)
-        if worthwhile and cosine >= MIN_COSINE:
-            best, best_seconds = twin, seconds
-    return best
-
-
-def _measure(
-    encoder: Encoder, pictures: NDArray[np.uint8], clock: _Clock
-) -> tuple[NDArray[np.float32], float]:
-    """Embeddings of the probe, pictures and texts, and the best time for a picture in seconds."""
-    embeddings = [encoder.encode_images(pictures), encoder.encode_texts(_PROBE_TEXTS)]
-    seconds = _seconds(lambda: encoder.encode_images(pictures), clock)
-    return np.concatenate(embeddings), seconds / len(pictures)
-
-
-def _seconds(action: Callable[[], object], clock: _Clock) -> float:
-    """The shortest of three passes, or of fewer where they take long."""
-    passes: list[float] = []
-    while len(passes) < 3 and sum(passes) < _PROBE_SECONDS:
-        start = clock()
-        action()
-        passes.append(clock() - start)
-    return min(passes)
-
-
-def _probe_pictures(size: int, count: int) -> NDArray[np.uint8]:
-    """Coloured squares, always the same; shape (count, size, size, 3)."""
-    colours = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
-    cells = np.arange(size) * 8 // size
-    return colours[:, cells][:, :, cells]
-
-
-def _is_emulated(dtype: torch.dtype, clock: _Clock) -> bool:
-    """Whether the CPU computes in this precision only by a detour, up to a hundred times slower."""
-
-    def seconds(dtype: torch.dtype) -> float:
-        rows, columns = torch.ones(64, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
-        return _seconds(lambda: torch.mm(rows, columns), clock)
-
-    return seconds(dtype) > 4 * seconds(torch.float32)

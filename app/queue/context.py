@@ -76,9 +76,7 @@ class WorkerContext:
                 finally:
                     self.state = before
                 self._encoder_key = wanted
-                log.info(
-                    "model %s on %s in %s", model, self._encoder.device, self._encoder.precision
-                )
+                log.info("model %s %s", model, self._encoder.how())
             return self._encoder
 
     def _take_or_load(self, model: str, device: str) -> Encoder:

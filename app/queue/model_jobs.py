@@ -37,7 +37,7 @@ def measure(spec: str) -> dict[str, Any]:
     Raises:
         AppError: something is being indexed, or the model cannot be had.
     """
-    from app.embedding.encoder import pictures_per_second
+    from app.embedding.tuning import pictures_per_second
 
     if context().state != IDLE:
         raise AppError(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 import re
 import struct
+import sys
+import threading
+import time
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -367,3 +370,30 @@ def test_whatever_the_damage_a_picture_or_a_sentence_comes_out(format: str) -> N
             pictures += 1
     assert pictures + len(messages) == 25
     assert all(re.fullmatch(r"[A-Z][^\n]+\.", message) for message in messages)
+
+
+def test_other_threads_run_while_a_picture_is_decoded() -> None:
+    """Python switches between threads only where C code lets go of the interpreter: without that,
+    the other thread would not get a single turn before the picture is done."""
+    data = encoded(photo(3000, 2000), "JPEG", quality=90)
+    turns, done = 0, threading.Event()
+
+    def take_turns() -> None:
+        nonlocal turns
+        while not done.is_set():
+            turns += 1
+            time.sleep(0)
+
+    before = sys.getswitchinterval()
+    other = threading.Thread(target=take_turns)
+    other.start()
+    try:
+        sys.setswitchinterval(600)  # nobody is made to let go
+        begin = turns
+        decode(content(data), "a.jpg", PixelSpec(224), 200)
+        during = turns - begin
+    finally:
+        sys.setswitchinterval(before)
+        done.set()
+        other.join()
+    assert during > 100

@@ -25,7 +25,7 @@ from open_clip import pretrained
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
-from app.embedding import encoder, models
+from app.embedding import encoder, models, tuning
 from app.embedding.decode import decode
 from app.embedding.encoder import Encoder, load_encoder
 from app.embedding.pixels import PixelSpec
@@ -188,8 +188,8 @@ class FakeTime:
             return real(this, batch)
 
         monkeypatch.setattr(Encoder, "encode_images", encode_images)
-        monkeypatch.setattr(encoder, "_is_emulated", lambda dtype, clock: False)
-        monkeypatch.setattr("app.embedding.encoder.time.thread_time", lambda: self.now)
+        monkeypatch.setattr(tuning, "_is_emulated", lambda dtype, clock: False)
+        monkeypatch.setattr("app.embedding.tuning.time.thread_time", lambda: self.now)
 
 
 @pytest.mark.parametrize(
@@ -231,11 +231,47 @@ def test_quick_but_unfaithful(tiny_model: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_is_chosen_is_faithful(tiny_model: Path) -> None:
-    threads = torch.get_num_threads()
     chosen = load_encoder(str(tiny_model), "cpu")
     exact = load_encoder(str(tiny_model), "cpu", "fp32")
     assert cosines(exact.encode_images(pictures(8)), chosen.encode_images(pictures(8))).min() > 0.99
-    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ({8: 0.10, 4: 0.18, 2: 0.35, 1: 0.70}, 8),
+        ({8: 0.10, 4: 0.104, 2: 0.19, 1: 0.36}, 4),  # as quick, and less work
+        ({8: 0.90, 4: 0.50, 2: 0.12, 1: 0.20}, 2),  # a container with two cores
+        ({8: 0.03, 4: 0.02, 2: 0.011, 1: 0.010}, 1),  # a model too small to share
+    ],
+)
+def test_the_number_of_threads_is_measured(
+    seconds: dict[int, float], chosen: int, tiny: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def encode_images(this: Encoder, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        nonlocal now
+        now += seconds[this.threads] * len(batch) / 32
+        return np.empty((len(batch), 24), np.float32)
+
+    monkeypatch.setattr(Encoder, "encode_images", encode_images)
+    monkeypatch.setattr(tuning.time, "perf_counter", lambda: now)
+    tiny.threads = 8
+    assert tuning.quickest_threads(tiny) == chosen
+    assert tiny.threads == 8
+
+
+def test_each_model_computes_with_its_own_threads(tiny: Encoder, tiny_model: Path) -> None:
+    counted: list[int] = []
+    tiny._model.encode_image = lambda values: (
+        counted.append(torch.get_num_threads()) or torch.ones(len(values), 24)
+    )
+    other = copy.copy(tiny)
+    tiny.threads, other.threads = 1, 2
+    for one in (tiny, other, tiny):
+        one.encode_images(pictures(1))
+    assert counted == [1, 2, 1]
 
 
 # --- devices and memory -------------------------------------------------------------------------

@@ -1,0 +1,149 @@
+"""What suits a model on this computer: the precision and the number of threads, by measurement.
+
+Like the encoder, this module imports torch.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.embedding.checkpoint import reason
+from app.errors import AppError
+
+if TYPE_CHECKING:
+    from app.embedding.encoder import Encoder
+
+log = logging.getLogger(__name__)
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+MIN_COSINE = 0.99
+"""How close an embedding in a lower precision must stay to the one in fp32."""
+WORTHWHILE_SHARE = 0.1
+"""A lower precision is taken only where it saves this share of the time: a closer race would be
+decided by chance, differently each time."""
+WORTHWHILE_SECONDS = 0.0005
+"""And only where it saves this much for each picture: below that, decoding sets the pace."""
+THREADS_SHARE = 0.05
+"""Fewer threads are taken where they cost no more than this share of the time."""
+
+_PROBE_SECONDS = 0.2  # one pass in fp32 on a CPU; a ViT-B/32 is then measured within 3 s
+_SPEED_SECONDS = 1.0
+_BATCH = 32
+_PROBE_TEXTS = ("a photo of a dog", "two red cups on a wooden table")
+
+_Clock = Callable[[], float]
+
+
+def pictures_per_second(encoder: Encoder) -> float:
+    """How fast the model is on its own, with as many pictures at a time as a session takes."""
+    pictures = probe_pictures(encoder.pixels.size, _BATCH)
+    one = _seconds(lambda: encoder.encode_images(pictures[:1]), time.perf_counter)
+    pictures = pictures[: max(1, int(_SPEED_SECONDS / one))]
+    encoder.encode_images(pictures)  # the first pass sets things up
+    done, start = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - start) < _SPEED_SECONDS:
+        encoder.encode_images(pictures)
+        done += len(pictures)
+    return done / seconds
+
+
+def quickest_faithful(encoder: Encoder) -> Encoder:
+    """The encoder, or a copy in a lower precision that is quicker and as good."""
+    if encoder.place.type != "cpu":
+        return _compare(encoder, 32, time.perf_counter)
+    # On one thread and by its own time the outcome does not depend on what else is running.
+    before, encoder.threads = encoder.threads, 1
+    chosen = _compare(encoder, 8, time.thread_time)
+    encoder.threads = chosen.threads = before
+    return chosen
+
+
+def quickest_threads(encoder: Encoder) -> int:
+    """With how many threads the model is quickest on the CPU: all, half of them, and so on.
+
+    One for each core is too many where a container has fewer, or where a small model's threads
+    spend their time waiting for each other.
+    """
+    if encoder.place.type != "cpu":
+        return encoder.threads
+    twin = copy.copy(encoder)
+    pictures = probe_pictures(encoder.pixels.size, _BATCH)
+    one = _seconds(lambda: twin.encode_images(pictures[:1]), time.perf_counter)
+    pictures = pictures[: max(2, int(_PROBE_SECONDS / one))]
+    seconds: dict[int, float] = {}
+    while twin.threads:
+        seconds[twin.threads] = _seconds(lambda: twin.encode_images(pictures), time.perf_counter)
+        twin.threads //= 2
+    log.debug("seconds for %d pictures by threads: %s", len(pictures), seconds)
+    enough = min(seconds.values()) * (1 + THREADS_SHARE)
+    return min(threads for threads, needed in seconds.items() if needed <= enough)
+
+
+def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
+    """Try each precision on up to ``most`` pictures, fewer where that would take long."""
+    pictures = probe_pictures(encoder.pixels.size, most)
+    if encoder.place.type == "cpu":
+        one = _seconds(lambda: encoder.encode_images(pictures[:1]), clock)
+        pictures = pictures[: max(2, int(_PROBE_SECONDS / one))]
+    expected, best_seconds = _measure(encoder, pictures, clock)
+    best = encoder
+    for precision in ("bf16", "fp16"):
+        if encoder.place.type == "cpu" and _is_emulated(DTYPES[precision], clock):
+            continue
+        try:
+            twin = encoder.in_precision(precision)
+            embeddings, seconds = _measure(twin, pictures, clock)
+        except (AppError, RuntimeError, MemoryError) as error:
+            log.info("%s cannot be used on %s: %s", precision, encoder.device, reason(error))
+            continue
+        cosine = float((embeddings * expected).sum(axis=1).min())
+        saved = best_seconds - seconds
+        log.debug("%s saves %.1f ms a picture, cosine %.4f", precision, 1000 * saved, cosine)
+        worthwhile = saved >= max(WORTHWHILE_SECONDS, WORTHWHILE_SHARE * best_seconds)
+        if worthwhile and cosine >= MIN_COSINE:
+            best, best_seconds = twin, seconds
+    return best
+
+
+def _measure(
+    encoder: Encoder, pictures: NDArray[np.uint8], clock: _Clock
+) -> tuple[NDArray[np.float32], float]:
+    """Embeddings of the probe, pictures and texts, and the best time for a picture in seconds."""
+    embeddings = [encoder.encode_images(pictures), encoder.encode_texts(_PROBE_TEXTS)]
+    seconds = _seconds(lambda: encoder.encode_images(pictures), clock)
+    return np.concatenate(embeddings), seconds / len(pictures)
+
+
+def _seconds(action: Callable[[], object], clock: _Clock) -> float:
+    """The shortest of three passes, or of fewer where they take long."""
+    passes: list[float] = []
+    while len(passes) < 3 and sum(passes) < _PROBE_SECONDS:
+        start = clock()
+        action()
+        passes.append(clock() - start)
+    return min(passes)
+
+
+def probe_pictures(size: int, count: int) -> NDArray[np.uint8]:
+    """Coloured squares, always the same; shape (count, size, size, 3)."""
+    colours = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+    cells = np.arange(size) * 8 // size
+    return colours[:, cells][:, :, cells]
+
+
+def _is_emulated(dtype: torch.dtype, clock: _Clock) -> bool:
+    """Whether the CPU computes in this precision only by a detour, up to a hundred times slower."""
+
+    def seconds(dtype: torch.dtype) -> float:
+        rows, columns = torch.ones(64, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
+        return _seconds(lambda: torch.mm(rows, columns), clock)
+
+    return seconds(dtype) > 4 * seconds(torch.float32)
