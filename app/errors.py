@@ -19,6 +19,7 @@ class AppError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its class where it has none: fit for one table cell."""
+    """The first line of an error's text, or its class where it has none: fit for one table cell, and
+    without a full stop, so that it can end a sentence."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0].rstrip(" .:") if lines else type(error).__name__

@@ -191,7 +191,7 @@ async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:
     await studio.take("search")
     assert pages.search is not None
     results = pages.search.results
-    pages.search.field.setText("a red circle on a white background")
+    pages.search.field.setText("a house with a black roof")
     await _until(lambda: results.hits, settle=3.0)
     await studio.take("search-results")
     results.grid.select_row(1)

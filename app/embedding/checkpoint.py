@@ -68,11 +68,6 @@ def load_checkpoint(spec: str) -> Checkpoint:
     return Checkpoint(model, tokenizer, source.name, source.version, digest)
 
 
-def reason(error: BaseException) -> str:
-    """An error's first line as the end of a sentence."""
-    return first_line(error).rstrip(" .:")
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, on the computer or on an accelerator."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
@@ -157,6 +152,6 @@ def _cannot_build(source: _Source, error: Exception) -> AppError:
             "Choose a folder whose configuration and weights were saved together.",
         )
     return AppError(
-        f"The model {source.name} cannot be built: {reason(error)}.",
+        f"The model {source.name} cannot be built: {first_line(error)}.",
         "Check its configuration, or choose another model.",
     )

@@ -183,7 +183,7 @@ class _Transfer:
                 continue
             except HfHubHTTPError as error:
                 raise self._failed(
-                    f"{_host(url)} answered: {first_line(error).rstrip('.')}",
+                    f"{_host(url)} answered: {first_line(error)}",
                     "Try again later, or choose another model.",
                 ) from error
             except OfflineModeIsEnabled as error:

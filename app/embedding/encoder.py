@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from app.embedding import tuning
-from app.embedding.checkpoint import Checkpoint, is_out_of_memory, load_checkpoint, reason
+from app.embedding.checkpoint import Checkpoint, is_out_of_memory, load_checkpoint
 from app.embedding.pixels import PixelSpec
-from app.errors import AppError
+from app.errors import AppError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -211,10 +211,10 @@ def load_encoder(spec: str, device: str = "auto", precision: str = "auto") -> En
         if device != "auto" or place.type == "cpu":
             raise AppError(
                 f"The model {encoder.name} cannot run on {place} with precision {precision}: "
-                f"{reason(error)}.",
+                f"{first_line(error)}.",
                 "Set DEVICE to cpu and PRECISION to auto.",
             ) from error
-        failure = reason(error)
+        failure = first_line(error)
     encoder.fall_back(f"The model cannot run on {place} ({failure})")
     return encoder
 
@@ -224,7 +224,7 @@ def _first_use(checkpoint: Checkpoint) -> Encoder:
         return Encoder(checkpoint)
     except (RuntimeError, IndexError) as error:  # IndexError: a word beyond the vocabulary
         raise AppError(
-            f"The model {checkpoint.name} does not work: {reason(error)}.",
+            f"The model {checkpoint.name} does not work: {first_line(error)}.",
             "Its configuration does not fit its tokenizer; choose another model.",
         ) from error
 

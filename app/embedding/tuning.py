@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.embedding.checkpoint import reason
-from app.errors import AppError
+from app.errors import AppError, first_line
 
 if TYPE_CHECKING:
     from app.embedding.encoder import Encoder
@@ -102,7 +101,7 @@ def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
             twin = encoder.in_precision(precision)
             embeddings, seconds = _measure(twin, pictures, clock)
         except (AppError, RuntimeError, MemoryError) as error:
-            log.info("%s cannot be used on %s: %s", precision, encoder.device, reason(error))
+            log.info("%s cannot be used on %s: %s", precision, encoder.device, first_line(error))
             continue
         cosine = float((embeddings * expected).sum(axis=1).min())
         saved = best_seconds - seconds

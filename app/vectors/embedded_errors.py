@@ -66,6 +66,6 @@ def disk_full(folder: Path) -> AppError:
 
 def damaged(folder: Path, error: BaseException) -> AppError:
     return AppError(
-        f"The picture index in {folder} is damaged: {first_line(error)}",
+        f"The picture index in {folder} is damaged: {first_line(error)}.",
         "Delete that folder and start again: its vectors can be rebuilt from the pictures.",
     )

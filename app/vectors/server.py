@@ -43,15 +43,12 @@ class ServerStore:
     Args:
         url: the server's address; without a port, 6333.
         timeout: seconds to wait for an answer.
-        client: a client to use instead of one for ``url``.
     """
 
-    def __init__(
-        self, url: str, timeout: int = TIMEOUT_S, client: QdrantClient | None = None
-    ) -> None:
+    def __init__(self, url: str, timeout: int = TIMEOUT_S) -> None:
         self._url = url
         # The client's own version check runs in a thread of its own and warns instead of raising.
-        self._client = client or QdrantClient(url=url, timeout=timeout, check_compatibility=False)
+        self._client = QdrantClient(url=url, timeout=timeout, check_compatibility=False)
         self._dimensions: dict[str, int] = {}
 
     def ensure_collection(self, name: str, dimension: int) -> None:
@@ -223,7 +220,7 @@ class ServerStore:
             ) from error
         except (UnexpectedResponse, ResourceExhaustedResponse) as error:
             raise AppError(
-                f"The Qdrant server at {self._url} refused a request: {_reason(error)}",
+                f"The Qdrant server at {self._url} refused a request: {_reason(error)}.",
                 "The server's own log says more.",
             ) from error
 
@@ -249,7 +246,7 @@ def _reason(error: UnexpectedResponse | ResourceExhaustedResponse) -> str:
     """What the server says went wrong, in one line."""
     if isinstance(error, UnexpectedResponse):
         try:
-            return str(error.structured()["status"]["error"])
+            return str(error.structured()["status"]["error"]).rstrip(" .")
         except (ValueError, KeyError, TypeError):
             pass
     return first_line(error)

@@ -36,6 +36,7 @@ def forward_cpu_seconds(model: Path) -> float:
     from app.embedding.encoder import load_encoder
 
     encoder = load_encoder(str(model), "cpu")
+    encoder.threads = 1  # several wait for each other now and then, which costs time as well
     size = encoder.pixels.size
     batch = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
     encoder.encode_images(batch)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+from many_files import ROUNDS, listing_seconds, many_files
 from program import progress_of, running_program, start_session, until, until_done
-from rescan import list_files, make_files
 from surroundings import drawn_pictures, empty_data_folder
 
 from app.api.training_schemas import TrainingSessionCreate
@@ -23,13 +26,22 @@ DIFFERENT = 2_000
 
 def discovery_ratio() -> tuple[float, float]:
     """Files a second with their rows written ÷ those of a bare walk; and files a second."""
-    with empty_data_folder() as folder:
-        root = folder / "pictures"
-        make_files(root)
-        listing = min(_seconds_to_list(root) for _ in range(3))
+    root = many_files(FILES)
+    listing, rounds = listing_seconds(root), []
+    for _ in range(ROUNDS):
+        with empty_data_folder():
+            migrate()
+            rounds.append(asyncio.run(_seconds_to_discover(root)))
+    return listing / min(rounds), FILES / min(rounds)
+
+
+def peak_mb_of_discovery(files: int) -> float:
+    """The most memory, in megabytes of 10⁶ bytes, of a process that discovers so many files."""
+    root = many_files(files)
+    with empty_data_folder():
         migrate()
-        seconds = asyncio.run(_seconds_to_discover(root))
-    return listing / seconds, FILES / seconds
+        command = [sys.executable, str(Path(__file__)), str(root)]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def first_vector_seconds() -> float:
@@ -81,12 +93,6 @@ async def _seconds_to_discover(root: Path) -> float:
     return seconds
 
 
-def _seconds_to_list(root: Path) -> float:
-    began = time.perf_counter()
-    list_files(str(root))
-    return time.perf_counter() - began
-
-
 def _many_pictures(root: Path) -> None:
     """Links to drawn pictures, as many in each folder: 100,000 files on little space."""
     drawn = sorted(path for path in drawn_pictures(DIFFERENT).rglob("*.jpg"))
@@ -101,3 +107,8 @@ def _many_pictures(root: Path) -> None:
                 os.link(source, target)
             except OSError:  # the cache lies on another disk
                 os.symlink(source, target)
+
+
+if __name__ == "__main__":
+    asyncio.run(_seconds_to_discover(Path(sys.argv[1])))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)

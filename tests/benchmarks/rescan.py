@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from many_files import listing_seconds, many_files
 from sqlalchemy import func, insert, literal, select, update
 from surroundings import empty_data_folder
 
@@ -31,18 +31,16 @@ from app.db.types import utc_now
 from app.queue.file_walk import WalkReport, walk
 from app.services.update_service import UpdateService
 
-FOLDERS = 500
 PICTURES = 100_000
 ROUNDS = 3
 
 
 def measure() -> dict[str, float]:
     """Seconds of the fastest of a few rounds, and what an update of unchanged pictures touched."""
-    with empty_data_folder() as folder:
-        root = folder / "pictures"
-        make_files(root)
+    root = many_files(PICTURES)
+    with empty_data_folder():
         session_id = enter_as_indexed(root)
-        listing = min(_seconds(lambda: list_files(str(root))) for _ in range(ROUNDS))
+        listing = listing_seconds(root)
         with FilesOpened(root) as opened:
             rescan = min(_seconds(lambda: asyncio.run(_update(session_id))) for _ in range(ROUNDS))
         return {
@@ -52,15 +50,6 @@ def measure() -> dict[str, float]:
             "rescan_files_opened": float(opened.number),
             "rescan_embedded": float(_jobs_to_do(session_id)),
         }
-
-
-def make_files(root: Path) -> None:
-    """Files of one byte, as many in each folder."""
-    for number in range(FOLDERS):
-        folder = root / f"album {number:03}"
-        folder.mkdir(parents=True)
-        for index in range(PICTURES // FOLDERS):
-            (folder / f"IMG_{index:05}.jpg").write_bytes(b"x")
 
 
 def enter_as_indexed(root: Path) -> int:
@@ -103,20 +92,6 @@ def enter_as_indexed(root: Path) -> int:
         conn.execute(update(TrainingJob).values(status=JobStatus.COMPLETED))
         conn.execute(update(TrainingSession).values(completed_images=len(files)))
     return session_id
-
-
-def list_files(root: str) -> int:
-    """The least that can be done: list every folder and ask for size and time of every file."""
-    number, waiting = 0, [root]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    waiting.append(entry.path)
-                else:
-                    entry.stat()
-                    number += 1
-    return number
 
 
 class FilesOpened:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import resource
 import signal
 import sys
 import time
@@ -104,7 +105,11 @@ class Driver:
         indexing = self._heartbeat.take()
         self._heartbeat.stop()
         await _check_complete(backend, session.id)
-        result = {"opening": _summary(opening), "session": _summary(indexing)}
+        result = {
+            "opening": _summary(opening),
+            "session": _summary(indexing),
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        }
         self._result.write_text(json.dumps(result), encoding="utf-8")
 
 

@@ -25,6 +25,8 @@ class Stalls:
     """What the window itself computed between two such moments, whatever else the computer did."""
     longest_at_opening: float
     """From the first paint until the worker is ready."""
+    peak_mb: float
+    """The most memory that the window's process had, in megabytes of 10⁶ bytes."""
     explained: list[str]
     """What the longest of those over 50 ms come from."""
 
@@ -50,5 +52,10 @@ def stalls(data_folder: Path) -> Stalls:
         longest_computing=max(measured["session"]["computing_ms"]),
         p99=statistics.quantiles(session, n=100)[-1],
         longest_at_opening=max(measured["opening"]["ms"]),
-        explained=[f"{phase}: {gap}" for phase in measured for gap in measured[phase]["worst"]],
+        peak_mb=measured["peak_mb"],
+        explained=[
+            f"{phase}: {gap}"
+            for phase in ("opening", "session")
+            for gap in measured[phase]["worst"]
+        ],
     )

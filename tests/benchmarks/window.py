@@ -36,6 +36,7 @@ def measure() -> list[Figure]:
         Figure("stall_p99_ms", measured.p99),
         Figure("stall_computing_ms", measured.longest_computing),
         Figure("opening_stall_ms", measured.longest_at_opening),
+        Figure("window_peak_mb", measured.peak_mb),
     ]
     figures.append(Figure("demo_recall_at_1", demo_recall()))
     return figures

