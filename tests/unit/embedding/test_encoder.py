@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,24 @@ def test_equals_open_clip(name: str, request: pytest.FixtureRequest, tiny_model:
     batch = np.stack([picture.pixels for picture in decoded])
     assert cosines(ours.encode_images(batch), images.numpy()).min() >= 0.999
     assert cosines(ours.encode_texts(["a red circle", "two dogs"]), texts.numpy()).min() >= 0.9999
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("shape", [(4000, 3000), (4000, 6000)], ids=["12 megapixels", "24"])
+def test_the_quick_way_equals_the_full_one_on_real_sizes(
+    shape: tuple[int, int], precision: str
+) -> None:
+    """JPEG decoded at a reduced scale, shrunk in steps and embedded in a lower precision, against
+    OpenCLIP's own way: decoded whole, resized at once, in fp32."""
+    data = encoded(photo(*shape), "JPEG", quality=88)
+    folder = models.model_folder("demo")
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    model.eval()
+    with torch.inference_mode():
+        full = model.encode_image(preprocess(Image.open(BytesIO(data))).unsqueeze(0), True)
+    ours = load_encoder("demo", "cpu", precision)
+    quick = decode(content(data), "x.jpg", ours.pixels, 200).pixels
+    assert cosines(ours.encode_images(quick[None]), full.numpy()).min() >= 0.99
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
