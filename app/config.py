@@ -20,19 +20,17 @@ from app.errors import AppError
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 DEMO_MODEL = "demo"
-DEFAULT_EXTENSIONS = (
-    "jpg",
-    "jpeg",
-    "png",
-    "webp",
-    "gif",
-    "bmp",
-    "tif",
-    "tiff",
-    "heic",
-    "heif",
-    "avif",
+# fmt: off
+RAW_EXTENSIONS = (
+    "3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mos", "mrw", "nef", "nrw",
+    "orf", "pef", "raf", "rw2", "rwl", "sr2", "srw", "x3f",
 )
+"""Camera RAW; not "raw", by which many other programs name other things."""
+DEFAULT_EXTENSIONS = (
+    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif",
+    *RAW_EXTENSIONS,
+)
+# fmt: on
 
 
 class Settings(BaseSettings):
@@ -51,7 +49,7 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     training_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
     decode_threads: Annotated[int, Field(ge=0, le=64)] = 0
-    """Threads that read and decode pictures; 0 takes one per core."""
+    """Threads that decode pictures; 0 takes one for each processor that may be used."""
     max_image_megapixels: Annotated[int, Field(ge=1, le=2000)] = 200
     job_timeout: Annotated[int, Field(ge=60)] = 3600
     """Seconds after which one queue job hands a session over to the next; nothing is lost."""

@@ -19,7 +19,7 @@ class AppError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its class where it has none: fit for one table cell, and
-    without a full stop, so that it can end a sentence."""
+    """The first line of an error's text, or its class where it has none: without a full stop, so
+    that it can end a sentence."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(" .:") if lines else type(error).__name__

@@ -34,12 +34,14 @@ from app.embedding.diagnosis import (
     declared_size,
     identify,
     is_cut_off,
+    may_be_tiff,
     name_note,
     unreadable_format,
     without_blank_end,
 )
 from app.embedding.files import FileContent, read_file
 from app.embedding.pixels import TURNS, PixelSpec, Turn, fit
+from app.embedding.raw import RawFile, UnknownRawError, known_time, open_raw
 from app.embedding.rescue import rescue
 
 __all__ = [
@@ -76,9 +78,6 @@ pillow_heif.register_heif_opener(
 )
 logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what matters is said by PictureError
 
-_DNG_VERSION = 50706
-_NEW_SUBFILE_TYPE = 254
-_SUB_DIRECTORIES = 330
 _EXIF_TIME = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
 _FIRST_PHOTOGRAPH = 1826
 _UNSUPPORTED_WORDS = ("unsupported", "not supported", "cannot handle", "unknown pixel mode")
@@ -162,6 +161,13 @@ def load(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> Loaded
         spec: what will be made of it; a JPEG is decoded no larger than that needs.
     """
     kind = identify(data, name)
+    if kind == "RAW":
+        try:
+            return _load_raw(data, name, spec, max_megapixels)
+        except UnknownRawError:
+            if not may_be_tiff(data):
+                raise
+            kind = "TIFF"
     data = without_blank_end(data, kind)
     opened = _open(data, kind)
     _check_size(opened.size, max_megapixels)
@@ -182,14 +188,11 @@ def load(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> Loaded
 def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
     """Read the header only."""
     try:
-        picture = _reader(data, kind)
+        return _reader(data, kind)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - Pillow raises almost anything on damaged data
         _raise_damaged(data, kind, error)
-    if isinstance(picture, TiffImageFile) and _is_raw(picture):
-        raise unreadable_format("a camera RAW file")
-    return picture
 
 
 def _reader(data: bytes, kind: str) -> ImageFile.ImageFile:
@@ -200,11 +203,46 @@ def _reader(data: bytes, kind: str) -> ImageFile.ImageFile:
     return picture
 
 
-def _is_raw(picture: TiffImageFile) -> bool:
-    """RAW files are TIFFs that begin with a thumbnail, whatever their name."""
-    tags = picture.tag_v2
-    thumbnail_first = tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_DIRECTORIES in tags
-    return thumbnail_first or _DNG_VERSION in tags
+def _load_raw(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> LoadedPicture:
+    """By the preview; where that is missing, damaged or too small, by what the sensor saw."""
+    with open_raw(data) as raw:
+        _check_size((raw.width, raw.height), max_megapixels)
+        loaded = _load_preview(raw, spec, max_megapixels)
+        if loaded is None or loaded.note or max(loaded.width, loaded.height) < spec.size:
+            try:
+                picture, taken_at = raw.develop(spec.size)
+            except PictureError:
+                if loaded is None:
+                    raise
+                small = f"Only a preview of {loaded.width} × {loaded.height} pixels could be read."
+                loaded = loaded._replace(note=f"{loaded.note} {small}".lstrip())
+            else:
+                loaded = LoadedPicture(picture, picture.size, Turn(), 0, 0, "", taken_at, "")
+        notes = " ".join(filter(None, (name_note("RAW", name), loaded.note)))
+        return loaded._replace(width=raw.width, height=raw.height, format="RAW", note=notes)
+
+
+def _load_preview(raw: RawFile, spec: PixelSpec, max_megapixels: int) -> LoadedPicture | None:
+    """The preview with its own width and height; None where it is of no use."""
+    preview = raw.preview()
+    if preview is None:
+        return None
+    if isinstance(preview, Image.Image):
+        loaded = LoadedPicture(preview, preview.size, Turn(), *preview.size, "", None, "")
+    else:
+        try:
+            loaded = load(preview, "", spec, max_megapixels)
+        except PictureError:
+            return None
+    turn = TURNS.get(raw.orientation, Turn()) if loaded.turn == Turn() else loaded.turn
+    shape = loaded.area[0] - loaded.area[1]
+    if turn.swap and shape * (raw.width - raw.height) > 0:
+        turn = Turn()  # it is as wide or as high as it should be: somebody has turned it already
+    taken_at = loaded.taken_at
+    if taken_at is None:
+        with contextlib.suppress(Exception):  # damaged, see _exif
+            taken_at = known_time(_time(loaded.picture.getexif().get(ExifTags.Base.DateTime)))
+    return loaded._replace(turn=turn, taken_at=taken_at)
 
 
 def _check_size(size: tuple[int, int], max_megapixels: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import struct
 from typing import NamedTuple
 
 from app.api.error_kinds import ErrorKind
@@ -30,6 +31,7 @@ class PictureError(Exception):
         return self.message
 
 
+# fmt: off
 NAME_ENDINGS: dict[str, frozenset[str]] = {
     "JPEG": frozenset({"jpg", "jpeg", "jpe", "jfif", "mpo"}),
     "PNG": frozenset({"png", "apng"}),
@@ -39,20 +41,34 @@ NAME_ENDINGS: dict[str, frozenset[str]] = {
     "TIFF": frozenset({"tif", "tiff"}),
     "HEIF": frozenset({"heic", "heif", "heics", "heifs", "hif"}),
     "AVIF": frozenset({"avif", "avifs"}),
+    "RAW": frozenset({
+        "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mos", "mrw",
+        "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srw", "x3f",
+    }),
 }
+# fmt: on
 """The formats that are read, each with the endings that its files go by."""
 
-# fmt: off
-_RAW_ENDINGS = frozenset({
-    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mos", "mrw",
-    "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srw", "x3f",
-})
-# fmt: on
-_PICTURE_ENDINGS = frozenset[str]().union(*NAME_ENDINGS.values()) | _RAW_ENDINGS
+_PICTURE_ENDINGS = frozenset[str]().union(*NAME_ENDINGS.values())
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_RAW_STARTS = (
+    *(b"IIRO", b"IIRS", b"MMOR", b"IIU\x00"),  # nearly TIFF: Olympus, Panasonic
+    *(b"FUJIFILMCCD-RAW", b"FOVb", b"\x00MRM"),
+)
+_NEW_SUBFILE_TYPE, _COMPRESSION, _COLOURS, _SUB_DIRECTORIES, _DNG_VERSION = (
+    254,
+    259,
+    262,
+    330,
+    50706,
+)
+_SHORT = 3
+_RAW_COMPRESSIONS = frozenset({32767, 34713, 65535})  # Sony's, Nikon's and Pentax's own
+_RAW_COLOURS = frozenset({32803, 34892})  # a colour for each pixel, or all of them, of a sensor
 _JPEG_END = b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
 _BLANK_END = 4096  # bytes; a shorter tail of zeros is nothing odd
@@ -95,13 +111,6 @@ _MAGICS = (
     _Magic(b"\x00\x00\x01\x00", "an icon", ErrorKind.UNSUPPORTED),
     _Magic(b"v/1\x01", "an OpenEXR picture", ErrorKind.UNSUPPORTED),
     _Magic(b"#?RADIANCE", "a Radiance HDR picture", ErrorKind.UNSUPPORTED),
-    _Magic(b"IIRO", "a camera RAW file", ErrorKind.UNSUPPORTED),
-    _Magic(b"IIRS", "a camera RAW file", ErrorKind.UNSUPPORTED),
-    _Magic(b"MMOR", "a camera RAW file", ErrorKind.UNSUPPORTED),
-    _Magic(b"IIU\x00", "a camera RAW file", ErrorKind.UNSUPPORTED),
-    _Magic(b"FUJIFILMCCD-RAW", "a camera RAW file", ErrorKind.UNSUPPORTED),
-    _Magic(b"FOVb", "a camera RAW file", ErrorKind.UNSUPPORTED),
-    _Magic(b"\x00MRM", "a camera RAW file", ErrorKind.UNSUPPORTED),
 )
 
 
@@ -111,21 +120,19 @@ def identify(data: bytes, name: str) -> str:
     Args:
         data: the whole content of the file, not empty.
         name: the file's name, for the wording, and because some camera RAW files can be told
-            from a TIFF picture by their name only.
+            from a TIFF picture by their name only; see :func:`may_be_tiff`.
 
     Raises:
         PictureError: the content is not a picture that can be read; the message says what it is.
     """
     kind = _picture_kind(data)
-    if kind == "TIFF" and (data[8:10] == b"CR" or _ending(name) in _RAW_ENDINGS):
-        raise unreadable_format("a camera RAW file")
+    if kind == "TIFF" and (not may_be_tiff(data) or _ending(name) in NAME_ENDINGS["RAW"]):
+        return "RAW"
     if kind:
         return kind
     for magic in _MAGICS:
         if data.startswith(magic.start):
             raise _not_a_picture(magic.what, magic.kind, name)
-    if data[4:12] == b"ftypcrx ":
-        raise unreadable_format("a camera RAW file")
     if _is_video(data):
         raise _not_a_picture("a video", ErrorKind.MISLABELLED, name)
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
@@ -140,6 +147,16 @@ def identify(data: bytes, name: str) -> str:
         ErrorKind.CORRUPT,
         "The file does not begin like any picture that is known: it is damaged or something else.",
     )
+
+
+def may_be_tiff(data: bytes) -> bool:
+    """Whether a file that begins as TIFF could be an ordinary picture, whatever its name says."""
+    if not data.startswith(_TIFF_STARTS) or data[8:10] == b"CR":  # Canon's mark
+        return False
+    tags = _first_tags(data)
+    thumbnail_first = tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_DIRECTORIES in tags
+    by_its_data = tags.get(_COMPRESSION) in _RAW_COMPRESSIONS or tags.get(_COLOURS) in _RAW_COLOURS
+    return not (thumbnail_first or by_its_data or _DNG_VERSION in tags)
 
 
 def unreadable_format(what: str) -> PictureError:
@@ -161,7 +178,7 @@ def declared_size(data: bytes, kind: str) -> int | None:
     """How many bytes the file should have by its own account; None where it does not say."""
     if kind == "WEBP":
         return int.from_bytes(data[4:8], "little") + 8
-    if kind in ("HEIF", "AVIF"):
+    if kind in ("HEIF", "AVIF") or (kind == "RAW" and data[4:8] == b"ftyp"):
         return _boxes_end(data)
     return None
 
@@ -172,6 +189,8 @@ def is_cut_off(data: bytes, kind: str) -> bool:
         return (declared_size(data, kind) or 0) > len(data)
     if kind == "BMP":
         return int.from_bytes(data[2:6], "little") > len(data)
+    if kind == "RAW" and not data.startswith(_TIFF_STARTS):
+        return (declared_size(data, kind) or 0) > len(data)
     written = data.rstrip(b"\x00")
     if kind == "JPEG":
         return not written.endswith(_JPEG_END)
@@ -187,9 +206,10 @@ def without_blank_end(data: bytes, kind: str) -> bytes:
     """The content without a long tail of zeros.
 
     That is how an interrupted download or copy looks where the whole file was reserved on the
-    disk first; some decoders take the zeros for picture data. In BMP and TIFF they may be black.
+    disk first; some decoders take the zeros for picture data. In BMP, TIFF and RAW they may be
+    black.
     """
-    if kind in ("BMP", "TIFF") or data[-_BLANK_END:].strip(b"\x00"):
+    if kind in ("BMP", "TIFF", "RAW") or data[-_BLANK_END:].strip(b"\x00"):
         return data
     written = len(data.rstrip(b"\x00"))
     if len(data) - written < _BLANK_SHARE * len(data):
@@ -208,14 +228,32 @@ def _picture_kind(data: bytes) -> str | None:
         return "WEBP"
     if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
         return "BMP"
-    if data.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
+    if data.startswith(_TIFF_STARTS):
         return "TIFF"
+    if data.startswith(_RAW_STARTS) or data[4:12] == b"ftypcrx ":
+        return "RAW"
     brands = _brands(data)
     if brands & _AVIF_BRANDS:
         return "AVIF"
     if brands & _HEIF_BRANDS:
         return "HEIF"
     return None
+
+
+def _first_tags(data: bytes) -> dict[int, int]:
+    """The first directory of a TIFF file: its tags, each with its value if that is one number."""
+    order = "<" if data[:2] == b"II" else ">"
+    if len(data) < 8 or data[2:4] not in (b"*\x00", b"\x00*"):  # BigTIFF is laid out differently
+        return {}
+    (start,) = struct.unpack_from(f"{order}I", data, 4)
+    if start + 2 > len(data):
+        return {}
+    (count,) = struct.unpack_from(f"{order}H", data, start)
+    tags = {}
+    for at in range(start + 2, min(start + 2 + 12 * count, len(data) - 11), 12):
+        tag, kind = struct.unpack_from(f"{order}HH", data, at)
+        (tags[tag],) = struct.unpack_from(f"{order}{'H' if kind == _SHORT else 'I'}", data, at + 8)
+    return tags
 
 
 def _brands(data: bytes) -> set[bytes]:

@@ -22,6 +22,7 @@ _MIME_TYPES = {
     "TIFF": "image/tiff",
     "HEIF": "image/heif",
     "AVIF": "image/avif",
+    "RAW": "image/x-dcraw",
 }
 _SOFTWARE = {"Software": "Afterimage"}
 
@@ -50,12 +51,12 @@ def make_thumbnail(data: bytes, name: str, edge: int, max_megapixels: int) -> Th
     """
     with quietly():
         loaded = load(data, name, PixelSpec(edge, "longest"), max_megapixels)
-        ratio = max(1.0, max(loaded.width, loaded.height) / edge)
-        size = (max(1, round(loaded.width / ratio)), max(1, round(loaded.height / ratio)))
         picture = resampleable(loaded.picture)
-        right, bottom = loaded.area
+        right, bottom = loaded.area  # whose shape counts: a RAW file's preview may be cropped
+        ratio = max(loaded.area) / min(edge, max(loaded.width, loaded.height))
+        wide, high = max(1, round(right / ratio)), max(1, round(bottom / ratio))
         resized = picture.resize(
-            (size[1], size[0]) if loaded.turn.swap else size,
+            (wide, high),
             Image.Resampling.BICUBIC,
             box=(0.0, 0.0, min(right, picture.width), min(bottom, picture.height)),
             reducing_gap=REDUCING_GAP,

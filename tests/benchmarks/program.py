@@ -15,6 +15,8 @@ from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 
 LOOK_S = 0.05
+POLL_S = 0.5
+"""As often as the window: each look costs a little of what is measured."""
 WITHIN_S = 900.0
 
 
@@ -72,7 +74,7 @@ async def until_done(backend: Backend, session_id: int) -> TrainingProgress:
     async def ended() -> bool:
         return (await progress_of(backend, session_id)).status not in ("pending", "running")
 
-    await until(ended)
+    await until(ended, POLL_S)
     progress = await progress_of(backend, session_id)
     if progress.status != "completed" or progress.jobsSummary.failed:
         raise RuntimeError(f"the session did not go well: {progress}")

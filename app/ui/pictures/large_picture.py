@@ -25,6 +25,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QImage, QImageIOHandler, QImageReader, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.config import RAW_EXTENSIONS
 from app.ui.parts.theme import icon, theme
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.tiles import EDGE, draw_rounded
@@ -159,6 +160,8 @@ class _Read(QRunnable):
 
 def read_picture(path: str, edge: int) -> QImage:
     """A picture scaled to ``edge`` on its longest side, upright; null where it cannot be shown."""
+    if path.rpartition(".")[2].lower() in RAW_EXTENSIONS:
+        return QImage()  # Qt would take it for a TIFF, and show the smallest picture in it
     data = _content(path)
     if data is None:
         return QImage()

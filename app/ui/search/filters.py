@@ -25,7 +25,7 @@ from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_S, icon
 from app.ui.parts.widgets import button
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "TIFF", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "RAW", "TIFF", "BMP")
 SHAPES: tuple[tuple[str, Orientation | None], ...] = (
     ("Any shape", None),
     ("Landscape", "landscape"),

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.api.search_schemas import SearchQuery
+from app.config import DEFAULT_EXTENSIONS
 from app.errors import AppError
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_M, SPACE_S
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from app.ui.poller import Poller
 
 SESSIONS_EVERY_S = 20.0
-PICTURES = "Pictures (*.jpg *.jpeg *.png *.webp *.gif *.bmp *.tif *.tiff *.heic *.heif *.avif)"
+PICTURES = f"Pictures ({' '.join(f'*.{ending}' for ending in DEFAULT_EXTENSIONS)})"
 
 
 class SearchPage(Page):

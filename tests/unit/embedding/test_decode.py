@@ -175,13 +175,6 @@ def test_a_cmyk_jpeg_shows_its_colours_with_and_without_adobes_marker() -> None:
         assert np.abs(decoded(data).pixels.astype(int) - (200, 60, 20)).max() <= 6
 
 
-@pytest.mark.parametrize("tags", [{50706: b"\1\4\0\0"}, {254: 1, 330: 8}], ids=["DNG", "NEF"])
-def test_a_raw_file_under_a_tiff_name_is_not_taken_for_its_thumbnail(tags) -> None:
-    error = failure(encoded(PICTURE, "TIFF", tiffinfo=tags), "a.tif")
-    assert error.kind is ErrorKind.UNSUPPORTED
-    assert "RAW" in error.message
-
-
 def test_a_jpeg_of_a_rare_kind_is_unsupported_not_damaged() -> None:
     data = bytearray(encoded(PICTURE, "JPEG"))
     data[data.index(b"\xff\xc0") + 4] = 12  # bits per sample

@@ -13,6 +13,7 @@ from app.embedding.diagnosis import (
     PictureError,
     identify,
     is_cut_off,
+    may_be_tiff,
     name_note,
     without_blank_end,
 )
@@ -23,7 +24,7 @@ def box(name: bytes, payload: bytes) -> bytes:
 
 
 PICTURE = photo(64, 48)
-PICTURES = {kind: encoded(PICTURE, kind) for kind in NAME_ENDINGS}
+PICTURES = {kind: encoded(PICTURE, kind) for kind in NAME_ENDINGS if kind != "RAW"}
 
 
 @pytest.mark.parametrize("kind", PICTURES)
@@ -68,12 +69,6 @@ def test_what_is_no_picture_is_called_what_it_is(data: bytes, what: str) -> None
         (b"%!PS-Adobe-3.0 EPSF-3.0", "a.eps", "a PostScript drawing"),
         (b"\xc5\xd0\xd3\xc6\x20\x00", "a.eps", "an EPS drawing"),
         (b"8BPS\x00\x01\x00\x00", "a.psd", "a Photoshop document"),
-        (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "a.jpg", "a camera RAW file"),
-        (b"MM\x00*\x00\x00\x00\x08", "a.NEF", "a camera RAW file"),
-        (b"II*\x00\x08\x00\x00\x00", "a.arw", "a camera RAW file"),
-        (b"II*\x00\x08\x00\x00\x00", "a.dng", "a camera RAW file"),
-        (b"FUJIFILMCCD-RAW 0201", "a.raf", "a camera RAW file"),
-        (box(b"ftyp", b"crx \0\0\0\1crx isom"), "a.cr3", "a camera RAW file"),
         (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "a.jxl", "a JPEG XL picture"),
         (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "a.jp2", "a JPEG 2000 picture"),
     ],
@@ -83,6 +78,46 @@ def test_picture_formats_that_are_not_read_are_named(data: bytes, name: str, wha
         identify(data, name)
     assert caught.value.kind is ErrorKind.UNSUPPORTED
     assert caught.value.message == f"This is {what}, a format that this program cannot read."
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "a.jpg"),
+        (b"MM\x00*\x00\x00\x00\x08", "a.NEF"),
+        (b"II*\x00\x08\x00\x00\x00", "a.arw"),
+        (b"II*\x00\x08\x00\x00\x00", "a.dng"),
+        (b"FUJIFILMCCD-RAW 0201", "a.raf"),
+        (b"IIRO\x08\x00\x00\x00", "a"),
+        (b"IIU\x00\x18\x00\x00\x00", "a"),
+        (b"FOVb\x01\x00\x02\x00", "a"),
+        (b"\x00MRM\x00\x00\x00\x00", "a"),
+        (box(b"ftyp", b"crx \0\0\0\1crx isom"), "a.cr3"),
+    ],
+)
+def test_camera_raw_files_are_known(data: bytes, name: str) -> None:
+    assert identify(data, name) == "RAW"
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [{50706: b"\1\4\0\0"}, {254: 1, 330: 8}, {262: 32803}, {262: 34892}],
+    ids=["DNG", "NEF", "a sensor's data", "a sensor's colours"],
+)
+def test_a_raw_file_is_known_by_its_tags_under_a_tiff_name(tags: dict[int, bytes | int]) -> None:
+    data = encoded(PICTURE, "TIFF", tiffinfo=tags)
+    if 262 in tags:  # which Pillow writes by its own mind
+        entry = struct.pack("<HHI", 262, 3, 1)
+        at = data.index(entry) + len(entry)
+        data = data[:at] + struct.pack("<H", int(tags[262])) + data[at + 2 :]
+    assert identify(data, "a.tif") == "RAW"
+    assert not may_be_tiff(data)
+
+
+def test_a_plain_tiff_under_a_raw_name_may_be_either() -> None:
+    assert identify(PICTURES["TIFF"], "a.nef") == "RAW"
+    assert may_be_tiff(PICTURES["TIFF"])
+    assert not may_be_tiff(PICTURES["JPEG"])
 
 
 def test_a_file_of_zeros_is_called_that() -> None:
@@ -104,6 +139,8 @@ def test_unknown_bytes_are_called_damaged() -> None:
         ("HEIF", "IMG_1.JPG", "The name says JPG, the content is HEIF."),
         ("PNG", "a.b.jpeg", "The name says JPEG, the content is PNG."),
         ("JPEG", "a.nef", "The name says NEF, the content is JPEG."),
+        ("RAW", "a.jpg", "The name says JPG, the content is RAW."),
+        ("RAW", "a.NEF", ""),
         ("JPEG", "a.jpeg", ""),
         ("HEIF", "a.heic", ""),
         ("JPEG", "jpg", ""),
