@@ -7,6 +7,7 @@ claim, read, decode, store, settle.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ def cost(rows: int) -> Cost:
         session_id = asyncio.run(_discover(pictures))
         with patch.object(WorkerContext, "encoder", lambda *_: InstantModel()):
             context().store.count(InstantModel.collection)  # opened, as the model is loaded
+            os.sync()  # the disk is done with what was filled in before
             began = time.perf_counter()
             counts = SessionRun(session_id, context()).run()
             seconds = time.perf_counter() - began
