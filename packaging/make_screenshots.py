@@ -140,7 +140,7 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
     dialog.options.toggle.click()
     dialog.resize(620, 760)
     await studio.take("new-session-options", dialog)
-    dialog.options.batch.setValue(8)
+    dialog.options.batch.setValue(3)  # slow enough to be seen at work
     dialog.create_button.click()
 
     def session() -> TrainingProgress | None:
@@ -157,7 +157,7 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
 
     await _until(lambda: session() is not None)
     await studio.take("session-starting")
-    await _until(lambda: done(120))
+    await _until(lambda: done(800))
     await studio.take("session-running")
     pages.sessions.actions_["pause"].trigger()
     await _until(lambda: status("paused"), settle=1.0)

@@ -211,7 +211,7 @@ def _load_raw(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> L
         if loaded is None or loaded.note or max(loaded.width, loaded.height) < spec.size:
             try:
                 picture, taken_at = raw.develop(spec.size)
-            except PictureError:
+            except (PictureError, MemoryError):
                 if loaded is None:
                     raise
                 small = f"Only a preview of {loaded.width} × {loaded.height} pixels could be read."

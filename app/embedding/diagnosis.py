@@ -59,13 +59,11 @@ _RAW_STARTS = (
     *(b"IIRO", b"IIRS", b"MMOR", b"IIU\x00"),  # nearly TIFF: Olympus, Panasonic
     *(b"FUJIFILMCCD-RAW", b"FOVb", b"\x00MRM"),
 )
-_NEW_SUBFILE_TYPE, _COMPRESSION, _COLOURS, _SUB_DIRECTORIES, _DNG_VERSION = (
-    254,
-    259,
-    262,
-    330,
-    50706,
-)
+_NEW_SUBFILE_TYPE = 254
+_COMPRESSION = 259
+_COLOURS = 262
+_SUB_DIRECTORIES = 330
+_DNG_VERSION = 50706
 _SHORT = 3
 _RAW_COMPRESSIONS = frozenset({32767, 34713, 65535})  # Sony's, Nikon's and Pentax's own
 _RAW_COLOURS = frozenset({32803, 34892})  # a colour for each pixel, or all of them, of a sensor

@@ -27,9 +27,6 @@ from app.errors import AppError, first_line
 
 log = logging.getLogger(__name__)
 
-MOST_THREADS = torch.get_num_threads()
-"""What torch takes for the number of this machine's cores."""
-
 _Encode = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -55,7 +52,7 @@ class Encoder:
         self.precision = "fp32"
         self.device = "cpu"
         self.place = torch.device("cpu")
-        self.threads = MOST_THREADS
+        self.threads = tuning.MOST_THREADS
         self.notice = ""
         self._model: Any = checkpoint.model.eval()
         self._tokenizer = checkpoint.tokenizer
@@ -80,9 +77,7 @@ class Encoder:
         Raises:
             AppError: memory does not suffice for a single picture, on the CPU either.
         """
-        # From pinned memory a card fetches the pictures by itself, while Python goes on.
-        pixels = torch.tensor(batch, pin_memory=self.place.type == "cuda")
-        return self._embed(self._image_features, pixels)
+        return self._embed(self._image_features, torch.tensor(batch))
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts; what exceeds the model's context length is cut off.
@@ -126,6 +121,8 @@ class Encoder:
         return twin
 
     def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self.place.type == "cuda":  # which fetches from pinned memory while Python goes on
+            pixels = pixels.pin_memory()
         # Permuted, not copied: channels stay last in memory, as convolutions like them best.
         values = pixels.to(self.place, non_blocking=True).permute(0, 3, 1, 2).float() / 255
         # Normalised before the cast: bf16 has only 8 bits for the mean.

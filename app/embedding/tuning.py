@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_THREADS = torch.get_num_threads()
+"""What torch takes for the number of this machine's cores."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MIN_COSINE = 0.99
 """How close an embedding in a lower precision must stay to the one in fp32."""
@@ -32,6 +34,8 @@ WORTHWHILE_SECONDS = 0.0005
 """And only where it saves this much for each picture: below that, decoding sets the pace."""
 THREADS_SHARE = 0.05
 """Fewer threads are taken where they cost no more than this share of the time."""
+
+FAR_SLOWER = 1.5
 
 _PROBE_SECONDS = 0.2  # one pass in fp32 on a CPU; a ViT-B/32 is then measured within 3 s
 _SPEED_SECONDS = 1.0
@@ -65,7 +69,7 @@ def quickest_faithful(encoder: Encoder) -> Encoder:
     return chosen
 
 
-def quickest_threads(encoder: Encoder) -> int:
+def quickest_threads(encoder: Encoder, most: int = MOST_THREADS) -> int:
     """With how many threads the model is quickest on the CPU: all, half of them, and so on.
 
     One for each core is too many where a container has fewer, or where a small model's threads
@@ -74,12 +78,16 @@ def quickest_threads(encoder: Encoder) -> int:
     if encoder.place.type != "cpu":
         return encoder.threads
     twin = copy.copy(encoder)
+    twin.threads = most
     pictures = probe_pictures(encoder.pixels.size, _BATCH)
     one = _seconds(lambda: twin.encode_images(pictures[:1]), time.perf_counter)
     pictures = pictures[: max(2, int(_PROBE_SECONDS / one))]
     seconds: dict[int, float] = {}
     while twin.threads:
-        seconds[twin.threads] = _seconds(lambda: twin.encode_images(pictures), time.perf_counter)
+        needed = _seconds(lambda: twin.encode_images(pictures), time.perf_counter)
+        seconds[twin.threads] = needed
+        if needed > FAR_SLOWER * min(seconds.values()):
+            break  # with fewer still it would be slower still, and a large model takes long
         twin.threads //= 2
     log.debug("seconds for %d pictures by threads: %s", len(pictures), seconds)
     enough = min(seconds.values()) * (1 + THREADS_SHARE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from redis.retry import Retry
 
 from app.config import get_settings
 from app.errors import AppError
+from app.queue.liveness import worker_name
 
 CONNECT_WITHIN_S = 2.0
 ANSWER_WITHIN_S = 660.0
@@ -74,7 +76,12 @@ def get_redis() -> Redis:
 
 @lru_cache(maxsize=1)
 def _client(url: str) -> Redis:
-    return connect(url, answer_within_s=ANSWER_WITHIN_S)
+    return connect(url, answer_within_s=ANSWER_WITHIN_S, client_name=client_name())
+
+
+def client_name() -> str:
+    """What this process's connections are called in the server's list of clients."""
+    return worker_name(os.getpid())
 
 
 def close_redis() -> None:

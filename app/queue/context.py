@@ -82,10 +82,13 @@ class WorkerContext:
     def _take_or_load(self, model: str, device: str) -> Encoder:
         """The encoder for searches, where it is this model's, or a new one."""
         from app.embedding.encoder import load_encoder
+        from app.embedding.tuning import quickest_threads
 
         settings = get_settings()
         for_searches = self._search_encoder
         if for_searches is not None and (self._search_spec, settings.device) == (model, device):
+            # it may have been measured while a session kept the processor busy
+            for_searches.threads = quickest_threads(for_searches)
             return for_searches
         return load_encoder(model, device, settings.precision)
 

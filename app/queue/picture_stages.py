@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -40,6 +42,8 @@ holds one file, and that is all the memory that files take."""
 BEHIND_THE_MODEL = 9
 """Steps of niceness between the model and what decodes for it."""
 UNIT_LENGTH_TOLERANCE = 1e-3
+_IN_THREADS_OF_THEIR_OWN = frozenset({"HEIF", "RAW"})
+"""Formats whose libraries decode in other threads than the one that asks for it."""
 _CONTENT_FACTS = (ImageAsset.width, ImageAsset.height, ImageAsset.format, ImageAsset.taken_at)
 _SAME_CONTENT = (
     select(AssetVector.asset_id, *_CONTENT_FACTS)
@@ -62,6 +66,7 @@ class Picture:
     vector: NDArray[np.float32] | None = None
     """(dimension,), unit length."""
     read_ms: float = 0.0
+    """To read the file and take its checksum."""
     decode_ms: float = 0.0
 
     @property
@@ -91,6 +96,7 @@ class Stages:
         self.decode_threads = get_settings().decode_threads or usable_processors()
         self._max_megapixels = get_settings().max_image_megapixels
         self._turns = threading.Semaphore(self.decode_threads)
+        self._rest_ms: defaultdict[str, float] = defaultdict(float)
 
     # --- read and decode, in a thread for each picture ------------------------------------------
 
@@ -103,9 +109,7 @@ class Stages:
         """Read one file; decode it unless its content is known already."""
         picture = Picture(Outcome(job))
         try:
-            begin = time.perf_counter()
-            content = read_file(job.path)
-            picture.read_ms = (time.perf_counter() - begin) * 1000
+            content = self._read(picture)
             picture.outcome.facts = {
                 "size": content.size,
                 "mtime_ns": content.mtime_ns,
@@ -119,14 +123,24 @@ class Stages:
             picture.fail(ErrorKind.OUT_OF_MEMORY, "There was not enough memory for this picture.")
         return picture
 
+    def _read(self, picture: Picture) -> FileContent:
+        begin = time.perf_counter()
+        try:
+            return read_file(picture.job.path)
+        finally:  # a disk that fails may have taken long to say so
+            picture.read_ms = (time.perf_counter() - begin) * 1000
+
     def _decode(self, picture: Picture, content: FileContent) -> None:
         name = os.path.basename(picture.job.path)
         with self._turns:
-            begin = time.thread_time()  # without the time in which the model has the processor
+            clock = time.thread_time  # which stands still while the model has the processor
+            begin, own_begin = time.perf_counter(), clock()
             try:
                 decoded = decode(content, name, self.encoder.pixels, self._max_megapixels)
             finally:
-                picture.decode_ms = (time.thread_time() - begin) * 1000
+                picture.decode_ms = (clock() - own_begin) * 1000
+            if decoded.format in _IN_THREADS_OF_THEIR_OWN:
+                picture.decode_ms = (time.perf_counter() - begin) * 1000
         picture.pixels = decoded.pixels
         picture.outcome.note = decoded.note
         picture.outcome.facts |= {
@@ -274,12 +288,18 @@ class Stages:
         Many pictures are read and decoded at once, so their times are shared among the threads.
         """
         readers = self.decode_threads + READ_AHEAD
-        return {
-            "read_ms": round(sum(picture.read_ms for picture in pictures) / readers),
-            "decode_ms": round(sum(p.decode_ms for p in pictures) / self.decode_threads),
-            "embed_ms": round(embed_ms),
-            "store_ms": round(store_ms),
+        busy = {
+            "read_ms": sum(picture.read_ms for picture in pictures) / readers,
+            "decode_ms": sum(picture.decode_ms for picture in pictures) / self.decode_threads,
+            "embed_ms": embed_ms,
+            "store_ms": store_ms,
         }
+        whole: dict[str, int] = {}
+        for name, ms in busy.items():  # small batches add up: what is cut off counts for the next
+            self._rest_ms[name] += ms
+            whole[name] = int(self._rest_ms[name])
+            self._rest_ms[name] -= whole[name]
+        return whole
 
 
 def usable_processors() -> int:
@@ -297,4 +317,5 @@ def _give_way() -> None:
     """
     if sys.platform == "linux":  # elsewhere a single thread has no niceness
         niceness = os.getpriority(os.PRIO_PROCESS, 0) + BEHIND_THE_MODEL
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(niceness, 19))
+        with contextlib.suppress(OSError):  # a sandbox may forbid it; it is only slower then
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(niceness, 19))

@@ -12,7 +12,7 @@ from rq.exceptions import StopRequested
 from rq.timeouts import TimerDeathPenalty
 
 from app.errors import AppError
-from app.queue.connection import get_redis, redis_url
+from app.queue.connection import client_name, get_redis, redis_url
 from app.queue.liveness import BEAT_EVERY_S
 
 log = logging.getLogger(__name__)
@@ -143,11 +143,17 @@ def _pulse(
 
 
 def _wake_loops(name: str) -> None:
-    """End the waits for work of this worker's loops, whose connections RQ calls by their names."""
+    """End the waits for work of this worker's loops.
+
+    Their connections have this process's name, or that of a loop: RQ gives it to the connection
+    that a loop happens to begin with.
+    """
     try:
         client = get_redis()
         for connection in client.client_list():
-            if connection["name"].startswith(name) and "b" in connection["flags"]:  # it blocks
+            called = connection["name"]
+            ours = called in (name, client_name()) or called.startswith(f"{name}-")
+            if ours and "b" in connection["flags"]:  # it blocks
                 client.client_unblock(int(connection["id"]))
     except (RedisError, AppError) as error:  # forbidden, or gone: the loops wake by themselves
         log.debug("the loops were not woken: %s", error)

@@ -11,6 +11,7 @@ from itertools import islice
 from watchfiles import Change, watch
 
 from app.api.update_schemas import WatchedFolder
+from app.db.types import text_to_path
 from app.queue.file_walk import WalkReport, printable, walk
 
 STEP_MS = 200
@@ -86,7 +87,7 @@ class FolderWatch:
             elif change is Change.added and self._watched.recursive and len(seen) < COUNTED:
                 # a folder that was moved or copied here; nothing is told of what is in it
                 found = walk(path, self._watched.extensions, True, WalkReport())
-                seen.update(file.path for file in islice(found, COUNTED))
+                seen.update(text_to_path(file.path) for file in islice(found, COUNTED))
         if len(seen) != before and not self._stop.is_set():
             self._on_count(len(seen))
 

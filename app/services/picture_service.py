@@ -112,11 +112,12 @@ class PictureService:
         self, db: AsyncSession, session_id: int | None
     ) -> AsyncIterator[JobRow]:
         after = 0
+        of_session = [] if session_id is None else [TrainingJob.session_id == session_id]
         while True:
             page = (
                 await db.execute(
                     _rows()
-                    .where(*_failed(session_id, None), TrainingJob.id > after)
+                    .where(HAS_FAILED, *of_session, TrainingJob.id > after)
                     .order_by(TrainingJob.id)
                     .limit(5_000)
                 )

@@ -186,7 +186,7 @@ class StageBar(QWidget):
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(font("secondary"))
-        texts = (metrics.horizontalAdvance(f"{name} 100 %") for name, _ in STAGES)
+        texts = (metrics.horizontalAdvance(f"{name} 88 %") for name, _ in STAGES)
         return QSize(sum(text + 8 + SPACE_XS + 10 for text in texts), 28)
 
     def paintEvent(self, event: QPaintEvent) -> None:

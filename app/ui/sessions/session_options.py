@@ -57,6 +57,7 @@ class SessionOptions(QWidget):
         self.recursive = QCheckBox("Include all subfolders")
         self.recursive.setChecked(True)
         self.types = QLineEdit(", ".join(DEFAULT_EXTENSIONS))
+        self.types.setCursorPosition(0)  # a long list is seen from its beginning
         self.model = QComboBox()
         self.device = QComboBox()
         self.batch = QSpinBox()

@@ -141,3 +141,12 @@ def test_times_of_stages_are_shared_among_their_threads(
     pictures = [Picture(Outcome(job), read_ms=60, decode_ms=100) for job in jobs]
     times = make_stages(2).stage_ms(pictures, embed_ms=500, store_ms=7)
     assert times == {"read_ms": 120, "decode_ms": 600, "embed_ms": 500, "store_ms": 7}
+
+
+def test_batches_that_take_less_than_a_millisecond_add_up(
+    make_stages: Callable[[int], Stages], jobs: list[ClaimedJob]
+) -> None:
+    stages, total = make_stages(2), 0
+    for _ in range(1_000):
+        total += stages.stage_ms([], embed_ms=0.25, store_ms=0)["embed_ms"]
+    assert total == 250
