@@ -15,7 +15,7 @@ from PIL import Image
 from surroundings import CACHE
 
 DRAWINGS = 24
-COPIES = 8
+COPIES = 16
 SIZES = ((4000, 3000), (4000, 3000), (6000, 4000))
 OCTAVES = (8, 32, 128, 512, 2048)
 GRAIN = 5.0
