@@ -23,6 +23,7 @@ from app.runtime.redis_server import ensure_redis, stop_redis
 READY_WITHIN_S = 60
 END_WITHIN_S = 30
 REPOSITORY = Path(__file__).parent.parent
+_SHARED = ("DATABASE_URL", "QDRANT_URL")
 
 
 @contextmanager
@@ -106,9 +107,6 @@ def worker_machine(data_folder: Path, processor: int | None = None) -> Iterator[
             process.wait(END_WITHIN_S)
         process.kill()
         process.wait()
-
-
-_SHARED = ("DATABASE_URL", "QDRANT_URL")
 
 
 def _wait_for(state: Path, process: subprocess.Popen[bytes]) -> None:

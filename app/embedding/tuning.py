@@ -69,7 +69,7 @@ def quickest_faithful(encoder: Encoder) -> Encoder:
     return chosen
 
 
-def quickest_threads(encoder: Encoder, most: int = MOST_THREADS) -> int:
+def quickest_threads(encoder: Encoder) -> int:
     """With how many threads the model is quickest on the CPU: all, half of them, and so on.
 
     One for each core is too many where a container has fewer, or where a small model's threads
@@ -78,10 +78,8 @@ def quickest_threads(encoder: Encoder, most: int = MOST_THREADS) -> int:
     if encoder.place.type != "cpu":
         return encoder.threads
     twin = copy.copy(encoder)
-    twin.threads = most
-    pictures = probe_pictures(encoder.pixels.size, _BATCH)
-    one = _seconds(lambda: twin.encode_images(pictures[:1]), time.perf_counter)
-    pictures = pictures[: max(2, int(_PROBE_SECONDS / one))]
+    twin.threads = MOST_THREADS
+    pictures = _bearable(twin, _BATCH, time.perf_counter)
     seconds: dict[int, float] = {}
     while twin.threads:
         needed = _seconds(lambda: twin.encode_images(pictures), time.perf_counter)
@@ -96,10 +94,10 @@ def quickest_threads(encoder: Encoder, most: int = MOST_THREADS) -> int:
 
 def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
     """Try each precision on up to ``most`` pictures, fewer where that would take long."""
-    pictures = probe_pictures(encoder.pixels.size, most)
     if encoder.place.type == "cpu":
-        one = _seconds(lambda: encoder.encode_images(pictures[:1]), clock)
-        pictures = pictures[: max(2, int(_PROBE_SECONDS / one))]
+        pictures = _bearable(encoder, most, clock)
+    else:
+        pictures = probe_pictures(encoder.pixels.size, most)
     expected, best_seconds = _measure(encoder, pictures, clock)
     best = encoder
     for precision in ("bf16", "fp16"):
@@ -118,6 +116,13 @@ def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
         if worthwhile and cosine >= MIN_COSINE:
             best, best_seconds = twin, seconds
     return best
+
+
+def _bearable(encoder: Encoder, most: int, clock: _Clock) -> NDArray[np.uint8]:
+    """Up to ``most`` probe pictures, at least two: as many as one pass is to take time for."""
+    pictures = probe_pictures(encoder.pixels.size, most)
+    one = _seconds(lambda: encoder.encode_images(pictures[:1]), clock)
+    return pictures[: max(2, int(_PROBE_SECONDS / one))]
 
 
 def _measure(

@@ -5,9 +5,6 @@ from __future__ import annotations
 import random
 import re
 import struct
-import sys
-import threading
-import time
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +14,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from drawn_pictures import content, encoded, photo
+from interpreter import turns_of_another_thread
 from PIL import Image, ImageChops, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
@@ -366,27 +364,6 @@ def test_whatever_the_damage_a_picture_or_a_sentence_comes_out(format: str) -> N
 
 
 def test_other_threads_run_while_a_picture_is_decoded() -> None:
-    """Python switches between threads only where C code lets go of the interpreter: without that,
-    the other thread would not get a single turn before the picture is done."""
     data = encoded(photo(3000, 2000), "JPEG", quality=90)
-    turns, done = 0, threading.Event()
-
-    def take_turns() -> None:
-        nonlocal turns
-        while not done.is_set():
-            turns += 1
-            time.sleep(0)
-
-    before = sys.getswitchinterval()
-    other = threading.Thread(target=take_turns)
-    other.start()
-    try:
-        sys.setswitchinterval(600)  # nobody is made to let go
-        begin = turns
-        decode(content(data), "a.jpg", PixelSpec(224), 200)
-        during = turns - begin
-    finally:
-        sys.setswitchinterval(before)
-        done.set()
-        other.join()
+    during = turns_of_another_thread(lambda: decode(content(data), "a.jpg", PixelSpec(224), 200))
     assert during > 100

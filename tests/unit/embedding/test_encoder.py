@@ -276,8 +276,9 @@ def test_the_number_of_threads_is_measured(
 
     monkeypatch.setattr(Encoder, "encode_images", encode_images)
     monkeypatch.setattr(tuning.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(tuning, "MOST_THREADS", 8)
     before = tiny.threads
-    assert tuning.quickest_threads(tiny, most=8) == chosen
+    assert tuning.quickest_threads(tiny) == chosen
     assert tiny.threads == before
 
 

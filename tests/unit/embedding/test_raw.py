@@ -5,9 +5,6 @@ from __future__ import annotations
 import random
 import re
 import struct
-import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -16,6 +13,7 @@ import pytest
 import rawpy
 from drawn_pictures import content, encoded, photo
 from drawn_raw import dng
+from interpreter import turns_of_another_thread
 from PIL import Image
 
 from app.api.error_kinds import ErrorKind
@@ -273,27 +271,7 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 def test_other_threads_run_while_a_raw_file_is_developed() -> None:
     data = dng(photo(3000, 2000))
-    turns, done = 0, threading.Event()
-
-    def take_turns() -> None:
-        nonlocal turns
-        while not done.is_set():
-            turns += 1
-            time.sleep(0)
-
-    before = sys.getswitchinterval()
-    other = threading.Thread(target=take_turns)
-    other.start()
-    try:
-        sys.setswitchinterval(600)  # nobody is made to let go
-        begin = turns
-        decoded(data)
-        during = turns - begin
-    finally:
-        sys.setswitchinterval(before)
-        done.set()
-        other.join()
-    assert during > 100
+    assert turns_of_another_thread(lambda: decoded(data)) > 100
 
 
 @pytest.mark.parametrize("preview", [photo(60, 40), None], ids=["preview", "no preview"])

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from local_qdrant import running_qdrant
 
 from app.vectors.embedded import EmbeddedStore
 from app.vectors.server import ServerStore
@@ -38,12 +37,6 @@ def some_payload(rng: random.Random) -> Payload:
     if rng.random() < 0.8:
         payload["taken_at"] = rng.randrange(1_000_000)
     return payload
-
-
-@pytest.fixture(scope="module")
-def local_qdrant() -> Iterator[str]:
-    with running_qdrant() as url:
-        yield url
 
 
 @pytest.fixture(params=["embedded", "local"])

@@ -71,14 +71,6 @@ def folder_of(store_folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def local_qdrant() -> Iterator[str]:
-    from local_qdrant import running_qdrant  # not at the top: a child process imports this module
-
-    with running_qdrant() as url:
-        yield url
-
-
 @pytest.fixture(params=["embedded", "local", "server"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorStore]:
     if request.param == "embedded":
