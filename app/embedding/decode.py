@@ -88,7 +88,10 @@ pillow_heif.register_heif_opener(
 logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what matters is said by PictureError
 
 _SAY_THEIR_SIZE = frozenset({"WEBP", "HEIF", "AVIF"})
-_UNSUPPORTED_WORDS = ("unsupported", "not supported", "cannot handle", "unknown pixel mode")
+_UNSUPPORTED_WORDS = (
+    *("unsupported", "not supported", "cannot handle"),
+    *("unknown pixel mode", "unknown raw mode"),
+)
 _IGNORE_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _filters_lock = threading.Lock()
 

@@ -6,6 +6,7 @@ These are the cheap looks at a header; whoever decodes has limits of time and me
 from __future__ import annotations
 
 import re
+import struct
 
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -51,8 +52,9 @@ def check_work(picture: object, data: bytes) -> None:
 def _check_passes(picture: JpegImageFile, data: bytes) -> None:
     """A JPEG may go over all of its pixels as often as it likes, at a hundred bytes each time."""
     assert picture.fp is not None
-    first = picture.fp.tell()  # behind the mark of the first pass
-    in_one_pass = data[first + 2 : first + 3] == bytes([picture.layers])
+    head = 6 + 2 * picture.layers  # bytes, of a pass over all colours
+    at = picture.fp.tell() - head  # it stands behind the head of the first pass
+    in_one_pass = data[at : at + 3] == struct.pack(">HB", head, picture.layers)
     if in_one_pass and not picture.info.get("progressive"):
         return
     passes = sum(1 for _ in _PASS.finditer(data))
