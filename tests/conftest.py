@@ -31,7 +31,8 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     get_settings.cache_clear()
     yield tmp_path / "data"
     close_redis()
-    redis_server._user.cache_clear()
+    redis_server._client.cache_clear()
+    redis_server._use.release()
     if get_sync_engine.cache_info().currsize:
         get_sync_engine().dispose()
         get_sync_engine.cache_clear()

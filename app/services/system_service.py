@@ -17,7 +17,8 @@ from app.api.training_schemas import LedgerReport, QueueStatus, SystemStatus, Wo
 from app.config import get_settings
 from app.db.models import WorkerRecord
 from app.errors import AppError
-from app.queue.connection import get_redis, redis_url, safe_url
+from app.masking import hide, hide_in_address
+from app.queue.connection import get_redis, redis_url
 from app.queue.liveness import is_alive
 from app.queue.worker import QUEUE_SEARCH, QUEUES, get_queue
 from app.services.worker_questions import ask_worker
@@ -92,7 +93,7 @@ def _worker(record: WorkerRecord) -> WorkerStatus:
 
 def _queue_status() -> tuple[str, float | None, list[QueueStatus]]:
     try:
-        url = safe_url(redis_url())
+        url = hide_in_address(redis_url())
         begin = time.perf_counter()
         get_redis().ping()
         ping = round((time.perf_counter() - begin) * 1000, 2)
@@ -113,7 +114,7 @@ def _queue_status() -> tuple[str, float | None, list[QueueStatus]]:
     except AppError as error:
         return error.message, None, []
     except RedisError:
-        return safe_url(redis_url()), None, []
+        return hide_in_address(redis_url()), None, []
 
 
 def _tail(path: Path, lines: int) -> str:
