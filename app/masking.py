@@ -15,7 +15,9 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>`]+")
 _PORT = re.compile(r"\d{0,5}")
 _NAMES = r"[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|credentials?)"
-_PARAMETER = re.compile(rf"\b({_NAMES})=('[^']*'|\"[^\"]*\"|[^\s&;,#'\"]+)", re.IGNORECASE)
+_PARAMETER = re.compile(
+    rf"\b({_NAMES})=('[^']*'|\"[^\"]*\"|[^\s&;,#'\"]*[^\s&;,#'\".)])", re.IGNORECASE
+)
 
 
 def hide(text: str) -> str:

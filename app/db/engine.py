@@ -18,9 +18,18 @@ from app.config import get_settings
 BUSY_TIMEOUT_S = 30
 
 
+def ledger_url() -> URL:
+    """The ledger's address, without a driver."""
+    settings = get_settings()
+    if settings.database_url:
+        return make_url(settings.database_url)
+    # not from a text, in which ? and % of the data folder's name would have another meaning
+    return URL.create("sqlite", database=str(settings.ledger_file))
+
+
 def _url(asynchronous: bool) -> URL:
     settings = get_settings()
-    url = make_url(settings.ledger_url)
+    url = ledger_url()
     if url.get_backend_name() == "sqlite":
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         return url.set(drivername="sqlite+aiosqlite" if asynchronous else "sqlite+pysqlite")

@@ -51,7 +51,7 @@ class OwnServerConnection(UnixDomainSocketConnection):
     """
 
     def __init__(self, *, pid: int, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**options)  # type: ignore[no-untyped-call]
         self._server_pid = pid
 
     def _connect(self) -> socket.socket:
@@ -162,9 +162,7 @@ def connect(
         "client_name": client_name,
     }
     if isinstance(address, EmbeddedServer):
-        pool = ConnectionPool(
-            OwnServerConnection, path=address.socket, pid=address.pid, **options
-        )
+        pool = ConnectionPool(OwnServerConnection, path=address.socket, pid=address.pid, **options)
         return Redis.from_pool(pool)
     try:
         return Redis.from_url(address, **options)

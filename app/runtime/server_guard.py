@@ -1,4 +1,4 @@
-"""Runs the queue's server for as long as any process uses it; a program that imports nothing of ours.
+"""Runs the queue's server for as long as any process uses it; imports nothing of ours.
 
     python -I -S server_guard.py LOCK PROGRAM [ARGUMENT …]
 

@@ -240,12 +240,13 @@ def test_it_ends_when_all_that_used_it_were_killed(number: int) -> None:
     for user in users:
         assert user.stdout is not None
         server_pid = int(user.stdout.readline())
-    processes = sum(valkey._our_processes(), [])
+    servers, guards = valkey._our_processes()
+    processes = servers + guards
     assert server_pid in {process.pid for process in processes}
     for user in users:
         user.kill()
         user.communicate()
-    gone, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=10)
     assert not alive
     assert not is_listening(running().socket)
 
