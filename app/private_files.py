@@ -17,7 +17,7 @@ LONGEST_SOCKET_FOLDER = 76
 """Bytes. A socket's whole path must stay below 104 on macOS and 108 on Linux; 28 are for its name
 and for what Qt puts behind that while it makes the socket."""
 
-_NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
+_NO_NAME = re.compile(r"[/\\:\x00-\x1f\x7f]")
 
 
 def keep_to_this_user() -> None:

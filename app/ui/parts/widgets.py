@@ -81,7 +81,7 @@ def button(text: str, kind: str = "", icon_name: str = "", hint: str = "") -> QP
 
 
 def plain_tip(text: str) -> str:
-    """Text for a tool tip that holds a name; Qt would take ``<b>`` or ``<img>`` in it for markup."""
+    """Text for a tool tip that holds a name; Qt would take a ``<b>`` in it for markup."""
     return f"<p style='white-space:pre'>{escape(text)}</p>" if "<" in text else text
 
 
