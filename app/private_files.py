@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 from pathlib import Path
 
 from app.errors import AppError
@@ -91,7 +90,9 @@ def socket_folder(data_dir: Path) -> Path:
 
 
 def _short_folder(data_dir: Path) -> Path:
-    from hashlib import sha256  # rarely needed, and it takes a tenth of the time to the first paint
+    # rarely needed, and together a tenth of the time to the first paint
+    import tempfile
+    from hashlib import sha256
 
     digest = sha256(os.fsencode(data_dir)).hexdigest()[:12]
     session = os.environ.get("XDG_RUNTIME_DIR", "")
