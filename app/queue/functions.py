@@ -17,6 +17,7 @@ from rq.job import Job
 
 JOBS = frozenset(
     {
+        "app.queue.ledger_repair.undo_broken_stores",
         "app.queue.near_duplicates.find_near_duplicates",
         "app.queue.payloads.refresh_payloads",
         "app.queue.questions.answer",
