@@ -10,7 +10,9 @@ from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
 
 from app.config import get_settings
+from app.errors import AppError, first_line
 
+_log = logging.getLogger(__name__)
 _context: ContextVar[str] = ContextVar("log_context", default="-")
 _FORMAT = "%(asctime)s %(levelname)-7s %(process)d [%(context)s] %(name)s: %(message)s"
 
@@ -23,9 +25,10 @@ def set_up_logs(process: str, *, to_terminal: bool = False) -> None:
         to_terminal: also write to standard error.
     """
     settings = get_settings()
+    logging.raiseExceptions = False  # a full disk is no reason to write traces to the terminal
     handlers: list[logging.Handler] = []
     if to_terminal:
-        handlers.append(logging.StreamHandler(sys.stderr))
+        handlers.append(_terminal())
     try:
         settings.log_dir.mkdir(parents=True, exist_ok=True)
         handlers.append(
@@ -37,13 +40,55 @@ def set_up_logs(process: str, *, to_terminal: bool = False) -> None:
                 errors="backslashreplace",
             )
         )
+        handlers[-1].setFormatter(logging.Formatter(_FORMAT))
     except OSError:  # a data folder that cannot be written is reported when the ledger is opened
-        handlers = handlers or [logging.StreamHandler(sys.stderr)]
+        handlers = handlers or [_terminal()]
     for handler in handlers:
         handler.addFilter(_add_context)
-        handler.setFormatter(logging.Formatter(_FORMAT))
     logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
     logging.getLogger("app").setLevel(settings.log_level)  # libraries only when they complain
+
+
+def log_unforeseen(error: BaseException) -> AppError:
+    """Write an error that nobody foresaw to the log, with its trace; what a person is told of it.
+
+    Callable at any time: without a log it is told without one.
+    """
+    where = ""
+    try:
+        if not logging.getLogger().handlers:
+            set_up_logs("terminal")
+        where = str(get_settings().log_dir)
+    except Exception:  # noqa: BLE001 — the settings may be what is wrong; `error` is told anyway
+        logging.getLogger().addHandler(logging.NullHandler())
+    _log.error("unforeseen", exc_info=error)
+    return AppError(
+        f"Something unforeseen happened: {type(error).__name__}: {first_line(error)}.",
+        f"Nothing that was indexed is lost. The log in {where} says more."
+        if where
+        else "Nothing that was indexed is lost.",
+    )
+
+
+class _Lines(logging.Formatter):
+    """One line an entry: traces are for files."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(_without_trace(record))
+        error = record.exc_info[1] if record.exc_info else None
+        return f"{line}: {first_line(error)}" if error is not None else line
+
+
+def _without_trace(record: logging.LogRecord) -> logging.LogRecord:
+    plain = logging.makeLogRecord(record.__dict__)
+    plain.exc_info = plain.exc_text = plain.stack_info = None
+    return plain
+
+
+def _terminal() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(_FORMAT))
+    return handler
 
 
 def _add_context(record: logging.LogRecord) -> bool:

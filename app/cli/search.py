@@ -35,7 +35,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 async def search(options: argparse.Namespace, backend: Backend) -> int:
     """Print the best pictures, one a line; 1 where there is none."""
     query = _query(options)
-    async with working(backend, wait_until_ready=True):
+    async with working(wait_until_ready=True):
         page = await _answer(backend, query, max(options.top, 1))
     if options.json:
         print(page.model_dump_json())

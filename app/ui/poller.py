@@ -16,7 +16,7 @@ from app.errors import AppError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-END_WITHIN_S = 2.0
+END_WITHIN_S = 0.3
 
 VISIBLE_MS = 500
 HIDDEN_MS = 2_000
@@ -177,7 +177,8 @@ class Poller(QObject):
             await asyncio.wait(tasks, timeout=END_WITHIN_S)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=END_WITHIN_S)
 
     def _tick(self) -> None:
         for watch in list(self._watches):
