@@ -6,6 +6,8 @@ import os
 import sys
 import threading
 
+from app.errors import AppError
+
 BROKEN_PIPE = 141
 """As a shell has it for a program that nobody listens to any more."""
 
@@ -15,8 +17,6 @@ def main() -> int:
 
     Whatever happens, a person gets a sentence, the log a trace, and the caller an exit code.
     """
-    from app.errors import AppError
-
     _prepare_streams()
     sys.excepthook = lambda _kind, error, _trace: _tell_unforeseen(error)
     threading.excepthook = lambda info: _log_only(info.exc_value)
@@ -25,8 +25,7 @@ def main() -> int:
         sys.stdout.flush()
         return code
     except AppError as error:
-        _tell(error.message, error.hint)
-        return 1
+        return _tell_why(error)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -71,6 +70,14 @@ def _tell(*lines: str) -> None:
         print(*filter(None, lines), sep="\n", file=sys.stderr, flush=True)
     except OSError:  # the terminal is gone; the log has it
         _silence(sys.stderr)
+
+
+def _tell_why(error: AppError) -> int:
+    from app.logs import log_told
+
+    log_told(error)
+    _tell(error.message, error.hint)
+    return 1
 
 
 def _tell_unforeseen(error: BaseException) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from app.config import get_settings
 from app.errors import AppError, first_line
@@ -49,25 +50,35 @@ def set_up_logs(process: str, *, to_terminal: bool = False) -> None:
     logging.getLogger("app").setLevel(settings.log_level)  # libraries only when they complain
 
 
+def log_told(error: AppError) -> None:
+    """Write what a person is told to the log, with the trace of what it comes from."""
+    _folder()
+    _log.warning("told: %s", error, exc_info=error if error.__cause__ is not None else None)
+
+
 def log_unforeseen(error: BaseException) -> AppError:
     """Write an error that nobody foresaw to the log, with its trace; what a person is told of it.
 
-    Callable at any time: without a log it is told without one.
+    Callable at any time, also where there is no log yet or cannot be any.
     """
-    where = ""
+    folder = _folder()
+    _log.error("unforeseen", exc_info=error)
+    safe = "Nothing that was indexed is lost."
+    return AppError(
+        f"Something unforeseen happened: {type(error).__name__}: {first_line(error)}.",
+        f"{safe} The log in {folder} says more." if folder else safe,
+    )
+
+
+def _folder() -> Path | None:
+    """Where the log is, set up where nobody did; None where the settings allow none."""
     try:
         if not logging.getLogger().handlers:
             set_up_logs("terminal")
-        where = str(get_settings().log_dir)
-    except Exception:  # noqa: BLE001 — the settings may be what is wrong; `error` is told anyway
+        return get_settings().log_dir
+    except Exception:  # noqa: BLE001 — they may be what is told; without a handler Python prints
         logging.getLogger().addHandler(logging.NullHandler())
-    _log.error("unforeseen", exc_info=error)
-    return AppError(
-        f"Something unforeseen happened: {type(error).__name__}: {first_line(error)}.",
-        f"Nothing that was indexed is lost. The log in {where} says more."
-        if where
-        else "Nothing that was indexed is lost.",
-    )
+        return None
 
 
 class _Lines(logging.Formatter):

@@ -12,7 +12,7 @@ import psutil
 
 from app.db.errors import DATABASE_ERRORS, ledger_error
 from app.errors import AppError
-from app.logs import log_unforeseen, set_up_logs
+from app.logs import log_told, log_unforeseen, set_up_logs
 from app.queue.context import context
 from app.queue.reconcile import release
 from app.queue.worker_main import WorkerElsewhereError, work_until_stopped
@@ -45,9 +45,9 @@ def run(*, child: bool) -> int:
     try:
         code = _work(child)
     except AppError as error:
-        log.error("%s", error, exc_info=error)
         if not child:
             raise
+        log_told(error)
         print(json.dumps({"message": error.message, "hint": error.hint}), flush=True)
         code = EXIT_ELSEWHERE if isinstance(error, WorkerElsewhereError) else EXIT_FAILED
     finally:

@@ -81,9 +81,11 @@ class Watch:
                 self._deliver(result)
             self._say("")
         except AppError as error:
+            if str(error) != self.problem:  # the same failure twice a second is logged once
+                _log.warning("a refresh failed: %s", error, exc_info=error.__cause__)
             self._say(str(error))
         except Exception:  # noqa: BLE001 — one bad refresh must not end the polling
-            if not self.problem:  # the same failure twice a second is logged once
+            if not self.problem:
                 _log.exception("a refresh failed")
             self._say("What is shown could not be refreshed; the log says why.")
         finally:

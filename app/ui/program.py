@@ -118,11 +118,10 @@ class Program:
         return True
 
     def _say_why_not(self, error: Exception) -> None:
-        from app.logs import log_unforeseen
+        from app.logs import log_told, log_unforeseen
 
         if isinstance(error, AppError):
-            _log.error("cannot start: %s", error, exc_info=error)
-            said = error
+            log_told(said := error)
         else:
             said = log_unforeseen(error)
         self.window.show_message("warning-circle", said.message, said.hint)
