@@ -11,6 +11,7 @@ from app.db import jobs, sessions
 from app.db.engine import get_sync_session, write_transaction
 from app.db.models import (
     IS_HELD,
+    IS_UNSETTLED,
     AssetVector,
     SessionStatus,
     TrainingJob,
@@ -19,6 +20,7 @@ from app.db.models import (
 )
 from app.db.settle import expire_leases
 from app.db.types import utc_now
+from app.db.vectors import is_broken_off
 from app.queue.doorbell import ring_if_possible, ring_once_if_possible
 from app.queue.liveness import is_alive
 from app.queue.schedule import ring_for_due_sessions
@@ -54,6 +56,7 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
         if left and not finished:
             ring_if_possible(session_id)
     _ring_for_stale_payloads()
+    _ring_for_broken_stores()
     ring_for_due_sessions()
 
 
@@ -70,9 +73,20 @@ def release(worker: str) -> None:
 
 def _ring_for_stale_payloads() -> None:
     with get_sync_session() as db:
-        stale = db.scalar(select(AssetVector.asset_id).where(AssetVector.payload_stale).limit(1))
+        stale = db.scalar(
+            select(AssetVector.asset_id).where(AssetVector.payload_stale, ~IS_UNSETTLED).limit(1)
+        )
     if stale is not None:
         ring_once_if_possible(QUEUE_LOW, "app.queue.payloads.refresh_payloads", "refresh-payloads")
+
+
+def _ring_for_broken_stores() -> None:
+    with get_sync_session() as db:
+        found = db.scalar(select(AssetVector.asset_id).where(is_broken_off()).limit(1))
+    if found is not None:
+        ring_once_if_possible(
+            QUEUE_LOW, "app.queue.ledger_repair.undo_broken_stores", "undo-broken-stores"
+        )
 
 
 def _workers() -> Sequence[WorkerRecord]:
