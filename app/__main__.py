@@ -17,6 +17,7 @@ def main() -> int:
 
     Whatever happens, a person gets a sentence, the log a trace, and the caller an exit code.
     """
+    _use_utf8()
     _prepare_streams()
     sys.excepthook = lambda _kind, error, _trace: _tell_unforeseen(error)
     threading.excepthook = lambda info: _log_only(info.exc_value)
@@ -52,6 +53,16 @@ def _window() -> int:
 
     print("There is no screen here: indexing the sample pictures in the terminal instead.")
     return run_command(["index", str(RESOURCES / "samples"), "--name", "Sample pictures"])
+
+
+def _use_utf8() -> None:
+    """Start again with file names in UTF-8 where the locale has them in ASCII.
+
+    The ledger is shared with processes that see them as UTF-8, so all must agree on a name.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _prepare_streams() -> None:

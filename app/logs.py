@@ -43,7 +43,7 @@ def set_up_logs(process: str, *, to_terminal: bool = False) -> None:
         )
         handlers[-1].setFormatter(logging.Formatter(_FORMAT))
     except OSError:  # a data folder that cannot be written is reported when the ledger is opened
-        handlers = handlers or [_terminal()]
+        handlers = handlers or [logging.NullHandler()]
     for handler in handlers:
         handler.addFilter(_add_context)
     logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
