@@ -147,7 +147,7 @@ async def follow(
                     if not error.transient:
                         raise
                     problem = error
-                    if start is not None and begin is not None and begin.done():
+                    if start is not None and begin is not None and _has_failed(begin):
                         begin = asyncio.ensure_future(start())
                 waiting.tell(problem)
                 await asyncio.sleep(POLL_S)
@@ -161,6 +161,10 @@ async def follow(
                 await asyncio.gather(begin, return_exceptions=True)
 
 
+def _has_failed(task: asyncio.Future[StartResponse]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
+
+
 async def _pause(backend: Backend, session_id: int) -> None:
     """Pause, unless the ledger takes longer than somebody who quits wants to wait."""
 
@@ -171,7 +175,7 @@ async def _pause(backend: Backend, session_id: int) -> None:
     try:
         await asyncio.wait_for(pause(), PAUSED_WITHIN_S)
     except (AppError, TimeoutError):
-        tqdm.write("It could not be paused; it goes on with the next start.", file=sys.stderr)
+        tqdm.write(f"Stopped. Go on with: start {session_id}", file=sys.stderr)
     else:
         tqdm.write(f"Paused. Go on with: resume {session_id}", file=sys.stderr)
 
