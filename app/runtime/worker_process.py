@@ -9,10 +9,9 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from filelock import FileLock, Timeout
-
 from app.config import get_settings
 from app.errors import AppError
+from app.locks import is_held
 from app.queue.liveness import LOCK_NAME, STATE_NAME
 
 EXIT_ELSEWHERE = 3
@@ -102,8 +101,4 @@ def worker_command() -> list[str]:
 
 def is_worker_elsewhere() -> bool:
     """Whether some process holds the lock of this data folder's one worker."""
-    try:
-        with FileLock(get_settings().run_dir / LOCK_NAME, timeout=0):
-            return False
-    except Timeout:
-        return True
+    return is_held(get_settings().run_dir / LOCK_NAME)
