@@ -7,9 +7,11 @@ import sys
 
 def main() -> int:
     """Start the window or the command line; the exit code."""
+    from app.config import check_settings
     from app.errors import AppError
 
     try:
+        check_settings()
         if len(sys.argv) > 1:
             from app.cli.commands import run_command
 

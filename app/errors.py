@@ -7,12 +7,15 @@ class AppError(Exception):
     Args:
         message: what happened and why, as one plain sentence.
         hint: what to do about it, as one plain sentence; may be empty.
+        transient: it passes, by itself or once a person has acted, and whoever it stopped can
+            simply try again: a server that is away, a disk that is full or not connected.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, transient: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.transient = transient
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

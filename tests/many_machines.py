@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from local_qdrant import running_qdrant
 
 from app.config import Settings, get_settings
 from app.queue.connection import close_redis, redis_url
-from app.queue.liveness import STATE_NAME, worker_name
+from app.queue.liveness import STATE_NAME
 from app.runtime.redis_server import ensure_redis, stop_redis
 
 READY_WITHIN_S = 60
@@ -64,10 +65,7 @@ class WorkerMachine:
     """A worker that shares nothing but servers and pictures with this process."""
 
     process: subprocess.Popen[bytes]
-
-    @property
-    def name(self) -> str:
-        return worker_name(self.process.pid)
+    name: str
 
     def kill(self) -> None:
         """As a power cut does."""
@@ -97,10 +95,8 @@ def worker_machine(data_folder: Path, processor: int | None = None) -> Iterator[
         | {"DATA_DIR": str(data_folder), "REDIS_URL": redis_url(), "LOG_LEVEL": "WARNING"},
         stdout=subprocess.DEVNULL,
     )
-    machine = WorkerMachine(process)
     try:
-        _wait_for(data_folder / "run" / STATE_NAME, process)
-        yield machine
+        yield WorkerMachine(process, _name(data_folder / "run" / STATE_NAME, process))
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -109,9 +105,11 @@ def worker_machine(data_folder: Path, processor: int | None = None) -> Iterator[
         process.wait()
 
 
-def _wait_for(state: Path, process: subprocess.Popen[bytes]) -> None:
+def _name(state: Path, process: subprocess.Popen[bytes]) -> str:
+    """What a worker is called, as it says once it is ready."""
     deadline = time.monotonic() + READY_WITHIN_S
     while not state.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("the worker did not start")
         time.sleep(0.05)
+    return str(json.loads(state.read_text())["name"])

@@ -97,7 +97,8 @@ async def _poll(backend: Backend, session_id: int) -> TrainingProgress:
 
 def _draw(bar: tqdm, progress: TrainingProgress) -> None:
     bar.total = progress.progress.total or None
-    bar.set_description("Counting" if progress.discovering else progress.name, refresh=False)
+    doing = "Counting" if progress.discovering else progress.name
+    bar.set_description(progress.waitingFor or doing, refresh=False)
     if failed := progress.jobsSummary.failed:
         bar.set_postfix_str(f"{failed:,} failed", refresh=False)
     bar.update(progress.progress.current - bar.n)

@@ -43,6 +43,7 @@ class WorkerProcess:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         self._started = time.monotonic()
+        self._name: str | None = None
         self.pid = self._process.pid
 
     def exit_code(self) -> int | None:
@@ -54,10 +55,17 @@ class WorkerProcess:
 
     def is_ready(self) -> bool:
         """Whether it has said that it takes work."""
-        try:
-            return bool(json.loads(self._state_file.read_text("utf-8"))["pid"] == self.pid)
-        except (OSError, ValueError, TypeError, KeyError):
-            return False
+        return self.name() is not None
+
+    def name(self) -> str | None:
+        """What it is called in the ledger; None before it takes work, when it holds nothing."""
+        if self._name is None:
+            try:
+                said = json.loads(self._state_file.read_text("utf-8"))
+                self._name = str(said["name"]) if said["pid"] == self.pid else None
+            except (OSError, ValueError, TypeError, KeyError):
+                return None
+        return self._name
 
     def age_s(self) -> float:
         """Seconds since its start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.training_schemas import LedgerReport, QueueStatus, SystemStatus, WorkerStatus
 from app.config import get_settings
+from app.db.clock import ledger_now
 from app.db.models import WorkerRecord
 from app.errors import AppError
 from app.queue.connection import get_redis, redis_url, safe_url
@@ -37,7 +39,8 @@ class SystemService:
             .limit(SHOWN_WORKERS)
             .execution_options(populate_existing=True)
         )
-        workers = [_worker(record) for record in records.scalars()]
+        now = await db.run_sync(lambda session: ledger_now(session.connection()))
+        workers = [_worker(record, now) for record in records.scalars()]
         url, ping, queues = await asyncio.to_thread(_queue_status)
         settings = get_settings()
         return SystemStatus(
@@ -74,7 +77,7 @@ class SystemService:
         return f"{system}\n{status.model_dump_json(indent=2)}\n\nworker.log\n{tail}"
 
 
-def _worker(record: WorkerRecord) -> WorkerStatus:
+def _worker(record: WorkerRecord, now: datetime) -> WorkerStatus:
     return WorkerStatus(
         name=record.name,
         host=record.host,
@@ -86,7 +89,7 @@ def _worker(record: WorkerRecord) -> WorkerStatus:
         notice=record.notice,
         startedAt=record.started_at,
         beatAt=record.beat_at,
-        alive=is_alive(record),
+        alive=is_alive(record, now),
     )
 
 

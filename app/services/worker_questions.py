@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from rq.job import Job, JobStatus
 
 from app.errors import AppError
-from app.queue.worker import QUEUE_SEARCH, get_queue
+from app.queue.worker import LATE_S, QUEUE_SEARCH, get_queue
 
 ANSWER_WITHIN_S = 600
 _TRY_AGAIN = "It is answered as soon as the indexing process is there; see the System page."
@@ -31,7 +31,7 @@ def ask_worker(function: str, timeout_s: float = ANSWER_WITHIN_S, **arguments: A
         AppError: what the function raised, or that it has a bug, which the log explains.
     """
     try:
-        queue = get_queue(QUEUE_SEARCH)
+        queue = get_queue(QUEUE_SEARCH, within_s=ANSWER_WITHIN_S + LATE_S)
     except AppError as error:
         raise WorkerAwayError(error.message, _TRY_AGAIN) from error
     try:
