@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 
 from app.api.error_kinds import ErrorKind
 from app.db.clock import ledger_now
-from app.db.files import upsert
 from app.db.jobs import Claim, ClaimedJob
 from app.db.models import (
     IS_HELD,
@@ -26,6 +25,7 @@ from app.db.models import (
 )
 from app.db.sessions import count, lock_sessions
 from app.db.types import utc_now
+from app.db.vectors import settle_store
 
 CRASHES_TO_QUARANTINE = 4
 """A first death in company or alone, and three alone that nobody saw; one that was seen is as much
@@ -100,7 +100,8 @@ def settle(
     claim: Claim,
     outcomes: Iterable[Outcome],
     *,
-    model_id: int | None,
+    model_id: int,
+    fence: int,
     evidence: dict[str, str],
     stage_ms: dict[str, int] | None = None,
 ) -> set[int]:
@@ -110,6 +111,7 @@ def settle(
     wakes up settles nothing.
 
     Args:
+        fence: number of the store of these pictures, as :func:`app.db.vectors.begin_store` gave it.
         evidence: what all these attempts share: model_name, model_version, weights_digest,
             device, precision.
         stage_ms: time spent by stage, added to the session: read_ms, decode_ms, embed_ms,
@@ -118,6 +120,7 @@ def settle(
     Returns:
         the ids of the jobs that were settled.
     """
+    lock_sessions(conn, [claim.session_id])
     held = select(TrainingJob.id).where(TrainingJob.lease_token == claim.token, IS_HELD)
     mine = set(conn.execute(held.with_for_update()).scalars())
     settled = [outcome for outcome in outcomes if outcome.job.job_id in mine]
@@ -129,7 +132,17 @@ def settle(
         insert(TrainingEvidence),
         [_evidence_row(claim.session_id, outcome, evidence, now) for outcome in settled],
     )
-    _settle_assets(conn, settled, model_id)
+    _settle_assets(conn, settled)
+    settle_store(
+        conn,
+        model_id,
+        fence,
+        [
+            {"asset_id": outcome.job.asset_id, "checksum": outcome.checksum, **outcome.facts}
+            for outcome in settled
+            if outcome.error_kind is None
+        ],
+    )
     failed = sum(outcome.error_kind is not None for outcome in settled)
     count(
         conn,
@@ -191,8 +204,8 @@ def _evidence_row(
     }
 
 
-def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int | None) -> None:
-    """What was learnt of each file, and that its vector is stored."""
+def _settle_assets(conn: Connection, outcomes: Sequence[Outcome]) -> None:
+    """What was learnt of each file."""
     learnt: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.facts:
@@ -203,28 +216,6 @@ def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int 
             .where(ImageAsset.id == bindparam("asset"))
             .values({name: bindparam(name) for name in names}),
             rows,
-        )
-    stored = [
-        {
-            "asset_id": outcome.job.asset_id,
-            "model_id": model_id,
-            "payload_stale": False,
-            **{name: outcome.facts[name] for name in ("size", "mtime_ns", "sha256")},
-        }
-        for outcome in outcomes
-        if outcome.error_kind is None
-    ]
-    if stored:
-        vectors = upsert(conn, AssetVector)
-        conn.execute(
-            vectors.on_conflict_do_update(
-                index_elements=[AssetVector.asset_id, AssetVector.model_id],
-                set_={
-                    name: vectors.excluded[name]
-                    for name in ("size", "mtime_ns", "sha256", "payload_stale")
-                },
-            ),
-            stored,
         )
 
 

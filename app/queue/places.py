@@ -62,15 +62,15 @@ class Places:
             AppError: transient; what could not be read is not to blame, the folder cannot be
                 reached.
         """
-        again = self._excused(pictures)
+        again = self.excused(pictures)
         if not again:
             return list(pictures)
         judged = [read(picture.job) if id(picture) in again else picture for picture in pictures]
-        self._excused(judged)
+        self.excused(judged)
         return judged
 
-    def _excused(self, pictures: Sequence[Picture]) -> set[int]:
-        """By :func:`id`, those that seem to be readable after all."""
+    def excused(self, pictures: Sequence[Picture]) -> set[int]:
+        """By :func:`id`, those that could not be read but can be by now; raises as above."""
         suspects = [p for p in pictures if p.outcome.error_kind in _OF_A_LOST_DISK]
         if not suspects:
             _remember(pictures)

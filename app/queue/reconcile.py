@@ -14,6 +14,7 @@ from app.db.clock import ledger_now
 from app.db.engine import get_sync_session, in_transaction, write_transaction
 from app.db.models import (
     IS_HELD,
+    IS_UNSETTLED,
     AssetVector,
     SessionStatus,
     TrainingJob,
@@ -21,6 +22,7 @@ from app.db.models import (
     WorkerRecord,
 )
 from app.db.settle import expire_leases
+from app.db.vectors import is_broken_off
 from app.errors import AppError
 from app.queue.connection import get_redis
 from app.queue.doorbell import ring_if_possible, ring_once_if_possible
@@ -48,6 +50,7 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
     for session_id in waiting:
         ring_if_possible(session_id)
     _ring_for_stale_payloads()
+    _ring_for_broken_stores()
     ring_for_due_sessions()
 
 
@@ -136,9 +139,20 @@ def _queue_answers() -> bool:
 
 def _ring_for_stale_payloads() -> None:
     with get_sync_session() as db:
-        stale = db.scalar(select(AssetVector.asset_id).where(AssetVector.payload_stale).limit(1))
+        stale = db.scalar(
+            select(AssetVector.asset_id).where(AssetVector.payload_stale, ~IS_UNSETTLED).limit(1)
+        )
     if stale is not None:
         ring_once_if_possible(QUEUE_LOW, "app.queue.payloads.refresh_payloads", "refresh-payloads")
+
+
+def _ring_for_broken_stores() -> None:
+    with get_sync_session() as db:
+        found = db.scalar(select(AssetVector.asset_id).where(is_broken_off()).limit(1))
+    if found is not None:
+        ring_once_if_possible(
+            QUEUE_LOW, "app.queue.ledger_repair.undo_broken_stores", "undo-broken-stores"
+        )
 
 
 def _unsettled_sessions() -> list[tuple[int, str, int]]:

@@ -23,7 +23,7 @@ from app.db.migrate import migrate
 from app.errors import AppError, first_line
 from app.locks import holders
 from app.queue.context import WorkerContext, context
-from app.queue.ledger_check import repair_if_counts_differ
+from app.queue.ledger_repair import repair_if_counts_differ
 from app.queue.liveness import LOCK_NAME, STATE_NAME, proof_of_life
 from app.queue.reconcile import forget_old_workers, reconcile, take_over
 from app.queue.worker import QUEUES, RECONCILE_EVERY_S, run_worker
