@@ -1,6 +1,6 @@
 """What stands in for a Qdrant server, which no package index has: its REST calls over HTTP.
 
-    python tests/local_qdrant.py PORT_FILE
+    python tests/local_qdrant.py PORT_FILE DATA_FOLDER
 
 It answers the calls that the program makes, with qdrant-client's own local mode behind them, in a
 process of its own, so that several workers can share it. It shows nothing of a real server's
@@ -31,7 +31,7 @@ START_WITHIN_S = 30
 VERSION = "1.17.0"
 """Of the server that this stands in for."""
 
-_client = QdrantClient(":memory:")
+_client: QdrantClient
 _turn = threading.Lock()
 
 Answer = Callable[[str, dict[str, Any]], Any]
@@ -170,31 +170,62 @@ def _plain(result: Any) -> Any:
     return result.model_dump(mode="json") if hasattr(result, "model_dump") else result
 
 
+class LocalQdrant:
+    """Such a server in a process of its own, which can be away for a while.
+
+    Args:
+        folder: where it keeps its data and its port.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._port_file, self._data = folder / "port", folder / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port_file.read_text()}"
+
+    def start(self) -> None:
+        """At the port that it had before, with the data that it had."""
+        ready = self._port_file.with_suffix(".ready")
+        ready.unlink(missing_ok=True)
+        self._process = subprocess.Popen([sys.executable, __file__, self._port_file, self._data])
+        deadline = time.monotonic() + START_WITHIN_S
+        while not ready.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the stand-in for Qdrant did not start")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """As a server that is killed; every request is on the disk before it is answered."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
 @contextmanager
 def running_qdrant() -> Iterator[str]:
-    """The address of such a server, in a process that ends with the block."""
+    """The address of such a server, which is gone after the block."""
     with tempfile.TemporaryDirectory() as folder:
-        port_file = Path(folder) / "port"
-        with subprocess.Popen([sys.executable, __file__, str(port_file)]) as process:
-            try:
-                deadline = time.monotonic() + START_WITHIN_S
-                while not port_file.exists():
-                    if process.poll() is not None or time.monotonic() > deadline:
-                        raise RuntimeError("the stand-in for Qdrant did not start")
-                    time.sleep(0.05)
-                yield f"http://127.0.0.1:{port_file.read_text()}"
-            finally:
-                process.kill()
+        server = LocalQdrant(Path(folder))
+        try:
+            server.start()
+            yield server.url
+        finally:
+            server.stop()
 
 
-def main(port_file: Path) -> None:
+def main(port_file: Path, data: Path) -> None:
     """Serve until killed; the port is written to a file once it is known."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    partial = port_file.with_suffix(".partial")
-    partial.write_text(str(server.server_port))
-    partial.replace(port_file)
+    global _client
+    _client = QdrantClient(path=str(data), force_disable_check_same_thread=True)
+    port = int(port_file.read_text()) if port_file.exists() else 0
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+    port_file.write_text(str(server.server_port))
+    port_file.with_suffix(".ready").touch()
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -7,14 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from local_qdrant import running_qdrant
+from local_qdrant import LocalQdrant
 
 from app.config import Settings, get_settings
 from app.queue.connection import close_redis, redis_url
@@ -45,18 +46,21 @@ def running_postgres(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def shared_servers(postgres_url: str) -> Iterator[None]:
+def shared_servers(postgres_url: str) -> Iterator[LocalQdrant]:
     """PostgreSQL, Redis and a stand-in for Qdrant are in the settings of this process."""
-    with running_qdrant() as qdrant_url, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", postgres_url)
-        patch.setenv("QDRANT_URL", qdrant_url)
-        get_settings.cache_clear()
-        ensure_redis()
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        qdrant = LocalQdrant(Path(folder))
         try:
-            yield
+            qdrant.start()
+            patch.setenv("DATABASE_URL", postgres_url)
+            patch.setenv("QDRANT_URL", qdrant.url)
+            get_settings.cache_clear()
+            ensure_redis()
+            yield qdrant
         finally:
             close_redis()
             stop_redis()
+            qdrant.stop()
     get_settings.cache_clear()
 
 
@@ -74,17 +78,20 @@ class WorkerMachine:
 
 
 @contextmanager
-def worker_machine(data_folder: Path, processor: int | None = None) -> Iterator[WorkerMachine]:
+def worker_machine(
+    data_folder: Path, processor: int | None = None, program: Sequence[str] = ("-m", "app")
+) -> Iterator[WorkerMachine]:
     """A worker that is ready; it ends with the block.
 
     Args:
         data_folder: its own.
         processor: the only one that it may run on.
+        program: what Python is to run; it is told to be a worker.
     """
     shared = {name: str(getattr(get_settings(), name.lower())) for name in _SHARED}
     settings = {name.upper() for name in Settings.model_fields}
     own = {name: value for name, value in os.environ.items() if name not in settings}
-    command = [sys.executable, "-m", "app", "worker"]
+    command = [sys.executable, *program, "worker"]
     if processor is not None:
         command = ["taskset", "--cpu-list", str(processor), *command]
     process = subprocess.Popen(

@@ -137,7 +137,7 @@ class Beside:
     def _run(self) -> None:
         try:
             self.result = in_transaction(self._work)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - shown by end()
             self.error = error
 
     def end(self) -> object:
@@ -232,10 +232,14 @@ def impatient_server(monkeypatch: pytest.MonkeyPatch, shared_server: None) -> It
 @pytest.mark.usefixtures("impatient_server")
 def test_who_stands_still_in_a_transaction_blocks_the_others_for_a_moment_only() -> None:
     session_id = new_session(4)
-    with pytest.raises(DBAPIError) as cut, write_transaction() as conn:
+
+    def stand_still(conn: Connection) -> None:
         jobs.claim(conn, session_id, "stopped", 2, 10**9)
         assert len(claim(session_id, 4).jobs) == 4  # waits until the server cuts the other off
         conn.execute(select(TrainingJob.id))
+
+    with pytest.raises(DBAPIError) as cut:
+        in_transaction(stand_still)
     trouble = ledger_error(cut.value)
     assert trouble is not None
     assert trouble.transient
