@@ -1,6 +1,6 @@
 """What stands in for a Qdrant server, which no package index has: its REST calls over HTTP.
 
-    python tests/local_qdrant.py PORT_FILE DATA_FOLDER
+    python tests/local_qdrant.py PORT_FILE
 
 It answers the calls that the program makes, with qdrant-client's own local mode behind them, in a
 process of its own, so that several workers can share it. It shows nothing of a real server's
@@ -10,6 +10,7 @@ engine, speed or durability; ``TEST_QDRANT_URL`` runs the tests of the store aga
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,8 +32,9 @@ START_WITHIN_S = 30
 VERSION = "1.17.0"
 """Of the server that this stands in for."""
 
-_client: QdrantClient
+_client = QdrantClient(":memory:")
 _turn = threading.Lock()
+_away = threading.Event()
 
 Answer = Callable[[str, dict[str, Any]], Any]
 
@@ -132,6 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:
+        if _away.is_set():
+            self.close_connection = True
+            return
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         # /, /collections, /collections/NAME or /collections/NAME/WHAT
         path = unquote(urlsplit(self.path).path)
@@ -171,61 +176,52 @@ def _plain(result: Any) -> Any:
 
 
 class LocalQdrant:
-    """Such a server in a process of its own, which can be away for a while.
-
-    Args:
-        folder: where it keeps its data and its port.
-    """
+    """Such a server, in a process of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self._port_file, self._data = folder / "port", folder / "data"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port_file.read_text()}"
-
-    def start(self) -> None:
-        """At the port that it had before, with the data that it had."""
-        ready = self._port_file.with_suffix(".ready")
-        ready.unlink(missing_ok=True)
-        self._process = subprocess.Popen([sys.executable, __file__, self._port_file, self._data])
+        port_file = folder / "port"
+        self._process = subprocess.Popen([sys.executable, __file__, str(port_file)])
         deadline = time.monotonic() + START_WITHIN_S
-        while not ready.exists():
+        while not port_file.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the stand-in for Qdrant did not start")
             time.sleep(0.05)
+        self.url = f"http://127.0.0.1:{port_file.read_text()}"
 
-    def stop(self) -> None:
-        """As a server that is killed; every request is on the disk before it is answered."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+    def go_away(self) -> None:
+        """Close every connection without an answer from now on."""
+        self._process.send_signal(signal.SIGUSR1)
+
+    def come_back(self) -> None:
+        """Answer again, with the data that there was."""
+        self._process.send_signal(signal.SIGUSR2)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 @contextmanager
-def running_qdrant() -> Iterator[str]:
-    """The address of such a server, which is gone after the block."""
+def running_qdrant() -> Iterator[LocalQdrant]:
+    """Such a server, which is gone after the block."""
     with tempfile.TemporaryDirectory() as folder:
         server = LocalQdrant(Path(folder))
         try:
-            server.start()
-            yield server.url
+            yield server
         finally:
-            server.stop()
+            server.end()
 
 
-def main(port_file: Path, data: Path) -> None:
+def main(port_file: Path) -> None:
     """Serve until killed; the port is written to a file once it is known."""
-    global _client
-    _client = QdrantClient(path=str(data), force_disable_check_same_thread=True)
-    port = int(port_file.read_text()) if port_file.exists() else 0
-    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
-    port_file.write_text(str(server.server_port))
-    port_file.with_suffix(".ready").touch()
+    signal.signal(signal.SIGUSR1, lambda *_: _away.set())
+    signal.signal(signal.SIGUSR2, lambda *_: _away.clear())
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    partial = port_file.with_suffix(".partial")
+    partial.write_text(str(server.server_port))
+    partial.replace(port_file)
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

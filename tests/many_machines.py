@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from local_qdrant import LocalQdrant
+from local_qdrant import LocalQdrant, running_qdrant
 
 from app.config import Settings, get_settings
 from app.queue.connection import close_redis, redis_url
@@ -48,19 +47,16 @@ def running_postgres(folder: Path) -> Iterator[str]:
 @contextmanager
 def shared_servers(postgres_url: str) -> Iterator[LocalQdrant]:
     """PostgreSQL, Redis and a stand-in for Qdrant are in the settings of this process."""
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        qdrant = LocalQdrant(Path(folder))
+    with running_qdrant() as qdrant, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", postgres_url)
+        patch.setenv("QDRANT_URL", qdrant.url)
+        get_settings.cache_clear()
+        ensure_redis()
         try:
-            qdrant.start()
-            patch.setenv("DATABASE_URL", postgres_url)
-            patch.setenv("QDRANT_URL", qdrant.url)
-            get_settings.cache_clear()
-            ensure_redis()
             yield qdrant
         finally:
             close_redis()
             stop_redis()
-            qdrant.stop()
     get_settings.cache_clear()
 
 

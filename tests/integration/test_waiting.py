@@ -205,12 +205,12 @@ async def test_servers_that_are_cut_silent_or_away_for_a_while_cost_nothing(
 
         session_id = await start(backend, draw_with(tmp_path / "away", "hold"))
         await held(backend, session_id)
-        qdrant.stop()
+        qdrant.go_away()
         (signals / "away").touch()
         progress = await waiting(backend, session_id)
         assert "does not answer" in str(progress.waitingFor)
         assert (progress.status, progress.jobsSummary.failed) == ("running", 0)
-        qdrant.start()
+        qdrant.come_back()
         check_whole(await finished(backend, session_id))
 
         session_id = await start(backend, draw_with(tmp_path / "silent", "hold"))
