@@ -39,6 +39,9 @@ def main() -> int:
 
 
 def _run() -> int:
+    from app.config import check_settings
+
+    check_settings()
     if len(sys.argv) > 1:
         from app.cli.commands import run_command
 

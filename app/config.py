@@ -143,6 +143,21 @@ def get_settings() -> Settings:
     return _checked(_read_settings_file(data_dir / "settings.json"))
 
 
+def check_settings() -> None:
+    """Refuse settings that do not go together; for every way into the program.
+
+    Raises:
+        AppError: several machines could share the ledger, but not the vectors: each would index a
+            part of the pictures, and none would find all of them.
+    """
+    settings = get_settings()
+    if settings.database_url.startswith("postgresql") and not settings.qdrant_url:
+        raise AppError(
+            "DATABASE_URL names a PostgreSQL server, but QDRANT_URL is not set.",
+            "Set QDRANT_URL to a Qdrant server that all machines share, or remove DATABASE_URL.",
+        )
+
+
 def save_setting(name: str, value: Any) -> None:
     """Write one setting to the settings file; it is in force from the next start of a process.
 

@@ -98,7 +98,9 @@ class TrainingProgress(BaseModel):
     discovering: bool
     """The walk over the folders is still going on."""
     stalled: bool
-    """Running, but nothing was finished for a while."""
+    """Running, but nothing was finished for a while, and nobody knows why."""
+    waitingFor: str | None = None
+    """Why a running session stands still for the moment, in a sentence; it goes on by itself."""
     model: str
     """As chosen: ``demo``, ``name/pretrained`` or a folder."""
     device: str | None

@@ -7,17 +7,18 @@ import os
 import socket
 import threading
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from app.config import get_settings
+from app.db.clock import ledger_now
 from app.db.engine import write_transaction
 from app.db.files import upsert
 from app.db.models import EmbeddingModel, WorkerRecord
 from app.db.switching import adopt_weights
 from app.db.types import utc_now
-from app.queue.liveness import worker_name
+from app.queue.liveness import process_name
 
 if TYPE_CHECKING:
     from app.embedding.encoder import Encoder
@@ -26,17 +27,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE = "idle"
+LOADING = "loading the model"
 
 
 class WorkerContext:
     """Made once a process, on first use, so that any RQ worker can run our jobs."""
 
     def __init__(self) -> None:
-        self.name = worker_name(os.getpid())
+        self.name = process_name()
         self.stop = threading.Event()
         """Set when the process is to end; jobs finish their batch and hand back the rest."""
-        self.state = IDLE
         self.notice = ""
+        self._states: dict[int, str] = {}
         self._encoder: Encoder | None = None
         self._encoder_key: tuple[str, str] | None = None
         self._search_encoder: Encoder | None = None
@@ -45,6 +47,20 @@ class WorkerContext:
         self._encoder_lock = threading.Lock()
         self._search_lock = threading.Lock()
         self._store_lock = threading.Lock()
+
+    @property
+    def state(self) -> str:
+        """What the worker is doing: of what its threads do, that which tells most."""
+        doing = list(self._states.values())
+        return min(doing, key=_telling, default=IDLE)
+
+    @state.setter
+    def state(self, value: str) -> None:
+        """Say what the calling thread does; the others go on with what they do."""
+        if value == IDLE:
+            self._states.pop(threading.get_ident(), None)
+        else:
+            self._states[threading.get_ident()] = value
 
     @property
     def store(self) -> VectorStore:
@@ -71,7 +87,7 @@ class WorkerContext:
         with self._encoder_lock:
             if self._encoder is None or self._encoder_key != wanted:
                 self._encoder = None  # two models may not fit into memory together
-                before, self.state = self.state, "loading the model"
+                before, self.state = self._states.get(threading.get_ident(), IDLE), LOADING
                 try:
                     self._encoder = self._take_or_load(*wanted)
                 finally:
@@ -120,17 +136,16 @@ class WorkerContext:
         """Write to the ledger that this worker is alive, or that it has stopped."""
         from app.queue.worker import QUEUES
 
-        now = utc_now()
         encoder = self._encoder
-        values = {
+        values: dict[str, Any] = {
             "device": encoder.device if encoder else "",
             "model": encoder.name if encoder else "",
             "state": self.state,
             "notice": self.notice or (encoder.notice if encoder else ""),
-            "beat_at": now,
-            "stopped_at": now if stopped else None,
         }
         with write_transaction() as conn:
+            now = ledger_now(conn)
+            values |= {"beat_at": now, "stopped_at": now if stopped else None}
             conn.execute(
                 upsert(conn, WorkerRecord)
                 .values(
@@ -152,6 +167,11 @@ class WorkerContext:
             if self._store is not None:
                 self._store.close()
                 self._store = None
+
+
+def _telling(state: str) -> int:
+    """A rank: people wait for the model first, and ask for their sessions next."""
+    return 0 if state == LOADING else 1 if state.startswith("session") else 2
 
 
 @lru_cache(maxsize=1)

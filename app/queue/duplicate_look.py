@@ -13,15 +13,12 @@ from uuid import uuid4
 
 from rq import get_current_job
 from rq.job import Job, JobStatus
-from sqlalchemy import select
 
 from app.api.library_schemas import Look
 from app.config import get_settings
-from app.db.engine import get_sync_session
-from app.db.models import WorkerRecord
 from app.queue.connection import get_redis
+from app.queue.doorbell import alive_loops
 from app.queue.functions import KnownJob
-from app.queue.liveness import is_alive
 from app.queue.worker import QUEUE_LOW, QUEUES, get_queue
 
 THRESHOLD = 0.95
@@ -117,9 +114,6 @@ def _live(jobs: list[Job]) -> Job | None:
     started = [job for job in jobs if job.get_status(refresh=False) == JobStatus.STARTED]
     waiting = [job for job in jobs if job.get_status(refresh=False) == JobStatus.QUEUED]
     if started:
-        names = [job.worker_name for job in started]
-        with get_sync_session() as db:
-            query = select(WorkerRecord).where(WorkerRecord.name.in_(names))
-            alive = {record.name for record in db.scalars(query) if is_alive(record)}
+        alive = alive_loops()
         started = [job for job in started if job.worker_name in alive]
     return next(iter(waiting + started), None)

@@ -26,7 +26,7 @@ from app.db.engine import get_sync_engine, write_transaction
 from app.db.jobs import chunks
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate
 from app.queue import duplicate_look
-from app.queue.context import context
+from app.queue.context import IDLE, context
 from app.vectors.store import UnknownCollectionError
 
 HEAD = 64
@@ -63,14 +63,14 @@ def find_near_duplicates(model_id: int, threshold: float, look_id: str = "") -> 
     steps = _under_way.pop(look_id, None) or NearDuplicateLook(model_id, threshold).steps()
     _under_way.clear()  # of a look that nobody went on with
     worker = context()
-    before, worker.state = worker.state, "comparing pictures"
+    worker.state = "comparing pictures"
     try:
         share = _work(steps)
     except UnknownCollectionError:
         log.warning("the index was removed while its pictures were compared")
         return True
     finally:
-        worker.state = before
+        worker.state = IDLE
     if share is None:
         return True
     _under_way[look_id] = steps

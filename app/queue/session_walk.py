@@ -30,6 +30,7 @@ from sqlalchemy import (
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import SessionConfig
 from app.api.update_schemas import UpdateSummary
+from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.files import FoundFile, among_paths, register_files
 from app.db.jobs import create_jobs_for_new, create_jobs_for_paths, reopen_jobs
@@ -270,7 +271,7 @@ class SessionWalk:
 
     def _note(self, conn: Connection) -> bool:
         """Note that a walk with work is going on; the first time, set the session running."""
-        values: dict[str, Any] = {"discovered_at": None, "discovery_beat_at": utc_now()}
+        values: dict[str, Any] = {"discovered_at": None, "discovery_beat_at": ledger_now(conn)}
         if self._is_update:
             values["last_update"] = self.summary.model_dump(mode="json")
         alive = conn.execute(update(TrainingSession).where(*self._alive()).values(values)).rowcount

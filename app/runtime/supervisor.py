@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.errors import AppError
-from app.queue.reconcile import release
+from app.queue.reconcile import hand_back_for
 from app.runtime.ending import end_queue_server, within
 from app.runtime.redis_server import ensure_redis
 from app.runtime.worker_process import (
@@ -27,14 +27,16 @@ log = logging.getLogger(__name__)
 TICK_S = 0.2
 PING_EVERY_S = 1.0
 LOOK_AGAIN_S = 2.0
-TRY_AGAIN_S = 30.0
-FIRST_DELAY_S = 1.0
-LONGEST_DELAY_S = 30.0
+TRY_AGAIN_S = 5.0
+FIRST_DELAY_S = 0.5
+FIRST_DELAYS = 4
+"""A picture that ends the worker does so twice; work is to go on within seconds of each death."""
+LONGEST_DELAY_S = 5.0
 STOP_WITHIN_S = 1.6
 """From a stop to the end of everything; a worker that is not done by then is killed."""
 FOR_THE_QUEUE_S = 0.5
 """The part of it that is kept for the queue server."""
-RELEASED_WITHIN_S = 0.2
+HANDED_BACK_WITHIN_S = 0.2
 REACT_WITHIN_S = 0.1
 GOOD_LIFE_S = 60.0
 """A worker that lived this long has not died at its start: the next one starts soon."""
@@ -61,8 +63,8 @@ class Supervisor:
     """Starts Redis and a worker in a thread of its own, watches both, and ends both.
 
     Args:
-        on_worker_death: called in that thread with the name of a worker that ended by itself or
-            was killed, before the next one starts, so that its leases can be taken back at once.
+        on_worker_death: called in that thread with the name of a worker that ended by itself,
+            before the next one starts, so that its leases can be taken back at once.
         command: starts the worker; by default the program itself.
         is_elsewhere: whether somebody else's worker does the work, so that none is started here
             for as long as it lives.
@@ -76,7 +78,6 @@ class Supervisor:
         is_elsewhere: Callable[[], bool] = is_worker_elsewhere,
     ) -> None:
         self._on_worker_death = on_worker_death
-        self._on_worker_stopped: Callable[[str], None] = release
         self._is_elsewhere = is_elsewhere
         self._command = command or worker_command()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -186,10 +187,21 @@ class Supervisor:
         self._next_start = time.monotonic() + TRY_AGAIN_S
 
     def _report_death(self, child: WorkerProcess) -> None:
+        name = child.name()
+        if name is None:
+            return
         try:
-            self._on_worker_death(child.name)
+            self._on_worker_death(name)
         except Exception:  # whatever it was, the next worker must start
             log.exception("the work of worker %d could not be taken back", child.pid)
+
+    def _hand_back(self, child: WorkerProcess) -> None:
+        """What was killed here did not die of a picture."""
+        try:
+            if name := child.name():
+                hand_back_for(name)
+        except Exception:  # the program ends; the next worker takes it back
+            log.exception("the work of worker %d could not be handed back", child.pid)
 
     def _end(self) -> None:
         """End everything in what is left of the time; the second caller finds nothing to do."""
@@ -206,11 +218,10 @@ class Supervisor:
             self._publish()
 
     def _end_worker(self, child: WorkerProcess) -> None:
-        child.is_ready()  # its name
-        left = self._end_by - time.monotonic() - FOR_THE_QUEUE_S - RELEASED_WITHIN_S
+        left = self._end_by - time.monotonic() - FOR_THE_QUEUE_S - HANDED_BACK_WITHIN_S
         if child.end(left) not in (0, EXIT_ELSEWHERE):
             log.warning("worker %d did not end by itself", child.pid)
-            within(RELEASED_WITHIN_S, lambda: self._on_worker_stopped(child.name))
+            within(HANDED_BACK_WITHIN_S, lambda: self._hand_back(child))
 
     def _publish(self) -> None:
         self._status = RuntimeStatus(
@@ -260,16 +271,17 @@ class QueueWatch:
 
 
 class Delay:
-    """Seconds to wait before the next try: 1, 2, 4, 8 and so on, up to 30."""
+    """Seconds to wait before the next try: half a second four times, then 1, 2, 4, and 5."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         """Begin again with the shortest."""
-        self._next_s = FIRST_DELAY_S
+        self._given = 0
 
     def next_s(self) -> float:
-        """The seconds to wait now; the next answer is longer."""
-        delay, self._next_s = self._next_s, min(2 * self._next_s, LONGEST_DELAY_S)
-        return delay
+        """The seconds to wait now; the next answer may be longer."""
+        self._given += 1
+        longer = max(self._given - FIRST_DELAYS, 0)
+        return min(FIRST_DELAY_S * 2.0**longer, LONGEST_DELAY_S)

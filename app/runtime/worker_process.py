@@ -14,7 +14,7 @@ from contextlib import suppress
 from app.config import get_settings
 from app.errors import AppError
 from app.locks import is_held
-from app.queue.liveness import LOCK_NAME, STATE_NAME, worker_name
+from app.queue.liveness import LOCK_NAME, STATE_NAME
 
 EXIT_ELSEWHERE = 3
 """Exit code of a worker that found another one at work on this data folder."""
@@ -47,9 +47,8 @@ class WorkerProcess:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         self._started = time.monotonic()
+        self._name: str | None = None
         self.pid = self._process.pid
-        self.name = worker_name(self.pid)
-        """What the ledger knows it by."""
 
     def exit_code(self) -> int | None:
         """None while it runs."""
@@ -60,14 +59,17 @@ class WorkerProcess:
 
     def is_ready(self) -> bool:
         """Whether it has said that it takes work."""
-        try:
-            state = json.loads(self._state_file.read_text("utf-8"))
-            if state["pid"] != self.pid:
-                return False
-            self.name = str(state.get("name", self.name))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return False
-        return True
+        return self.name() is not None
+
+    def name(self) -> str | None:
+        """What it is called in the ledger; None before it takes work, when it holds nothing."""
+        if self._name is None:
+            try:
+                said = json.loads(self._state_file.read_text("utf-8"))
+                self._name = str(said["name"]) if said["pid"] == self.pid else None
+            except (OSError, ValueError, TypeError, KeyError):
+                return None
+        return self._name
 
     def age_s(self) -> float:
         """Seconds since its start."""

@@ -25,7 +25,7 @@ from app.api.training_schemas import (
 )
 from app.config import get_settings
 from app.db import jobs, sessions
-from app.db.engine import write_transaction
+from app.db.engine import in_transaction
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.types import normal_path, path_to_text
 from app.embedding.models import check_model
@@ -251,9 +251,11 @@ def _refuse_cancelled(session: TrainingSession) -> None:
 
 
 def _set_running(session_id: int) -> None:
-    with write_transaction() as conn:
+    def work(conn: Connection) -> None:
         if not sessions.move_session(conn, session_id, SessionStatus.RUNNING):
             sessions.start_clock(conn, session_id)
+
+    in_transaction(work)
 
 
 def _run(session_id: int) -> str:
@@ -263,11 +265,7 @@ def _run(session_id: int) -> str:
 
 
 async def _write(function: Callable[..., Any], *arguments: Any) -> Any:
-    def work() -> Any:
-        with write_transaction() as conn:
-            return function(conn, *arguments)
-
-    return await asyncio.to_thread(work)
+    return await asyncio.to_thread(in_transaction, lambda conn: function(conn, *arguments))
 
 
 def _check_folders(root: str, folders: Sequence[str]) -> None:

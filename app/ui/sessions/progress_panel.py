@@ -118,7 +118,7 @@ def done_text(progress: TrainingProgress, *, starting: bool = False) -> str:
 def speed_text(progress: TrainingProgress) -> str:
     """Pictures a minute, where that says something."""
     rate = progress.progress.imagesPerMinute
-    if progress.status != "running" or not rate or progress.stalled:
+    if progress.status != "running" or not rate or progress.stalled or progress.waitingFor:
         return ""
     shown = words.count(round(rate)) if rate >= 10 else f"{rate:.1f}"
     return f"· {shown} a minute"
@@ -128,6 +128,8 @@ def left_text(progress: TrainingProgress) -> str:
     """An honest time left; nothing where there is nothing to wait for."""
     if progress.status != "running" or progress.discovering:
         return ""
+    if progress.waitingFor:
+        return "Waiting"
     if progress.stalled:
         return "Nothing finished for a while"
     if progress.progress.current >= progress.progress.total:

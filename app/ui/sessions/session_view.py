@@ -200,6 +200,8 @@ class SessionView(QWidget):
             reason = progress.errorMessage or "Something stopped this session."
             self.banner.show_text("warning-circle", "failed", reason, "Start again")
             self.banner.button.setEnabled("start" in able)
+        elif progress.waitingFor:
+            self.banner.show_text("hourglass", "paused", progress.waitingFor)
         elif progress.stalled:
             self.banner.show_text("hourglass", "paused", STALLED)
         else:

@@ -29,6 +29,7 @@ from app.ui.sessions.rate_chart import (
     stage_shares,
 )
 from app.ui.sessions.session_actions import NAMES, SessionActions, cancel_text, possible
+from app.ui.sessions.session_list import second_line
 from app.ui.sessions.session_view import SessionView
 
 
@@ -143,6 +144,30 @@ def test_a_stalled_session_says_so_instead_of_a_time(qt_loop, backend) -> None:
             shown.show(found)
             assert shown.view.banner.isVisible()
             assert shown.view.panel.left.text() == "Nothing finished for a while"
+
+    qt_loop.run(steps())
+
+
+def test_a_session_that_waits_says_what_for(qt_loop, backend) -> None:
+    long_ago = utc_now() - timedelta(minutes=5)
+    session_id = add_session("One", "running", running_since=long_ago)
+    add_pictures(session_id, {"pending": ["/p/a.jpg"]})
+    why = "The folder /p cannot be reached. Indexing goes on by itself."
+    set_columns(session_id, last_progress_at=long_ago, waiting_for=why)
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(backend, parts)
+            found = await progress(backend, session_id)
+            assert not found.stalled
+            shown.show(found)
+            assert shown.view.banner.isVisible()
+            assert shown.view.banner.text.text() == why
+            assert shown.view.panel.left.text() == "Waiting"
+            assert second_line(found, False) == "Waiting · 0 of 1"
+            set_columns(session_id, status="paused")
+            shown.show(await progress(backend, session_id))
+            assert not shown.view.banner.isVisible()
 
     qt_loop.run(steps())
 
