@@ -14,6 +14,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing downloads at test time
 sys.path.append(str(Path(__file__).parent.parent / "packaging"))  # the drawing code
 
+from app import masking
 from app.config import Settings, get_settings
 from app.db.engine import get_sync_engine
 from app.queue.connection import close_redis
@@ -39,6 +40,7 @@ def data_dir(
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # thumbnails lie there
     monkeypatch.setenv("XDG_RUNTIME_DIR", session_folder)
+    monkeypatch.setattr(masking, "_known", set())
     get_settings.cache_clear()
     yield tmp_path / "data"
     close_redis()
