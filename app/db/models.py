@@ -71,7 +71,8 @@ JOB_MOVES: dict[str, frozenset[str]] = {
     ),
     JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.CANCELLED}),
     # completed → pending: its file changed, its vector was lost, or another model is wanted
-    JobStatus.COMPLETED: frozenset({JobStatus.PENDING}),
+    # completed → cancelled: its folder is one that walks leave out by now
+    JobStatus.COMPLETED: frozenset({JobStatus.PENDING, JobStatus.CANCELLED}),
     # cancelled → pending: the picture was excluded, and is included again
     JobStatus.CANCELLED: frozenset({JobStatus.PENDING}),
 }

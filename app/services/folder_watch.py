@@ -12,7 +12,8 @@ from watchfiles import Change, watch
 
 from app.api.update_schemas import WatchedFolder
 from app.db.types import text_to_path
-from app.queue.file_walk import WalkReport, printable, walk
+from app.queue.exclusions import Exclusions
+from app.queue.file_walk import WalkReport, is_below, printable, walk
 
 STEP_MS = 200
 """How often the thread looks whether it is to end."""
@@ -40,6 +41,7 @@ class FolderWatch:
     ) -> None:
         self._watched = watched
         self._extensions = frozenset(watched.extensions)
+        self._exclusions = Exclusions(watched.root, watched.exclude)
         self._on_count, self._on_problem = on_count, on_problem
         self._seen: set[str] = set()
         self._stop = threading.Event()
@@ -78,7 +80,7 @@ class FolderWatch:
     def _take(self, changes: Iterable[tuple[Change, str]]) -> None:
         seen, before = self._seen, len(self._seen)
         for change, path in changes:
-            if self._is_hidden(path):
+            if self._is_left_out(path):
                 continue
             if change is Change.deleted:
                 seen.discard(path)
@@ -86,7 +88,8 @@ class FolderWatch:
                 seen.add(path)
             elif change is Change.added and self._watched.recursive and len(seen) < COUNTED:
                 # a folder that was moved or copied here; nothing is told of what is in it
-                found = walk(path, self._watched.extensions, True, WalkReport())
+                extensions = self._watched.extensions
+                found = walk(path, extensions, True, WalkReport(), self._exclusions)
                 seen.update(text_to_path(file.path) for file in islice(found, COUNTED))
         if len(seen) != before and not self._stop.is_set():
             self._on_count(len(seen))
@@ -94,12 +97,13 @@ class FolderWatch:
     def _is_picture(self, path: str) -> bool:
         return os.path.splitext(path)[1][1:].lower() in self._extensions
 
-    def _is_hidden(self, path: str) -> bool:
-        for folder in self._watched.folders:
-            if path.startswith(folder):
-                parts = path[len(folder) :].split(os.sep)
-                return any(part.startswith(".") for part in parts)
-        return True
+    def _is_left_out(self, path: str) -> bool:
+        """Whether a picture, or a folder, is one that an update would not see."""
+        if path in self._watched.folders:
+            return False
+        folder = not self._is_picture(path)
+        begin = next((item for item in self._watched.folders if is_below(path, item)), None)
+        return begin is None or bool(self._exclusions.of_path(path, begin, folder=folder))
 
 
 def _sentence(error: OSError, folder: str) -> str:
