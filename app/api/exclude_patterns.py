@@ -23,7 +23,9 @@ def clean(patterns: Iterable[str]) -> list[str]:
         if not pattern.strip("*/"):
             raise ValueError(f"would leave out everything with “{pattern}”")
         if len(pattern) > LONGEST or _expression(pattern) is None:
-            raise ValueError(f"cannot use “{pattern[:40]}”; write patterns like this: *.png, Exports/")
+            raise ValueError(
+                f"cannot use “{pattern[:40]}”; write patterns like this: *.png, Exports/"
+            )
     return cleaned
 
 

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 
 from app.db import jobs, sessions
+from app.db.duplicate_scans import take_back_scans
 from app.db.engine import get_sync_session, write_transaction
 from app.db.models import IS_UNSETTLED, AssetVector, SessionStatus, TrainingSession, WorkerRecord
 from app.db.settle import expire_leases
 from app.db.types import utc_now
 from app.db.vectors import is_broken_off
 from app.queue.doorbell import ring_if_possible, ring_once_if_possible
+from app.queue.duplicate_scan import ring_for_scans
 from app.queue.liveness import is_alive
 from app.queue.schedule import ring_for_due_sessions
 from app.queue.worker import QUEUE_LOW
@@ -27,7 +29,9 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
     Args:
         dead_workers: workers known to be gone, whose leases need not run out first.
     """
-    silent = {record.name for record in _workers() if not is_alive(record)}
+    workers = _workers()
+    alive = {record.name for record in workers if is_alive(record)} - set(dead_workers)
+    silent = {record.name for record in workers} - alive
     with write_transaction() as conn:
         conn.execute(
             update(WorkerRecord)
@@ -35,6 +39,7 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
             .values(stopped_at=utc_now())
         )
         taken_back = expire_leases(conn, dead_workers=[*silent, *dead_workers])
+        take_back_scans(conn, alive)
     if taken_back:
         log.warning("%d pictures were held by a worker that is gone", taken_back)
     for session_id, status, left in _unsettled_sessions():
@@ -49,6 +54,7 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
             ring_if_possible(session_id)
     _ring_for_stale_payloads()
     _ring_for_broken_stores()
+    ring_for_scans()
     ring_for_due_sessions()
 
 
