@@ -22,6 +22,7 @@ from app.db.models import (
     AssetVector,
     ImageAsset,
     JobStatus,
+    SessionStatus,
     TrainingJob,
     TrainingSession,
 )
@@ -144,6 +145,7 @@ def is_broken_off() -> ColumnElement[bool]:
             TrainingJob.asset_id == AssetVector.asset_id,
             TrainingJob.status.in_([JobStatus.PENDING, JobStatus.RUNNING]),
             TrainingSession.model_id == AssetVector.model_id,
+            TrainingSession.status != SessionStatus.CANCELLED,
         )
     )
     return IS_UNSETTLED & ~exists(job.correlate(AssetVector))
