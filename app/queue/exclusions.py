@@ -14,6 +14,8 @@ from app.api.exclude_patterns import expressions, from_root
 HIDDEN = "hidden"
 OF_PROGRAMS = "folders of other programs (thumbnails, recycle bins)"
 BY_PATTERN = "matching what you leave out"
+EXCLUDED = "excluded before"
+"""One by one, by a person, or by an update of another session; the library has them."""
 
 NAMES = {
     # thumbnails

@@ -45,7 +45,7 @@ from app.db.sessions import count, move_session, start_clock
 from app.db.types import text_to_path, utc_now
 from app.errors import AppError
 from app.queue.doorbell import ring_if_possible
-from app.queue.exclusions import Exclusions
+from app.queue.exclusions import EXCLUDED, Exclusions
 from app.queue.file_walk import WalkReport, check_folder, is_below, no_pictures, walk
 from app.queue.missing_files import MissingFiles, mark_left_out, mark_missing
 from app.queue.thumbnail_cleanup import request_cleanup
@@ -181,6 +181,7 @@ class SessionWalk:
                 select(TrainingSession).where(TrainingSession.id == self.session_id)
             ).one()
             greatest = conn.scalar(select(func.max(ImageAsset.id))) or 0
+            excluded = conn.scalar(select(ImageAsset.id).where(ImageAsset.excluded).limit(1))
         self._model_id = session.model_id
         self._config = SessionConfig.model_validate(session.config)
         self._folders = [text_to_path(text) for text in session.subdirectories]
@@ -188,6 +189,8 @@ class SessionWalk:
         self._exclusions = Exclusions(session.root_path, self._config.exclude)
         self._noted = session.discovered_at is None
         self._is_update = not self._noted or session.last_update is not None
+        # a first walk enters everything, unless it has to tell what it may not enter
+        self._must_ask = self._is_update or excluded is not None
         if self._noted and self._is_update:
             self.summary = UpdateSummary.model_validate(session.last_update)
         # one byte for each asset, 1 MB for a million; newer assets have their jobs from this walk
@@ -214,7 +217,7 @@ class SessionWalk:
             status = conn.scalar(
                 select(TrainingSession.status).where(TrainingSession.id == self.session_id)
             )
-            rows = self._known(conn, chunk) if self._is_update else []
+            rows = self._known(conn, chunk) if self._must_ask else []
         if status in (None, SessionStatus.CANCELLED):
             return False
         work = self._compare(chunk, rows)
@@ -237,7 +240,7 @@ class SessionWalk:
         return True
 
     def _known(self, conn: Connection, chunk: Sequence[FoundFile]) -> Sequence[Any]:
-        """What the ledger has of these files; a first walk need not ask, it enters them all."""
+        """What the ledger has of these files."""
         known = _KNOWN.where(among_paths(conn, [file.path for file in chunk]))
         return conn.execute(known, {"session": self.session_id, "model": self._model_id}).all()
 
@@ -259,6 +262,7 @@ class SessionWalk:
             if changed or missing_since is not None:
                 work.files.append(file)
             if excluded:
+                self._report.skipped[EXCLUDED] += 1
                 continue
             if status is None:
                 work.without_job.append(path)

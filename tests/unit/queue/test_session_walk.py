@@ -30,7 +30,7 @@ from app.db.models import (
 from app.db.types import utc_now
 from app.errors import AppError
 from app.queue import session_walk
-from app.queue.exclusions import BY_PATTERN, Exclusions
+from app.queue.exclusions import BY_PATTERN, EXCLUDED, Exclusions
 from app.queue.schedule import due_sessions
 from app.queue.session_walk import STARTED, UPDATED, SessionWalk
 
@@ -572,3 +572,14 @@ def test_a_file_that_is_gone_is_missing_not_left_out(root: Path) -> None:
     summary = walked(session_id)
     assert (summary.left_out, summary.missing) == (1, 1)
     assert (excluded(), missing()) == ({"two.jpg"}, {"one.jpg"})
+
+
+def test_a_new_session_says_what_was_excluded_before(root: Path) -> None:
+    session_id = indexed(root)
+    use_patterns(session_id, "a/")
+    walked(session_id)
+    other = new_session(root / "a")
+    (root / "a" / "new.jpg").touch()
+    walked(other, STARTED)
+    row = row_of(other)
+    assert (row.total_images, row.skipped) == (1, {EXCLUDED: 2})
