@@ -9,9 +9,10 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from app.api.library_schemas import ScanStatus
-from app.db.duplicate_scans import request_scan, scan_waits, stop_scan
+from app.db.duplicate_scans import SILENT_AFTER, request_scan, scan_waits, stop_scan
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.models import DuplicateScan, EmbeddingModel
+from app.db.models import DuplicateScan, EmbeddingModel, ScanState
+from app.db.types import utc_now
 from app.errors import AppError
 from app.queue.doorbell import ring_once_if_possible
 from app.queue.worker import QUEUE_LOW
@@ -40,11 +41,15 @@ def stop(model_id: int) -> None:
 
 def status(model_id: int) -> ScanStatus:
     """How far the scan is, or how and when the last one ended."""
-    columns = DuplicateScan.state, DuplicateScan.share, DuplicateScan.ended_at, DuplicateScan.error
+    one = DuplicateScan
+    silent = (one.state == ScanState.RUNNING) & (one.beat_at < utc_now() - SILENT_AFTER)
+    query = select(one.state, one.share, one.ended_at, one.error, silent.label("silent"))
     with get_sync_engine().connect() as conn:
-        row = conn.execute(select(*columns).where(DuplicateScan.model_id == model_id)).one_or_none()
+        row = conn.execute(query.where(one.model_id == model_id)).one_or_none()
     if row is None:
         return ScanStatus(state="never")
+    if row.silent:  # its worker died, and there is no other one yet
+        return ScanStatus(state="waiting")
     return ScanStatus(state=row.state, share=row.share, endedAt=row.ended_at, error=row.error)
 
 

@@ -20,6 +20,7 @@ from app.ui.parts.widgets import (
     StateBadge,
     button,
     label,
+    plain_tip,
 )
 from app.ui.pictures.evidence_panel import EvidencePanel
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -187,7 +188,7 @@ class SessionView(QWidget):
             word="Looking for pictures…" if begins else words.state_word(progress.status),
         )
         self.place.set_text(words.printable(progress.rootPath))
-        self.place.setToolTip(words.printable(progress.rootPath))
+        self.place.setToolTip(plain_tip(words.printable(progress.rootPath)))
         self.details.set_text(details_text(progress))
         self.left_out.set_text(left_out_text(progress))
         self.left_out.setVisible(bool(progress.skipped))

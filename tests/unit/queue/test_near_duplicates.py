@@ -13,10 +13,10 @@ from rq.timeouts import TimerDeathPenalty
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
-from app.db.duplicate_scans import claim_scan, finish_scan, take_back_scans
+from app.db.duplicate_scans import SILENT_AFTER, claim_scan, finish_scan, take_back_scans
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.migrate import migrate
-from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate
+from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, ImageAsset, NearDuplicate
 from app.db.types import utc_now
 from app.errors import AppError
 from app.queue import duplicate_scan, near_duplicates
@@ -382,6 +382,15 @@ def test_a_scan_whose_worker_died_begins_anew_by_itself(
     assert (len(found()), state()) == (6, "done")
     with write_transaction() as conn:  # it was not dead, and wakes up
         assert not finish_scan(conn, lost)
+
+
+def test_a_scan_whose_worker_died_alone_waits_for_one(alike: None) -> None:
+    duplicate_scan.start(1)
+    with write_transaction() as conn:
+        claim_scan(conn, "dead")
+        conn.execute(update(DuplicateScan).values(share=0.5, beat_at=utc_now() - 2 * SILENT_AFTER))
+    status = duplicate_scan.status(1)
+    assert (status.state, status.share) == ("waiting", 0.0)
 
 
 def test_what_was_taken_over_is_left_alone(
