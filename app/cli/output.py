@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from app.api.training_schemas import LedgerReport, SystemStatus, TrainingProgress
-from app.queue.file_walk import printable
+from app.queue.file_walk import left_out_text, printable
 
 
 def summary(progress: TrainingProgress) -> str:
@@ -25,6 +25,8 @@ def summary(progress: TrainingProgress) -> str:
             "demo, which knows drawn shapes only" if progress.model == "demo" else progress.model
         )
         lines.append(f"Model: {model}; {progress.device}, {progress.precision}")
+    if progress.skipped:
+        lines.append(f"Left out: {left_out_text(progress.skipped)}")
     if why := progress.errorMessage or progress.waitingFor:
         lines.append(why)
     if jobs.failed:

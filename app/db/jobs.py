@@ -162,6 +162,59 @@ def reopen_jobs(conn: Connection, session_id: int, asset_ids: Sequence[int]) -> 
     return reopened
 
 
+def leave_out(conn: Connection, session_id: int, asset_ids: Sequence[int]) -> int:
+    """Cancel a session's jobs of pictures that its walk leaves out by now.
+
+    Where no other session has such a picture, it is excluded: nothing finds it any more, and a
+    person can include it again. What a worker holds at this moment is left to the next update.
+
+    Returns:
+        how many jobs were cancelled.
+    """
+    cancelled = 0
+    for status, reused in (
+        (JobStatus.PENDING, False),
+        (JobStatus.COMPLETED, False),
+        (JobStatus.COMPLETED, True),
+        (JobStatus.FAILED, False),
+    ):
+        number = conn.execute(
+            update(TrainingJob)
+            .where(
+                TrainingJob.session_id == session_id,
+                TrainingJob.asset_id.in_(asset_ids),
+                TrainingJob.status == status,
+                TrainingJob.reused.is_(reused),
+            )
+            .values(
+                status=JobStatus.CANCELLED.value,
+                reused=False,
+                error_kind=None,
+                error_message=None,
+                finished_at=utc_now(),
+            )
+        ).rowcount
+        before = {} if status == JobStatus.PENDING else {f"{status}_images": -number}
+        count(conn, session_id, reused_images=-number if reused else 0, **before)
+        cancelled += number
+    count(conn, session_id, cancelled_images=cancelled)
+    wanted = (
+        select(TrainingJob.id)
+        .join(TrainingSession, TrainingSession.id == TrainingJob.session_id)
+        .where(
+            TrainingJob.asset_id == ImageAsset.id,
+            TrainingJob.status != JobStatus.CANCELLED,
+            TrainingSession.status != SessionStatus.CANCELLED,
+        )
+    )
+    conn.execute(
+        update(ImageAsset)
+        .where(ImageAsset.id.in_(asset_ids), ~wanted.exists())
+        .values(excluded=True)
+    )
+    return cancelled
+
+
 def _create_jobs(conn: Connection, session_id: int, asset_ids: Any) -> int:
     new = asset_ids.where(
         ImageAsset.excluded.is_(False),

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from app.db import jobs, sessions
 from app.db.clock import ledger_now
+from app.db.duplicate_scans import take_back_scans
 from app.db.engine import get_sync_session, in_transaction, write_transaction
 from app.db.models import (
     IS_HELD,
@@ -26,6 +27,7 @@ from app.db.vectors import is_broken_off
 from app.errors import AppError
 from app.queue.connection import get_redis
 from app.queue.doorbell import ring_if_possible, ring_once_if_possible
+from app.queue.duplicate_scan import ring_for_scans
 from app.queue.liveness import FORGOTTEN_AFTER, SteadyClock, alive_workers, has_died
 from app.queue.schedule import ring_for_due_sessions
 from app.queue.worker import QUEUE_LOW
@@ -51,6 +53,7 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
         ring_if_possible(session_id)
     _ring_for_stale_payloads()
     _ring_for_broken_stores()
+    ring_for_scans()
     ring_for_due_sessions()
 
 
@@ -60,6 +63,8 @@ def _take_back(conn: Connection, dead_workers: Sequence[str]) -> int:
     if steady := _clock.is_steady(ledger_now(conn)):
         gone |= running - alive_workers(conn)
     _note_stopped(conn, [*gone, *dead_workers])
+    if steady:
+        take_back_scans(conn, running - gone - set(dead_workers))
     return expire_leases(conn, dead_workers=dead_workers, lost_workers=[*gone], by_time=steady)
 
 

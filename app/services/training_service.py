@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api import exclude_patterns
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import (
     SessionConfig,
@@ -56,11 +57,12 @@ class TrainingService:
         await asyncio.to_thread(_check_folders, root, folders)
         if data.config.recursive:
             folders = _without_nested(folders)
+        exclude = exclude_patterns.from_root(data.config.exclude, root)  # the root may move
         session = TrainingSession(
             name=printable(data.name.strip() or os.path.basename(root) or root),
             root_path=root,
             subdirectories=[path_to_text(folder) for folder in dict.fromkeys(folders)],
-            config=data.config.model_dump(),
+            config=data.config.model_dump() | {"exclude": exclude},
             model=await asyncio.to_thread(check_model, data.model or get_settings().model),
             status=SessionStatus.PENDING.value,
         )

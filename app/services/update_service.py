@@ -114,6 +114,8 @@ class UpdateService:
                 folders=[text_to_path(text) for text in row.subdirectories] or [row.root_path],
                 extensions=config.extensions,
                 recursive=config.recursive,
+                root=row.root_path,
+                exclude=config.exclude,
             )
             for row in rows
             for config in [SessionConfig.model_validate(row.config)]

@@ -221,6 +221,21 @@ def test_a_finished_session_says_what_was_achieved(qt_loop, backend) -> None:
     qt_loop.run(steps())
 
 
+def test_what_was_left_out_is_said_the_most_frequent_first(qt_loop, backend) -> None:
+    session_id = add_session(status="completed", skipped={"hidden": 2, ".mp4": 1300})
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(backend, parts)
+            shown.show(await progress(backend, session_id))
+            assert shown.view.left_out.isVisible()
+            assert shown.view.left_out.full_text() == "Left out: 1,300 × .mp4, 2 × hidden"
+            shown.show(await progress(backend, add_session(status="completed")))
+            assert not shown.view.left_out.isVisible()
+
+    qt_loop.run(steps())
+
+
 def test_chips_filter_the_table(qt_loop, backend) -> None:
     session_id = add_session("One", "completed")
     add_pictures(session_id, {"completed": ["/p/a.jpg", "/p/b.jpg"], "failed": ["/p/c.jpg"]})
