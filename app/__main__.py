@@ -9,6 +9,10 @@ def main() -> int:
     """Start the window or the command line; the exit code."""
     from app.errors import AppError
 
+    if sys.argv[1:2] == ["decoder"]:  # a child of the worker
+        from app.embedding.decoder_process import main as serve
+
+        return serve(sys.argv[2:])
     try:
         if len(sys.argv) > 1:
             from app.cli.commands import run_command
@@ -38,4 +42,8 @@ def _window() -> int:
 
 
 if __name__ == "__main__":
+    if getattr(sys, "frozen", False):
+        import multiprocessing
+
+        multiprocessing.freeze_support()
     sys.exit(main())

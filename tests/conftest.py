@@ -16,6 +16,7 @@ sys.path.append(str(Path(__file__).parent.parent / "packaging"))  # the drawing 
 from app.config import Settings, get_settings
 from app.db.engine import get_sync_engine
 from app.queue.connection import close_redis
+from app.queue.context import context
 from app.runtime import redis_server
 
 SETTING_NAMES = [name.upper() for name in Settings.model_fields]
@@ -30,6 +31,8 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # thumbnails lie there
     get_settings.cache_clear()
     yield tmp_path / "data"
+    if context.cache_info().currsize:
+        context().close_decoders()
     close_redis()
     redis_server._user.cache_clear()
     if get_sync_engine.cache_info().currsize:

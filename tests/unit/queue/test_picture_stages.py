@@ -17,6 +17,7 @@ from app.config import get_settings
 from app.db.jobs import ClaimedJob
 from app.db.migrate import migrate
 from app.db.settle import Outcome
+from app.embedding.decoders import Decoders
 from app.embedding.pixels import PixelSpec
 from app.queue import picture_stages
 from app.queue.picture_stages import READ_AHEAD, Picture, Stages
@@ -79,7 +80,7 @@ def test_no_more_pictures_are_decoded_at_once_than_asked_for_and_few_files_are_h
 ) -> None:
     stages = make_stages(2)
     lock, both = threading.Lock(), threading.Barrier(2)
-    real_read, real_decode = picture_stages.read_file, picture_stages.decode
+    real_read, real_decode = picture_stages.read_file, Decoders.decode
     held = decoding = most_held = most_decoding = 0
 
     def read_file(path: str) -> Any:
@@ -103,7 +104,7 @@ def test_no_more_pictures_are_decoded_at_once_than_asked_for_and_few_files_are_h
         return decoded
 
     monkeypatch.setattr(picture_stages, "read_file", read_file)
-    monkeypatch.setattr(picture_stages, "decode", decode)
+    monkeypatch.setattr(Decoders, "decode", decode)
     with stages.threads() as threads:
         for future in [threads.submit(stages.read, job) for job in jobs]:
             assert future.result(WITHIN_S).outcome.error_kind is None
