@@ -175,7 +175,7 @@ class Decoders:
         began = time.perf_counter()
         try:
             value, error, ms = decoder.do(
-                task, data, _Watch(decoder.process, self._limits, memory + len(data), self._stop)
+                task, data, _Watch(decoder.usage, self._limits, memory + len(data), self._stop)
             )
         except PictureError as lost:
             decoder.end(self._starter)
@@ -221,6 +221,7 @@ class _Decoder:
         except BaseException:
             self.channel.close()
             raise
+        self.usage = _Usage(self.process)
 
     def do(
         self, task: object, data: bytes, look: Callable[[], None]
@@ -235,15 +236,34 @@ class _Decoder:
         return starter.end(self.process)
 
 
+class _Usage:
+    """What a process has used so far."""
+
+    def __init__(self, process: int) -> None:
+        self._id = process
+        self._process: psutil.Process | None = None
+
+    def __call__(self) -> tuple[float, int]:
+        """Seconds of processor time, and bytes of memory now.
+
+        Raises:
+            psutil.Error: it has ended.
+        """
+        if self._process is None:
+            self._process = psutil.Process(self._id)
+        times = self._process.cpu_times()
+        return times.user + times.system, self._process.memory_info().rss
+
+
 class _Watch:
     """Called now and then while a process works; raises once it has passed a limit."""
 
-    def __init__(self, process: int, limits: Limits, memory: int, stop: threading.Event) -> None:
-        self._id, self._limits, self._memory, self._stop = process, limits, memory, stop
-        self._process: psutil.Process | None = None
+    def __init__(self, usage: _Usage, limits: Limits, memory: int, stop: threading.Event) -> None:
+        self._usage, self._limits, self._memory, self._stop = usage, limits, memory, stop
         self._looked = time.monotonic()
         self._waited_s = self._moved_s = 0.0
-        self._first_s = self._used_s = 0.0
+        self._first_s: float | None = None
+        self._last_s = 0.0
 
     def __call__(self) -> None:
         if self._stop.is_set():
@@ -253,42 +273,30 @@ class _Watch:
         self._waited_s += min(now - self._looked, MOST_BETWEEN_LOOKS_S)
         self._looked = now
         try:
-            self._check_memory(self._open())
-            self._check_time(self._open())
-        except psutil.Error:  # it has ended, which its socket is about to tell
+            used_s, memory = self._usage()
+        except psutil.Error:  # its socket is about to tell
             return
-
-    def _open(self) -> psutil.Process:
-        """Not before the first look: most pictures are done by then."""
-        if self._process is None:
-            self._process = psutil.Process(self._id)
-            self._first_s = _processor_s(self._process)
-        return self._process
-
-    def _check_memory(self, process: psutil.Process) -> None:
-        if process.memory_info().rss > self._memory:
+        if memory > self._memory:
             raise LostDecoderError(
                 ErrorKind.OUT_OF_MEMORY,
                 f"Decoding takes more than {self._memory // _MB:,} MB of memory.",
             )
+        self._check_time(used_s)
 
-    def _check_time(self, process: psutil.Process) -> None:
-        used_s, limits = _processor_s(process) - self._first_s, self._limits
-        if used_s > self._used_s:
-            self._used_s, self._moved_s = used_s, self._waited_s
+    def _check_time(self, used_s: float) -> None:
+        limits = self._limits
+        if self._first_s is None:  # it did other pictures before; what is before counts as theirs
+            self._first_s = used_s
+        if used_s > self._last_s:
+            self._last_s, self._moved_s = used_s, self._waited_s
         if self._waited_s - self._moved_s > limits.stalled_s:
             raise LostDecoderError(
                 ErrorKind.TOO_SLOW, f"The decoder stood still for {limits.stalled_s:g} seconds."
             )
-        if used_s > limits.processor_s:
+        if used_s - self._first_s > limits.processor_s:
             raise _too_slow(limits.processor_s, "processor time")
         if self._waited_s > limits.wall_s:
             raise _too_slow(limits.wall_s, "time")
-
-
-def _processor_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def _too_slow(seconds: float, of_what: str) -> PictureError:

@@ -24,7 +24,8 @@ from app.errors import AppError
 
 ANSWER_WITHIN_S = 60.0
 """Far more than its start takes with a cold disk."""
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.1
+"""How often whoever waits looks whether to go on waiting; most pictures are done before that."""
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Threads are better spent on different pictures."""
 
