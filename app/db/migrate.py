@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from filelock import FileLock
@@ -15,7 +16,7 @@ from app.db.engine import get_sync_engine
 from app.errors import AppError, first_line
 
 MIGRATIONS = Path(__file__).resolve().parent.parent.parent / "migrations"
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision; a test compares it with Alembic's. Naming it here spares every start that
 has nothing to upgrade the import of Alembic."""
 
@@ -80,8 +81,24 @@ def _upgrade() -> None:
         if connection.dialect.name == "postgresql":  # several machines may start at once
             connection.execute(text("SELECT pg_advisory_xact_lock(7261)"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+        with _foreign_keys_off(connection):
+            command.upgrade(config, "head")
+            connection.commit()
+
+
+@contextmanager
+def _foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """Let a table be built anew, which SQLite can do only so; outside a transaction, as it asks."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        yield
+        return
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()  # after an error
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _back_up(ledger: Path, revision: str) -> None:

@@ -87,6 +87,11 @@ class Base(DeclarativeBase):
     pass
 
 
+IDS_ARE_NEVER_USED_TWICE = {"sqlite_autoincrement": True}
+"""Without it, SQLite gives the greatest id of a removed row to the next one, and with it whatever
+still bears that number: a stored vector, a queue job."""
+
+
 class ImageAsset(Base):
     """One picture file."""
 
@@ -106,6 +111,7 @@ class ImageAsset(Base):
             sqlite_where=text("excluded = 1"),
             postgresql_where=text("excluded"),
         ),
+        IDS_ARE_NEVER_USED_TWICE,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -130,7 +136,10 @@ class EmbeddingModel(Base):
     """One set of weights that vectors were computed with; it owns one collection of vectors."""
 
     __tablename__ = "embedding_models"
-    __table_args__ = (UniqueConstraint("name", "version", "weights_digest"),)
+    __table_args__ = (
+        UniqueConstraint("name", "version", "weights_digest"),
+        IDS_ARE_NEVER_USED_TWICE,
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text)
@@ -149,12 +158,20 @@ class EmbeddingModel(Base):
 class AssetVector(Base):
     """That a picture's vector is stored, and of which state of its file.
 
-    For one model, the asset ids here and the point ids in its collection are the same set (I2).
+    For one model, the asset ids here and the point ids in its collection are the same set (I2),
+    apart from rows whose store was begun and is not settled: see :data:`IS_UNSETTLED`.
     """
 
     __tablename__ = "asset_vectors"
     __table_args__ = (
         Index("ix_asset_vectors_content", "model_id", "sha256"),
+        Index(
+            "ix_asset_vectors_unsettled",
+            "model_id",
+            "asset_id",
+            sqlite_where=text("size < 0"),
+            postgresql_where=text("size < 0"),
+        ),
         Index(
             "ix_asset_vectors_stale",
             "model_id",
@@ -167,10 +184,22 @@ class AssetVector(Base):
     asset_id: Mapped[int] = mapped_column(ForeignKey("image_assets.id"), primary_key=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("embedding_models.id"), primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
+    """Of the file, in bytes; -1 while a store is begun and not settled, like no file's."""
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
+    """Of the file's content; empty while a store is begun and not settled."""
+    checksum: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 of the vector, as in the evidence: a vector of another content has another one."""
+    fence: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Number of the last store that was begun; the point has it too, and no lesser one overwrites
+    it."""
     payload_stale: Mapped[bool] = mapped_column(default=False)
     """The picture's path or sessions changed, and the store's payload does not show it yet."""
+
+
+UNSETTLED = -1
+IS_UNSETTLED = AssetVector.size < literal_column("0")
+"""That a store was begun and not settled: what the store holds of the picture is not known."""
 
 
 class NearDuplicate(Base):
@@ -190,6 +219,7 @@ class TrainingSession(Base):
     """One run over a folder, as a person started it."""
 
     __tablename__ = "training_sessions"
+    __table_args__ = IDS_ARE_NEVER_USED_TWICE
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text)
@@ -199,6 +229,8 @@ class TrainingSession(Base):
     config: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     status: Mapped[str] = mapped_column(String(16), default=SessionStatus.PENDING.value)
     error_message: Mapped[str | None] = mapped_column(Text)
+    waiting_for: Mapped[str | None] = mapped_column(Text)
+    """Why a running session stands still for the moment, as a sentence; it goes on by itself."""
 
     model: Mapped[str] = mapped_column(Text)
     """What was asked for: ``demo``, ``name/pretrained`` or a checkpoint folder."""
@@ -269,6 +301,7 @@ class TrainingJob(Base):
             postgresql_where=text("status = 'failed'"),
         ),
         Index("ix_training_jobs_asset", "asset_id"),
+        IDS_ARE_NEVER_USED_TWICE,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -207,6 +207,27 @@ def test_one_bad_picture_keeps_no_other_from_its_thumbnail(tmp_path: Path) -> No
     assert make_thumbnails([*paths, os.fsdecode(odd), good], 256) == 2
 
 
+def test_what_nobody_foresaw_in_one_picture_keeps_no_other_from_its_thumbnail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = (saved(tmp_path / "pictures" / name) for name in ("bad.png", "good.png"))
+    read = thumbnails.read_file
+    tried = 0
+
+    def fails(path: str) -> object:
+        nonlocal tried
+        if path == bad:
+            tried += 1
+            raise OverflowError("nobody thought of that")
+        return read(path)
+
+    monkeypatch.setattr(thumbnails, "read_file", fails)
+    assert make_thumbnails([bad, good], 256) == 1
+    for _ in range(3):
+        assert make_thumbnails([bad], 256) == 0
+    assert tried == 2
+
+
 def test_no_thumbnail_is_made_of_a_thumbnail(picture: str) -> None:
     make_thumbnails([picture], 256)
     file = thumbnail_file(picture, 256)
