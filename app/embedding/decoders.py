@@ -51,16 +51,19 @@ class Limits:
     """Seconds without any progress of the processor time, after which it hangs."""
 
 
-def limits_for(processes: int) -> Limits:
+def limits_for(processes: int, max_megapixels: int) -> Limits:
     """Limits that leave half of the memory to the rest of the computer.
 
     Args:
         processes: how many may decode at once.
+        max_megapixels: size of the largest picture that is read.
     """
     budget = _memory() // 2
-    alone = min(4096 * _MB, budget // 2)
+    scale = max(max_megapixels / 200, 1.0)
+    alone = min(int(scale * 4096) * _MB, budget // 2)
     each = (budget - alone) // max(processes, 1)
-    return Limits(max(256 * _MB, min(each, 1024 * _MB)), alone)
+    memory = max(256 * _MB, min(each, 1024 * _MB))
+    return Limits(memory, alone, processor_s=scale * 60, wall_s=scale * 600)
 
 
 def _memory() -> int:

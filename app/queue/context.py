@@ -73,7 +73,8 @@ class WorkerContext:
                 from app.embedding.decoders import Decoders, decode_threads, limits_for
 
                 at_once = decode_threads() + OTHERS_WHO_DECODE
-                self._decoders = Decoders(limits_for(at_once), self.stop)
+                limits = limits_for(at_once, get_settings().max_image_megapixels)
+                self._decoders = Decoders(limits, self.stop)
             return self._decoders
 
     def encoder(self, model: str, device: str = "auto") -> Encoder:

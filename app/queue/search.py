@@ -119,12 +119,9 @@ def _text_vector(model: str, collection: str, text: str) -> NDArray[np.float32]:
 
 def _picture_vector(encoder: Encoder, path: str) -> NDArray[np.float32]:
     try:
-        limit = get_settings().max_image_megapixels
-        decoded = (
-            context()
-            .decoders.decode(0, read_file(path), os.path.basename(path), encoder.pixels, limit)
-            .result()
-        )
+        name, limit = os.path.basename(path), get_settings().max_image_megapixels
+        done = context().decoders.decode(0, read_file(path), name, encoder.pixels, limit)
+        decoded = done.result()
     except PictureError as error:
         raise AppError(
             f"{os.path.basename(path)} cannot be searched with: {error.message}",

@@ -265,7 +265,7 @@ def test_all_limits_together_leave_memory_to_others(
 ) -> None:
     for total in (4, 8, 16, 64, 1024):
         monkeypatch.setattr(module, "_memory", lambda total=total: total * 1024 * MB)
-        limits = limits_for(processes)
+        limits = limits_for(processes, 200)
         assert limits.memory_alone <= total * 1024 * MB / 4
         assert limits.memory >= 256 * MB
         if processes * 512 <= total * 1024:
@@ -316,7 +316,7 @@ _WORKER = """
 import sys, threading
 from app.embedding.decoders import Decoders, limits_for
 print("the main module runs", flush=True)
-decoders = Decoders(limits_for(2), threading.Event())
+decoders = Decoders(limits_for(2, 200), threading.Event())
 hang = b"import os; os.write(1, b'x'); open({file!r}, 'a').write(f'{{os.getpid()}} '); {code}"
 for _ in range(2):
     threading.Thread(target=decoders.run, args=(9, exec, hang)).start()

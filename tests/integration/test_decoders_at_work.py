@@ -44,7 +44,7 @@ if "worker" in sys.orig_argv:
     from dataclasses import replace
     from app.embedding import decoders
     limits_for = decoders.limits_for
-    decoders.limits_for = lambda number: replace(limits_for(number), processor_s={patience})
+    decoders.limits_for = lambda *numbers: replace(limits_for(*numbers), processor_s={patience})
 """
 
 
