@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import multiprocessing
 import os
 import pickle
@@ -28,7 +29,6 @@ from app.api.error_kinds import ErrorKind
 from app.embedding.decode import DecodedPicture, FileContent, PictureError, PixelSpec, decode
 from app.embedding.files import MAX_FILE_SIZE
 from app.embedding.thumbnail import make_thumbnail  # noqa: F401 - loaded before forking
-from app.errors import first_line
 
 FORK, END = b"f", b"e"
 ORDER = struct.Struct("=cq")
@@ -39,10 +39,6 @@ _FRAME = struct.Struct("=QQ")
 _PR_SET_PDEATHSIG = 1
 _EXPENDABLE = "800"
 """Of 1000: where memory runs out the system ends a decoder rather than any other program."""
-
-
-class UnforeseenError(Exception):
-    """What nobody foresaw was raised in a decoder; its trace is a note on it."""
 
 
 # --- the two ends of a socket ---------------------------------------------------------------------
@@ -115,6 +111,7 @@ def serve(channel: socket.socket, memory: int) -> None:
         memory: bytes that the process may take beyond what it has now and the file.
     """
     _limit(memory)
+    logging.disable()  # what there is to say goes back with the answer
     with contextlib.suppress(EOFError, OSError):  # the worker's end is closed
         while True:
             (function, arguments), data = receive(channel)
@@ -124,21 +121,29 @@ def serve(channel: socket.socket, memory: int) -> None:
 
 def _done(
     function: Callable[..., object], data: bytes, arguments: tuple[object, ...]
-) -> tuple[object, Exception | None, float]:
-    """The result, or what was raised instead, and milliseconds of processor time."""
+) -> tuple[object, PictureError | None, float]:
+    """The result, or what was raised instead, and milliseconds of processor time.
+
+    The trace of what nobody foresaw is a note on the error, for the worker's log.
+    """
     begin = time.process_time()
     value: object = None
-    failure: Exception | None = None
+    failure: PictureError | None = None
     try:
         value = function(data, *arguments)
-    except PictureError as error:  # not its subclasses, which may not arrive whole
-        failure = PictureError(error.kind, error.message)
+    except PictureError as error:
+        failure = PictureError(error.kind, error.message)  # its subclasses may not arrive whole
+        if error.kind is ErrorKind.INTERNAL:
+            failure.add_note(traceback.format_exc())
     except MemoryError:
         failure = PictureError(
             ErrorKind.OUT_OF_MEMORY, "There was not enough memory for this picture."
         )
     except Exception as error:  # noqa: BLE001 - the worker says that it was this picture
-        failure = UnforeseenError(f"{type(error).__name__}: {first_line(error)}")
+        failure = PictureError(
+            ErrorKind.INTERNAL,
+            f"Decoding ended with an error that was not foreseen, {type(error).__name__}.",
+        )
         failure.add_note(traceback.format_exc())
     return value, failure, (time.process_time() - begin) * 1000
 
@@ -199,6 +204,8 @@ def main(arguments: list[str]) -> int:
     finally:
         for process in processes:
             os.kill(process, signal.SIGKILL)  # no other has its id: nobody has waited for it yet
+        for process in processes:
+            os.waitpid(process, 0)
 
 
 def _fork(control: socket.socket, descriptor: int, memory: int, niceness: int) -> int:

@@ -83,7 +83,7 @@ class Done(Generic[T]):
     """How a task ended."""
 
     value: T | None
-    error: Exception | None
+    error: PictureError | None
     ms: float
     """Processor time that it took, in milliseconds; where its process was lost, time passed."""
 
@@ -91,8 +91,8 @@ class Done(Generic[T]):
         """What the function returned.
 
         Raises:
-            PictureError: the picture's failure, TOO_SLOW and OUT_OF_MEMORY included.
-            UnforeseenError: the function raised something else.
+            PictureError: the picture's failure; with TOO_SLOW, OUT_OF_MEMORY, CORRUPT for a crash,
+                and INTERNAL with a trace as a note for what nobody foresaw.
         """
         if self.error is not None:
             raise self.error
@@ -228,9 +228,9 @@ class _Decoder:
 
     def do(
         self, task: object, data: bytes, look: Callable[[], None]
-    ) -> tuple[Any, Exception | None, float]:
+    ) -> tuple[Any, PictureError | None, float]:
         send(self.channel, task, data, look)
-        done: tuple[Any, Exception | None, float] = receive(self.channel, look)[0]
+        done: tuple[Any, PictureError | None, float] = receive(self.channel, look)[0]
         return done
 
     def end(self, starter: Starter) -> int:
@@ -308,9 +308,9 @@ def _too_slow(seconds: float, of_what: str) -> PictureError:
     )
 
 
-def _is_worth_another_try(error: Exception | None) -> bool:
-    return isinstance(error, LostDecoderError) or (
-        isinstance(error, PictureError) and error.kind is ErrorKind.OUT_OF_MEMORY
+def _is_worth_another_try(error: PictureError | None) -> bool:
+    return error is not None and (
+        isinstance(error, LostDecoderError) or error.kind is ErrorKind.OUT_OF_MEMORY
     )
 
 

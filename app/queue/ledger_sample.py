@@ -15,7 +15,6 @@ from app.config import get_settings
 from app.db.engine import get_sync_engine
 from app.db.models import IS_UNSETTLED, AssetVector, EmbeddingModel, ImageAsset
 from app.embedding.decode import PictureError, read_file
-from app.embedding.decoder_process import UnforeseenError
 from app.errors import AppError
 from app.queue.context import context
 from app.queue.ledger_repair import forget
@@ -126,7 +125,7 @@ def _pixels(row: Any, encoder: Any) -> Any:
         limit = get_settings().max_image_megapixels
         name = os.path.basename(row.path)
         return context().decoders.decode(0, content, name, encoder.pixels, limit).result().pixels
-    except (PictureError, UnforeseenError):
+    except PictureError:
         return None
 
 

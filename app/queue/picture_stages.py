@@ -358,6 +358,8 @@ def _only(picture: Picture) -> Iterator[None]:
     try:
         yield
     except PictureError as error:
+        if error.kind is ErrorKind.INTERNAL:
+            log.exception("unforeseen: %s", picture.job.path)
         picture.fail(error.kind, error.message)
     except MemoryError:
         picture.fail(ErrorKind.OUT_OF_MEMORY, "There was not enough memory for this picture.")

@@ -87,6 +87,8 @@ def _make(path: str, edge: int) -> bool:
         _remove(failure)
         raise
     except PictureError as error:
+        if error.kind is ErrorKind.INTERNAL:
+            log.exception("unforeseen: no thumbnail of %s", path)
         if error.kind.transient or error.kind in (ErrorKind.MISSING, ErrorKind.TOO_LARGE):
             _remove(failure)  # another time, or with another limit
         else:

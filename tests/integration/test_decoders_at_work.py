@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from app.api.error_kinds import ErrorKind
 from app.api.thumbnail_paths import thumbnail_file
 from app.api.training_schemas import TrainingSessionCreate
+from app.config import get_settings
 from app.db.engine import get_sync_session
 from app.db.models import TrainingEvidence
 from app.errors import AppError
@@ -105,6 +106,21 @@ async def hung(hanging: Path, number: int = 1) -> None:
     await until(there)
 
 
+async def ended(family: list[psutil.Process]) -> None:
+    """Wait until all have ended, whether or not the system has tidied up behind them."""
+
+    def runs(process: psutil.Process) -> bool:
+        try:
+            return process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    async def none_runs() -> bool:
+        return not any(map(runs, family))
+
+    await until(none_runs, within=10)
+
+
 def failed_attempts() -> int:
     with get_sync_session() as db:
         failed = TrainingEvidence.error_message.is_not(None)
@@ -132,9 +148,12 @@ async def test_pictures_that_hang_crash_and_surprise_fail_alone(
         "crash.jpg": (ErrorKind.CORRUPT, "The decoder crashed on this picture (SIGSEGV)."),
         "odd.jpg": (
             ErrorKind.INTERNAL,
-            "Something unexpected happened: ValueError: nobody thought of that.",
+            "Decoding the picture ended with an error that was not foreseen, ValueError.",
         ),
     }
+    log = (get_settings().log_dir / "worker.log").read_text()
+    assert "odd.jpg" in log
+    assert "nobody thought of that" in log  # and its trace
     assert odd_supervisor.status().worker_pid == worker
     assert odd_supervisor.status().restarts == 0
     odd_supervisor.stop()
@@ -150,7 +169,7 @@ async def test_quit_waits_for_no_decoder_and_blames_no_picture(
     family = psutil.Process(odd_supervisor.status().worker_pid).children(recursive=True)
     assert int(hanging.read_text()) in {process.pid for process in family}
     await asyncio.to_thread(odd_supervisor.stop)
-    assert psutil.wait_procs(family, 1)[1] == []
+    await ended(family)
     progress = await progress_of(backend, session_id)
     assert (progress.status, progress.jobsSummary.running) == ("running", 0)
     assert (progress.jobsSummary.failed, failed_attempts()) == (0, 0)
@@ -168,7 +187,7 @@ async def test_a_worker_that_is_killed_leaves_no_decoder_behind(
     family = psutil.Process(worker).children(recursive=True)
     assert int(hanging.read_text()) in {process.pid for process in family}
     os.kill(worker, signal.SIGKILL)
-    assert psutil.wait_procs(family, 10)[1] == []
+    await ended(family)
 
 
 async def test_thumbnails_are_made_beside_a_picture_that_crashes(

@@ -22,7 +22,6 @@ import pytest
 from app.api.error_kinds import ErrorKind
 from app.embedding import decoders as module
 from app.embedding.decode import PictureError
-from app.embedding.decoder_process import UnforeseenError
 from app.embedding.decoders import Decoders, Limits, limits_for
 from app.embedding.fork_server import Spawner, Starter, Stopped
 
@@ -57,16 +56,19 @@ def make(stop: threading.Event) -> Iterator[Make]:
 
 
 def processes() -> set[int]:
-    return {
-        process.pid
-        for process in psutil.Process().children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE
-    }
+    return {each.pid for each in psutil.Process().children(recursive=True) if runs(each)}
+
+
+def runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def failure(decoders: Decoders, code: bytes) -> PictureError:
     error = decoders.run(0, exec, code).error
-    assert type(error) is PictureError or isinstance(error, module.LostDecoderError)
+    assert error is not None
     return error
 
 
@@ -120,9 +122,9 @@ def test_what_is_wrong_with_a_picture_is_told_in_its_own_words(make: Make) -> No
 
 
 def test_what_nobody_foresaw_is_told_with_its_trace(make: Make) -> None:
-    error = make().run(0, exec, b"def broken(): 1 / 0\nbroken()").error
-    assert isinstance(error, UnforeseenError)
-    assert str(error) == "ZeroDivisionError: division by zero"
+    error = failure(make(), b"def broken(): 1 / 0\nbroken()")
+    assert error.kind is ErrorKind.INTERNAL
+    assert str(error) == "Decoding ended with an error that was not foreseen, ZeroDivisionError."
     assert "in broken" in error.__notes__[0]
 
 
@@ -337,4 +339,7 @@ def test_nothing_is_left_once_the_worker_was_killed(tmp_path: Path, code: str) -
     worker.kill()
     said, _ = worker.communicate()
     assert said == b"the main module runs\n"  # once: no process of ours loads it again
-    assert psutil.wait_procs(family, WITHIN_S)[1] == []
+    deadline = time.monotonic() + WITHIN_S
+    while any(map(runs, family)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
