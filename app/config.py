@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     training_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
     decode_threads: Annotated[int, Field(ge=0, le=64)] = 0
-    """Threads that decode pictures; 0 takes one for each processor that may be used."""
+    """Pictures decoded at once; 0 takes one for each processor that may be used."""
     max_image_megapixels: Annotated[int, Field(ge=1, le=2000)] = 200
     job_timeout: Annotated[int, Field(ge=60)] = 3600
     """Seconds after which one queue job hands a session over to the next; nothing is lost."""

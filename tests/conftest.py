@@ -18,6 +18,7 @@ from app import masking
 from app.config import Settings, get_settings
 from app.db.engine import get_sync_engine
 from app.queue.connection import close_redis
+from app.queue.context import context
 from app.runtime import redis_server
 
 SETTING_NAMES = [name.upper() for name in Settings.model_fields]
@@ -43,6 +44,8 @@ def data_dir(
     monkeypatch.setattr(masking, "_known", set())
     get_settings.cache_clear()
     yield tmp_path / "data"
+    if context.cache_info().currsize:
+        context().close_decoders()
     close_redis()
     redis_server._client.cache_clear()
     redis_server._use.release()

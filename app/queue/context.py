@@ -21,6 +21,7 @@ from app.db.types import utc_now
 from app.queue.liveness import process_name
 
 if TYPE_CHECKING:
+    from app.embedding.decoders import Decoders
     from app.embedding.encoder import Encoder
     from app.vectors.store import VectorStore
 
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 IDLE = "idle"
 LOADING = "loading the model"
+OTHERS_WHO_DECODE = 2
+"""Beside a session: thumbnails, and a search by an example."""
 
 
 class WorkerContext:
@@ -44,9 +47,11 @@ class WorkerContext:
         self._search_encoder: Encoder | None = None
         self._search_spec = ""
         self._store: VectorStore | None = None
+        self._decoders: Decoders | None = None
         self._encoder_lock = threading.Lock()
         self._search_lock = threading.Lock()
         self._store_lock = threading.Lock()
+        self._decoders_lock = threading.Lock()
 
     @property
     def state(self) -> str:
@@ -75,6 +80,18 @@ class WorkerContext:
 
                 self._store = open_store(get_settings())
             return self._store
+
+    @property
+    def decoders(self) -> Decoders:
+        """The processes that decode; none is started before the first picture comes."""
+        with self._decoders_lock:
+            if self._decoders is None:
+                from app.embedding.decoders import Decoders, decode_threads, limits_for
+
+                at_once = decode_threads() + OTHERS_WHO_DECODE
+                limits = limits_for(at_once, get_settings().max_image_megapixels)
+                self._decoders = Decoders(limits, self.stop)
+            return self._decoders
 
     def encoder(self, model: str, device: str = "auto") -> Encoder:
         """The encoder for a model, loaded unless it is the one in memory.
@@ -160,13 +177,21 @@ class WorkerContext:
             )
 
     def close(self) -> None:
-        """Let go of the model and the store."""
+        """Let go of the model and the store, and end the processes that decode."""
+        self.close_decoders()
         with self._encoder_lock, self._search_lock, self._store_lock:
             self._encoder = self._search_encoder = None
             self._encoder_key = None
             if self._store is not None:
                 self._store.close()
                 self._store = None
+
+    def close_decoders(self) -> None:
+        """End the processes that decode; the next picture starts them anew."""
+        with self._decoders_lock:
+            if self._decoders is not None:
+                self._decoders.close()
+                self._decoders = None
 
 
 def _telling(state: str) -> int:

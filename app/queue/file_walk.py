@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.api.file_times import storable_ns
 from app.db.files import FoundFile
-from app.db.types import path_to_text, storable_ns
+from app.db.types import path_to_text
 from app.errors import AppError
 from app.queue.exclusions import BY_PATTERN, HIDDEN, Exclusions
 

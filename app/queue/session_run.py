@@ -21,6 +21,7 @@ from app.db.jobs import Claim
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.settle import settle, settle_unchanged
 from app.db.types import utc_now
+from app.embedding.fork_server import Stopped
 from app.errors import AppError, first_line
 from app.queue.context import IDLE, WorkerContext, register_model
 from app.queue.payloads import refresh_payloads
@@ -88,7 +89,7 @@ class SessionRun:
                 return None
             self._waits = session.waiting_for is not None
             self._open(session)
-            with self._threads():
+            with self._stages.threads() as self._decoders:
                 self._work()
             refresh_payloads()
             self.worker.store.flush()
@@ -96,6 +97,8 @@ class SessionRun:
                 log.info("session %d is complete", self.session_id)
         except JobTimeoutException:  # a batch took longer than what was left of the time
             self.out_of_time = True
+        except Stopped:  # pictures were being decoded; whoever claims them next begins anew
+            log.info("session %d is left as it is", self.session_id)
         except Exception as error:
             reason = _plain(error)
             if reason.transient:
@@ -118,8 +121,10 @@ class SessionRun:
         self.worker.state = f"session {self.session_id}"
         try:
             self._open(session)
-            with self._threads():
+            with self._stages.threads() as self._decoders:
                 self._finish_batch(self._claim(len(asset_ids), asset_ids=asset_ids))
+        except Stopped:
+            log.info("session %d is left as it is", self.session_id)
         finally:
             self._tidy()
         return self._counts
@@ -151,11 +156,6 @@ class SessionRun:
                     last_progress_at=utc_now(),
                 )
             )
-
-    def _threads(self) -> ThreadPoolExecutor:
-        """The threads that read and decode; leaving the block waits for them."""
-        self._decoders = self._stages.threads()
-        return self._decoders
 
     # --- the loop -------------------------------------------------------------------------------
 
