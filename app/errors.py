@@ -1,5 +1,7 @@
 """The one kind of error that a person is shown; anything else that is raised is a bug."""
 
+from app.masking import hide
+
 
 class AppError(Exception):
     """Something that a person can act on.
@@ -9,13 +11,15 @@ class AppError(Exception):
         hint: what to do about it, as one plain sentence; may be empty.
         transient: it passes, by itself or once a person has acted, and whoever it stopped can
             simply try again: a server that is away, a disk that is full or not connected.
+
+    Passwords in either are hidden, because others' errors and addresses are quoted in them.
     """
 
     def __init__(self, message: str, hint: str = "", *, transient: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = hide(message)
+        self.hint = hide(hint)
         self.transient = transient
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

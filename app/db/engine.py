@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.config import get_settings
 from app.db.errors import BUSY_TIMEOUT_S, DATABASE_ERRORS, raise_plain
 from app.errors import AppError
+from app.masking import hide_in_address
 
 OLDEST_SQLITE = (3, 38)
 CONNECT_WITHIN_S = 10
@@ -40,15 +41,29 @@ _CONNECTION = {
 T = TypeVar("T")
 
 
+def ledger_url() -> URL:
+    """The ledger's address, without a driver.
+
+    Raises:
+        AppError: ``DATABASE_URL`` is none.
+    """
+    settings = get_settings()
+    if settings.database_url:
+        try:
+            return make_url(settings.database_url)
+        except (ArgumentError, ValueError):
+            raise AppError(
+                f"DATABASE_URL is set to {hide_in_address(settings.database_url)}, which is not "
+                "an address of a database.",
+                "Write it like postgresql://host:5432/name, with user:password@ before the host.",
+            ) from None  # the error tells parts of the password
+    # not from a text, in which ? and % of the data folder's name would have another meaning
+    return URL.create("sqlite", database=str(settings.ledger_file))
+
+
 def _url(asynchronous: bool) -> URL:
     settings = get_settings()
-    try:
-        url = make_url(settings.ledger_url)
-    except (ArgumentError, ValueError) as error:  # not quoted: a password may stand in it
-        raise AppError(
-            "DATABASE_URL is not the address of a database.",
-            "Write it like postgresql://user:password@host:5432/database.",
-        ) from error
+    url = ledger_url()
     if url.get_backend_name() == "sqlite":
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise AppError(

@@ -111,7 +111,10 @@ def _of_postgresql(error: psycopg.Error) -> LedgerError | None:
 
 def ledger_file() -> Path:
     """The file of a SQLite ledger."""
-    return Path(make_url(get_settings().ledger_url).database or "")
+    settings = get_settings()
+    if settings.database_url:
+        return Path(make_url(settings.database_url).database or "")
+    return settings.ledger_file
 
 
 def backup_folder(ledger: Path) -> Path:

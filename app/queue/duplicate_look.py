@@ -18,6 +18,7 @@ from app.api.library_schemas import Look
 from app.config import get_settings
 from app.queue.connection import get_redis
 from app.queue.doorbell import alive_loops
+from app.queue.functions import KnownJob
 from app.queue.worker import QUEUE_LOW, QUEUES, get_queue
 
 THRESHOLD = 0.95
@@ -100,7 +101,7 @@ def _enqueue(job_id: str, share: float, **arguments: Any) -> None:
 
 
 def _jobs() -> list[Job]:
-    found = Job.fetch_many(list(_JOB_IDS), connection=get_redis())
+    found = KnownJob.fetch_many(list(_JOB_IDS), connection=get_redis())
     return [job for job in found if job is not None]
 
 

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
+from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
 from app.errors import AppError
 from app.queue.connection import ANSWER_WITHIN_S, get_redis, redis_url
+from app.queue.functions import KnownJob
 from app.queue.liveness import BEAT_EVERY_S, process_name
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,9 @@ def get_queue(name: str = QUEUE_DEFAULT, within_s: float = ANSWER_WITHIN_S) -> Q
     Raises:
         AppError: no queue server is known.
     """
-    return Queue(name, connection=get_redis(within_s))
+    return Queue(
+        name, connection=get_redis(within_s), job_class=KnownJob, serializer=JSONSerializer
+    )
 
 
 def loop_names(worker: str) -> tuple[str, ...]:
@@ -67,7 +71,13 @@ class LoopWorker(SimpleWorker):
     max_connection_wait_time = 2.0
 
     def __init__(self, queues: list[Queue], name: str, stop: threading.Event) -> None:
-        super().__init__(queues, name=name, connection=get_redis(WAIT_S + LATE_S))
+        super().__init__(
+            queues,
+            name=name,
+            connection=get_redis(WAIT_S + LATE_S),
+            job_class=KnownJob,
+            serializer=JSONSerializer,
+        )
         self._stop = stop
         self._address = redis_url()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +20,8 @@ EXIT_ELSEWHERE = 3
 """Exit code of a worker that found another one at work on this data folder."""
 EXIT_FAILED = 4
 """Exit code of a worker whose last line of output is an AppError, in JSON."""
+
+KILLED_WITHIN_S = 0.3
 
 
 class WorkerProcess:
@@ -43,8 +47,9 @@ class WorkerProcess:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         self._started = time.monotonic()
-        self._name: str | None = None
         self.pid = self._process.pid
+        self.name: str | None = None
+        """What the ledger knows it by, once it takes work; before that it holds nothing."""
 
     def exit_code(self) -> int | None:
         """None while it runs."""
@@ -55,29 +60,35 @@ class WorkerProcess:
 
     def is_ready(self) -> bool:
         """Whether it has said that it takes work."""
-        return self.name() is not None
-
-    def name(self) -> str | None:
-        """What it is called in the ledger; None before it takes work, when it holds nothing."""
-        if self._name is None:
-            try:
-                said = json.loads(self._state_file.read_text("utf-8"))
-                self._name = str(said["name"]) if said["pid"] == self.pid else None
-            except (OSError, ValueError, TypeError, KeyError):
-                return None
-        return self._name
+        try:
+            state = json.loads(self._state_file.read_text("utf-8"))
+            if state["pid"] != self.pid:
+                return False
+            self.name = str(state["name"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return False
+        return True
 
     def age_s(self) -> float:
         """Seconds since its start."""
         return time.monotonic() - self._started
 
     def end(self, timeout_s: float) -> int:
-        """Have it finish its batch and wait; kill it after the timeout. Returns its exit code."""
+        """Have it finish its batch and wait; kill it after the timeout, with all its children.
+
+        Returns:
+            its exit code.
+        """
         self._close_input()
         with suppress(subprocess.TimeoutExpired):
-            return self._process.wait(timeout_s)
+            return self._process.wait(max(timeout_s, 0))
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)  # it leads a group of its own
         self._process.kill()
-        return self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # a dead disk keeps even a killed process
+            return self._process.wait(KILLED_WITHIN_S)
+        return -signal.SIGKILL
 
     def output(self) -> str:
         """The end of what it wrote."""

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.errors import AppError
+from app.masking import hide
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import IconLabel, button, label
 
@@ -83,7 +84,8 @@ class ErrorDialog(QDialog):
 
 def show_error(parent: QWidget | None, error: AppError) -> ErrorDialog:
     """Say what happened and what to do; returns at once."""
-    _log.info("shown to the person: %s", error)
+    cause = error if error.__cause__ is not None else None
+    _log.info("shown to the person: %s", error, exc_info=cause)
     return _show(parent, error.message, error.hint)
 
 
@@ -102,7 +104,7 @@ def show_bug(parent: QWidget | None, error: BaseException) -> ErrorDialog:
 def details_of(error: BaseException) -> str:
     """What a report of this failure needs."""
     system = f"{platform.platform()}, Python {platform.python_version()}"
-    return f"{system}\n{''.join(traceback.format_exception(error))}"
+    return hide(f"{system}\n{''.join(traceback.format_exception(error))}")
 
 
 def _show(parent: QWidget | None, message: str, hint: str, details: str = "") -> ErrorDialog:
