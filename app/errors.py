@@ -12,7 +12,7 @@ class AppError(Exception):
         transient: it passes, by itself or once a person has acted, and whoever it stopped can
             simply try again: a server that is away, a disk that is full or not connected.
 
-    Passwords in either text are hidden, because others' errors and addresses are quoted in them.
+    Passwords in either are hidden, because others' errors and addresses are quoted in them.
     """
 
     def __init__(self, message: str, hint: str = "", *, transient: bool = False) -> None:

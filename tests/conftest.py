@@ -43,6 +43,7 @@ def data_dir(
     monkeypatch.setenv("XDG_RUNTIME_DIR", session_folder)
     monkeypatch.setattr(masking, "_known", set())
     get_settings.cache_clear()
+    masking._known.clear()  # an address of one test would take words out of another's sentences
     yield tmp_path / "data"
     if context.cache_info().currsize:
         context().close_decoders()

@@ -14,7 +14,7 @@ from app.db.errors import DATABASE_ERRORS, ledger_error
 from app.errors import AppError
 from app.logs import log_told, log_unforeseen, set_up_logs
 from app.queue.context import context
-from app.queue.reconcile import hand_back_for
+from app.queue.reconcile import release
 from app.queue.worker_main import WorkerElsewhereError, work_until_stopped
 from app.runtime.ending import END_WITHIN_S, end_queue_server, leave, leave_within
 from app.runtime.parent_watch import watch_parent
@@ -83,7 +83,7 @@ def _end_in_time() -> None:
 
 def _let_go() -> None:
     """What a worker owes to others that cannot end in order."""
-    threading.Thread(target=hand_back_for, args=(context().name,), daemon=True).start()
+    threading.Thread(target=release, args=(context().name,), daemon=True).start()
     end_queue_server(LET_GO_WITHIN_S)
 
 

@@ -382,7 +382,7 @@ def remove_assets(conn: Connection, asset_ids: Sequence[int]) -> tuple[int, dict
         how many were removed; and by model, the assets whose vectors the store is to forget.
     """
     of_these = TrainingJob.asset_id.in_(asset_ids)
-    lock_sessions(conn, conn.scalars(select(TrainingJob.session_id).where(of_these).distinct()))
+    lock_sessions(conn, conn.scalars(select(TrainingJob.session_id).where(of_these)))
     held = conn.execute(
         select(TrainingJob.asset_id, TrainingJob.session_id, TrainingJob.status, TrainingJob.reused)
         .where(of_these)

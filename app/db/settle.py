@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from app.api.error_kinds import ErrorKind
 from app.db.clock import ledger_now
@@ -241,7 +241,7 @@ def expire_leases(
     gone: ColumnElement[bool] = TrainingJob.worker.in_([*dead_workers, *lost_workers])
     if by_time:
         gone |= TrainingJob.lease_expires_at < ledger_now(conn)
-    sessions = conn.scalars(select(TrainingJob.session_id).where(IS_HELD, gone).distinct()).all()
+    sessions = set(conn.scalars(select(TrainingJob.session_id).where(IS_HELD, gone)))
     if not sessions:
         return 0
     lock_sessions(conn, sessions)
@@ -255,20 +255,16 @@ def expire_leases(
     held = _numbers_held(conn, {row.worker for row in lost})
     for row in lost:
         crashes = _crashes_after(
-            row.crashes, alone=held.get(row.worker) == 1, seen=row.worker in dead_workers
+            row.crashes, alone=held[row.worker] == 1, seen=row.worker in dead_workers
         )
         _take_back(conn, row, crashes, utc_now())
     return len(lost)
 
 
-def _numbers_held(conn: Connection, workers: Collection[str]) -> dict[str, int]:
+def _numbers_held(conn: Connection, workers: Collection[str]) -> Counter[str | None]:
     """How many jobs each of these workers holds."""
-    rows = conn.execute(
-        select(TrainingJob.worker, func.count())
-        .where(IS_HELD, TrainingJob.worker.in_(workers))
-        .group_by(TrainingJob.worker)
-    )
-    return {row[0] or "": row[1] for row in rows}
+    held = select(TrainingJob.worker).where(IS_HELD, TrainingJob.worker.in_(workers))
+    return Counter(conn.scalars(held))
 
 
 def _crashes_after(before: int, *, alone: bool, seen: bool) -> int:

@@ -14,14 +14,14 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from app.db.clock import ledger_now
 from app.db.models import WorkerRecord
@@ -58,14 +58,21 @@ def is_alive(record: WorkerRecord, now: datetime) -> bool:
 
 def alive_workers(conn: Connection) -> set[str]:
     """The names of all workers that are alive."""
-    return set(
-        conn.scalars(
-            select(WorkerRecord.name).where(
-                WorkerRecord.stopped_at.is_(None),
-                WorkerRecord.beat_at > ledger_now(conn) - DEAD_AFTER,
-            )
-        )
+    names: Iterable[str] = conn.scalars(
+        _running().where(WorkerRecord.beat_at > ledger_now(conn) - DEAD_AFTER)
     )
+    return {name for name in names if not has_died(name)}
+
+
+def silent_workers(conn: Connection) -> set[str]:
+    """The names of those that have given no sign of life for long, and did not say goodbye."""
+    return set(
+        conn.scalars(_running().where(WorkerRecord.beat_at <= ledger_now(conn) - DEAD_AFTER))
+    )
+
+
+def _running() -> Select[str]:
+    return select(WorkerRecord.name).where(WorkerRecord.stopped_at.is_(None))
 
 
 class SteadyClock:
@@ -122,10 +129,14 @@ def has_died(name: str) -> bool:
         return False
     try:
         with FileLock(path, timeout=0, fallback_to_soft=False):
-            path.unlink(missing_ok=True)
             return True
     except (OSError, Timeout):
         return False
+
+
+def forget_proof(name: str) -> None:
+    """Remove what :func:`has_died` looks at, once what the process held is taken back."""
+    _proof(name).unlink(missing_ok=True)
 
 
 def _proof(name: str) -> Path:

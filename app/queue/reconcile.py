@@ -28,13 +28,20 @@ from app.errors import AppError
 from app.queue.connection import get_redis
 from app.queue.doorbell import ring_if_possible, ring_once_if_possible
 from app.queue.duplicate_scan import ring_for_scans
-from app.queue.liveness import FORGOTTEN_AFTER, SteadyClock, alive_workers, has_died
+from app.queue.liveness import (
+    FORGOTTEN_AFTER,
+    SteadyClock,
+    forget_proof,
+    has_died,
+    silent_workers,
+)
 from app.queue.schedule import ring_for_due_sessions
 from app.queue.worker import QUEUE_LOW
 
 log = logging.getLogger(__name__)
 
 _clock = SteadyClock()
+_RUNNING = select(WorkerRecord.name).where(WorkerRecord.stopped_at.is_(None))
 
 
 def reconcile(dead_workers: Sequence[str] = ()) -> None:
@@ -43,9 +50,12 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
     Args:
         dead_workers: workers that somebody saw end by themselves.
     """
-    taken_back = in_transaction(lambda conn: _take_back(conn, dead_workers))
+    proved = [name for name in _running_workers() if has_died(name)]
+    taken_back = in_transaction(lambda conn: _take_back(conn, dead_workers, proved))
     if taken_back:
         log.warning("%d pictures were held by a worker that is gone", taken_back)
+    for name in proved:
+        forget_proof(name)
     waiting = _settle_sessions()
     if not _queue_answers():  # asked once, as each ring would wait for its answer
         return
@@ -57,15 +67,18 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
     ring_for_due_sessions()
 
 
-def _take_back(conn: Connection, dead_workers: Sequence[str]) -> int:
-    running = set(conn.scalars(select(WorkerRecord.name).where(WorkerRecord.stopped_at.is_(None))))
-    gone = {name for name in running if has_died(name)}
+def _running_workers() -> list[str]:
+    with get_sync_session() as db:
+        return list(db.scalars(_RUNNING))
+
+
+def _take_back(conn: Connection, dead_workers: Sequence[str], proved: Sequence[str]) -> int:
+    lost = set(proved)
     if steady := _clock.is_steady(ledger_now(conn)):
-        gone |= running - alive_workers(conn)
-    _note_stopped(conn, [*gone, *dead_workers])
-    if steady:
-        take_back_scans(conn, running - gone - set(dead_workers))
-    return expire_leases(conn, dead_workers=dead_workers, lost_workers=[*gone], by_time=steady)
+        lost |= silent_workers(conn)
+    _note_stopped(conn, [*lost, *dead_workers])
+    take_back_scans(conn, set(conn.scalars(_RUNNING)))
+    return expire_leases(conn, dead_workers=dead_workers, lost_workers=[*lost], by_time=steady)
 
 
 def _note_stopped(conn: Connection, names: Sequence[str]) -> None:
@@ -90,7 +103,7 @@ def _take_over(conn: Connection, sole_worker: str) -> int:
         select(WorkerRecord.name).where(others, WorkerRecord.stopped_at.is_(None))
     ).all()
     holding = conn.scalars(
-        select(TrainingJob.worker).where(IS_HELD, TrainingJob.worker != sole_worker).distinct()
+        select(TrainingJob.worker).where(IS_HELD, TrainingJob.worker != sole_worker)
     ).all()
     _note_stopped(conn, running)
     return expire_leases(
@@ -98,12 +111,12 @@ def _take_over(conn: Connection, sole_worker: str) -> int:
     )
 
 
-def hand_back_for(worker: str) -> None:
-    """Hand back what a worker held that was ended from outside: its attempts did not happen."""
+def release(worker: str) -> None:
+    """Hand back what a worker held that was ended on purpose: no picture is to blame for that."""
 
     def work(conn: Connection) -> None:
         holding = select(TrainingJob.session_id).where(IS_HELD, TrainingJob.worker == worker)
-        for session_id in sorted(conn.scalars(holding.distinct())):
+        for session_id in sorted(set(conn.scalars(holding))):
             jobs.hand_back_all(conn, session_id, worker)
         _note_stopped(conn, [worker])
 

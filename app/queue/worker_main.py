@@ -34,6 +34,9 @@ LOCK_WITHIN_S = 0.5
 """Longer than somebody takes to look whether the lock is held."""
 
 
+LOOK_ENDS_WITHIN_S = 0.3
+
+
 class WorkerElsewhereError(AppError):
     """Another process works on this data folder, whose store has room for one."""
 
@@ -61,13 +64,15 @@ def work_until_stopped() -> None:
         _announce()
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         print(f"Processing queues in order: {list(QUEUES)}", flush=True)
-        looks = threading.Thread(target=_look_around, args=(worker.stop,), name="looks")
+        looks = threading.Thread(
+            target=_look_around, args=(worker.stop,), name="looks", daemon=True
+        )
         looks.start()
         try:
             run_worker(worker.name, worker.stop, _Beat(worker))
         finally:
             worker.stop.set()
-            looks.join()
+            looks.join(LOOK_ENDS_WITHIN_S)
             worker.close()
             worker.beat(stopped=True)
             (settings.run_dir / STATE_NAME).unlink(missing_ok=True)

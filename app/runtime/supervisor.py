@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.errors import AppError
-from app.queue.reconcile import hand_back_for
+from app.queue.reconcile import release
 from app.runtime.ending import end_queue_server, within
 from app.runtime.redis_server import ensure_redis
 from app.runtime.worker_process import (
@@ -36,7 +36,7 @@ STOP_WITHIN_S = 1.6
 """From a stop to the end of everything; a worker that is not done by then is killed."""
 FOR_THE_QUEUE_S = 0.5
 """The part of it that is kept for the queue server."""
-HANDED_BACK_WITHIN_S = 0.2
+RELEASED_WITHIN_S = 0.2
 REACT_WITHIN_S = 0.1
 GOOD_LIFE_S = 60.0
 """A worker that lived this long has not died at its start: the next one starts soon."""
@@ -78,6 +78,7 @@ class Supervisor:
         is_elsewhere: Callable[[], bool] = is_worker_elsewhere,
     ) -> None:
         self._on_worker_death = on_worker_death
+        self._on_worker_stopped: Callable[[str], None] = release
         self._is_elsewhere = is_elsewhere
         self._command = command or worker_command()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -187,21 +188,12 @@ class Supervisor:
         self._next_start = time.monotonic() + TRY_AGAIN_S
 
     def _report_death(self, child: WorkerProcess) -> None:
-        name = child.name()
-        if name is None:
-            return
+        child.is_ready()  # its name
         try:
-            self._on_worker_death(name)
+            if child.name is not None:
+                self._on_worker_death(child.name)
         except Exception:  # whatever it was, the next worker must start
             log.exception("the work of worker %d could not be taken back", child.pid)
-
-    def _hand_back(self, child: WorkerProcess) -> None:
-        """What was killed here did not die of a picture."""
-        try:
-            if name := child.name():
-                hand_back_for(name)
-        except Exception:  # the program ends; the next worker takes it back
-            log.exception("the work of worker %d could not be handed back", child.pid)
 
     def _end(self) -> None:
         """End everything in what is left of the time; the second caller finds nothing to do."""
@@ -218,10 +210,12 @@ class Supervisor:
             self._publish()
 
     def _end_worker(self, child: WorkerProcess) -> None:
-        left = self._end_by - time.monotonic() - FOR_THE_QUEUE_S - HANDED_BACK_WITHIN_S
+        child.is_ready()  # its name
+        left = self._end_by - time.monotonic() - FOR_THE_QUEUE_S - RELEASED_WITHIN_S
         if child.end(left) not in (0, EXIT_ELSEWHERE):
             log.warning("worker %d did not end by itself", child.pid)
-            within(HANDED_BACK_WITHIN_S, lambda: self._hand_back(child))
+            if (name := child.name) is not None:
+                within(RELEASED_WITHIN_S, lambda: self._on_worker_stopped(name))
 
     def _publish(self) -> None:
         self._status = RuntimeStatus(

@@ -47,8 +47,9 @@ class WorkerProcess:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         self._started = time.monotonic()
-        self._name: str | None = None
         self.pid = self._process.pid
+        self.name: str | None = None
+        """What the ledger knows it by, once it takes work; before that it holds nothing."""
 
     def exit_code(self) -> int | None:
         """None while it runs."""
@@ -59,17 +60,14 @@ class WorkerProcess:
 
     def is_ready(self) -> bool:
         """Whether it has said that it takes work."""
-        return self.name() is not None
-
-    def name(self) -> str | None:
-        """What it is called in the ledger; None before it takes work, when it holds nothing."""
-        if self._name is None:
-            try:
-                said = json.loads(self._state_file.read_text("utf-8"))
-                self._name = str(said["name"]) if said["pid"] == self.pid else None
-            except (OSError, ValueError, TypeError, KeyError):
-                return None
-        return self._name
+        try:
+            state = json.loads(self._state_file.read_text("utf-8"))
+            if state["pid"] != self.pid:
+                return False
+            self.name = str(state["name"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return False
+        return True
 
     def age_s(self) -> float:
         """Seconds since its start."""

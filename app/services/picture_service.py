@@ -187,7 +187,7 @@ async def _evidence(db: AsyncSession, which: ColumnElement[bool]) -> list[Eviden
 
 def _exclude(conn: Connection, job_ids: list[int]) -> int:
     chosen = TrainingJob.id.in_(job_ids) & (TrainingJob.status == JobStatus.FAILED)
-    lock_sessions(conn, conn.scalars(select(TrainingJob.session_id).where(chosen).distinct()))
+    lock_sessions(conn, conn.scalars(select(TrainingJob.session_id).where(chosen)))
     moved = conn.execute(
         update(TrainingJob)
         .where(chosen)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api import exclude_patterns
@@ -234,17 +234,10 @@ class TrainingService:
                 reason = error
             except Exception as error:  # noqa: BLE001 — the other sessions go on whatever it was
                 reason = log_unforeseen(error)
-            await _write(_note_wait, session_id, str(reason) if reason is not None else None)
+            await _write(
+                sessions.note_waiting, session_id, str(reason) if reason is not None else None
+            )
         return resumed
-
-
-def _note_wait(conn: Connection, session_id: int, reason: str | None) -> None:
-    """Say on a running session what it waits for, or that it waits no more."""
-    conn.execute(
-        update(TrainingSession)
-        .where(TrainingSession.id == session_id, TrainingSession.status == SessionStatus.RUNNING)
-        .values(waiting_for=reason)
-    )
 
 
 def _refuse_cancelled(session: TrainingSession) -> None:

@@ -23,7 +23,7 @@ from app.db.migrate import migrate
 from app.db.models import JobStatus, SessionStatus, TrainingJob, WorkerRecord
 from app.db.sessions import move_session
 from app.queue.connection import embedded_server
-from app.queue.reconcile import hand_back_for
+from app.queue.reconcile import release
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.backend import Backend
 
@@ -202,7 +202,7 @@ async def test_what_an_ended_worker_held_is_pending_at_once_and_nobody_is_to_bla
         assert move_session(conn, session.id, SessionStatus.RUNNING)
         greatest = max(conn.scalars(select(TrainingJob.id)).all())
         assert len(claim(conn, session.id, "quitter", 8, greatest).jobs) == 8
-    hand_back_for("quitter")
+    release("quitter")
     with get_sync_session() as db_now:
         jobs = db_now.scalars(select(TrainingJob)).all()
         assert {job.status for job in jobs} == {JobStatus.PENDING}

@@ -73,7 +73,9 @@ class Running(Supervisor):
 
     def __init__(self, script: str) -> None:
         self.deaths: list[str] = []
+        self.stopped: list[str] = []
         super().__init__(self.deaths.append, [sys.executable, "-c", script])
+        self._on_worker_stopped = self.stopped.append
 
     def until(
         self, condition: Callable[[RuntimeStatus], bool], within: float = 10
@@ -287,17 +289,13 @@ def test_a_given_server_that_does_not_answer_is_reported_until_it_does(
             given.terminate()
 
 
-def test_a_worker_that_does_not_finish_is_killed_and_its_pictures_are_handed_back(
-    run: Callable[[str], Running], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handed_back: list[str] = []
-    monkeypatch.setattr(module, "hand_back_for", handed_back.append)
+def test_a_worker_that_does_not_finish_is_killed(run: Callable[[str], Running]) -> None:
     supervisor = run(DEAF_WORKER)
     pid = supervisor.until_ready()
     supervisor.stop(timeout=0.2)
     assert not is_running(pid)
-    assert handed_back == [f"worker-{pid}"]
-    assert supervisor.deaths == []  # no picture is to blame
+    assert supervisor.stopped == [f"worker-{pid}"]  # nobody is to blame for it
+    assert supervisor.deaths == []
 
 
 def test_a_killed_parent_leaves_no_orphan(data_dir: Path) -> None:

@@ -220,7 +220,7 @@ def test_what_a_worker_held_that_was_ended_from_outside_was_never_tried() -> Non
     session_id = running_session(3)
     beat_of("killed")
     hold(session_id, "killed", 3)
-    reconcile.hand_back_for("killed")
+    reconcile.release("killed")
     with get_sync_engine().connect() as conn:
         rows = conn.execute(select(TrainingJob.status, TrainingJob.attempts, TrainingJob.crashes))
         assert set(map(tuple, rows)) == {("pending", 0, 0)}
