@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+TESTS = Path(__file__).parent.parent
 INJECT = Path(__file__).parent / "inject"
-Action = Literal["kill", "stop", "hold", "disk full", "raise", "set", "fast clock"]
+Action = Literal["kill", "stop", "hold", "disk full", "raise", "set", "replace", "fast clock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Step:
     after: bool = False
     """After the call instead of before it."""
     value: float | str = 0
-    """With ``set``, the new value (seconds, for a time span); with ``raise``, the message."""
+    """With ``set``, the new value (seconds, for a time span); with ``replace``, what takes the
+    place, as ``module:name``; with ``raise``, the message; with ``fast clock``, by how much."""
     about: str = ""
     """Only in calls with an argument that holds this text; only these are counted."""
     within: str = ""

@@ -21,11 +21,11 @@ from typing import Any, Literal
 
 import psutil
 from albums import Album, make_album
-from injection import INJECT, Plan, Step
+from injection import INJECT, TESTS, Plan, Step
 
 from app.config import Settings, get_settings
 
-REPOSITORY = Path(__file__).parent.parent.parent
+REPOSITORY = TESTS.parent
 MARK = "AFTERIMAGE_SCENE"
 LOOK_S = 0.03
 LISTENERS_EVERY_S = 0.5
@@ -183,7 +183,7 @@ class Scene:
                 "DATA_DIR": str(self.data),
                 "XDG_CACHE_HOME": str(self.place / "cache"),
                 "TMPDIR": str(self.place / "temporary"),
-                "PYTHONPATH": os.pathsep.join((str(INJECT), str(REPOSITORY))),
+                "PYTHONPATH": os.pathsep.join((str(INJECT), str(TESTS), str(REPOSITORY))),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "FAULT_PLAN": str(self.plan.file),
                 "QT_QPA_PLATFORM": "offscreen",
@@ -316,15 +316,14 @@ class Scene:
         """
         deadline = time.monotonic() + within
         while not condition():
-            self.look_at_sockets()
+            if time.monotonic() > self._next_listeners:
+                self.look_at_sockets()
             if time.monotonic() > deadline:
                 raise FaultError(f"{otherwise}; {self._where_it_stands()}")
             time.sleep(LOOK_S)
 
     def look_at_sockets(self) -> None:
         """Note who listens beyond this computer."""
-        if time.monotonic() < self._next_listeners:
-            return
         self._next_listeners = time.monotonic() + LISTENERS_EVERY_S
         for process in self.processes().values():
             with suppress(psutil.Error):

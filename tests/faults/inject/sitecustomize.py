@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import importlib
 import importlib.machinery
 import json
 import os
@@ -45,7 +46,10 @@ class Step:
         except AttributeError:
             self._path("unknown").touch()
             return
-        if self._do == "set":
+        if self._do == "replace":
+            where, _, name = str(self._value).partition(":")
+            setattr(owner, last, getattr(importlib.import_module(where), name))
+        elif self._do == "set":
             delta = isinstance(present, timedelta)
             setattr(owner, last, timedelta(seconds=self._value) if delta else self._value)
         else:
