@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -145,20 +146,23 @@ def run(minutes: float, seed: int, only: str) -> Result:
         return result
     deadline = time.monotonic() + 60 * minutes
     library: Scene | None = None
-    for entry in _orders(able, rng, again=minutes > 0):
-        library = _library(library, entry, rng)
-        began = time.monotonic()
-        verdict = try_fault(entry, library)
-        result.note(entry.name, verdict)
-        words = "well" if verdict else "NOT WELL: " + "; ".join(verdict.problems())[:300]
-        seconds = time.monotonic() - began
-        print(f"{seconds:6.1f} s  {entry.name}: {verdict.recovery_s:.1f} s, {words}", flush=True)
-        if not verdict or entry.fresh:
-            library = _keep_or_clear(library, verdict)
-        if minutes and time.monotonic() > deadline:
-            break
-    if library is not None:
-        library.clear()
+    try:
+        for entry in _orders(able, rng, again=minutes > 0):
+            library = _library(library, entry, rng)
+            began = time.monotonic()
+            verdict = try_fault(entry, library)
+            result.note(entry.name, verdict)
+            words = "well" if verdict else "NOT WELL: " + "; ".join(verdict.problems())[:300]
+            seconds = time.monotonic() - began
+            print(f"{seconds:6.1f} s  {entry.name}: {verdict.recovery_s:.1f} s, {words}", flush=True)
+            if not verdict or entry.fresh:
+                library = _keep_or_clear(library, verdict)
+            if minutes and time.monotonic() > deadline:
+                break
+    finally:
+        if library is not None:
+            library.end()
+            library.clear()
     return result
 
 
@@ -208,6 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from endurance import endure
 
         return endure(wanted.pictures, wanted.json)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
     seed = wanted.seed if wanted.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}", flush=True)
     result = run(wanted.minutes, seed, wanted.only)
