@@ -30,6 +30,8 @@ from qdrant_client import QdrantClient, models
 warnings.simplefilter("ignore", UserWarning)  # local mode says that it has no indexes
 
 START_WITHIN_S = 30
+VERSION = "1.17.0"
+"""Of the server that this stands in for."""
 
 _client = QdrantClient(":memory:")
 _turn = threading.Lock()
@@ -65,11 +67,24 @@ def _drop(name: str, _body: dict[str, Any]) -> Any:
 
 
 def _upsert(name: str, body: dict[str, Any]) -> Any:
-    return _client.upsert(name, models.Batch.model_validate(body["batch"]))
+    condition = body.get("update_filter")
+    return _client.upsert(
+        name,
+        models.Batch.model_validate(body["batch"]),
+        update_filter=models.Filter.model_validate(condition) if condition else None,
+    )
+
+
+def _update(name: str, body: dict[str, Any]) -> Any:
+    operations = [
+        models.OverwritePayloadOperation.model_validate(operation)
+        for operation in body["operations"]
+    ]
+    return _client.batch_update_points(name, operations)
 
 
 def _retrieve(name: str, body: dict[str, Any]) -> Any:
-    return _client.retrieve(name, body["ids"], with_payload=False, with_vectors=True)
+    return _client.retrieve(name, body["ids"], with_payload=False, with_vectors=body["with_vector"])
 
 
 def _scroll(name: str, body: dict[str, Any]) -> Any:
@@ -108,6 +123,7 @@ _ANSWERS: dict[tuple[str, str], Answer] = {
     ("PUT", "points"): _upsert,
     ("POST", "points"): _retrieve,
     ("POST", "points/scroll"): _scroll,
+    ("POST", "points/batch"): _update,
     ("POST", "points/delete"): _delete,
     ("POST", "points/count"): _count,
     ("POST", "points/query"): _query,
@@ -119,8 +135,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        # /collections, /collections/NAME or /collections/NAME/WHAT
-        path = unquote(urlsplit(self.path).path).removeprefix("/collections").strip("/")
+        # /, /collections, /collections/NAME or /collections/NAME/WHAT
+        path = unquote(urlsplit(self.path).path)
+        if path == "/":
+            self._send(200, {"title": "qdrant - vector search engine", "version": VERSION})
+            return
+        path = path.removeprefix("/collections").strip("/")
         name, _, what = path.partition("/")
         answer = _ANSWERS[self.command, what] if name else _list
         try:
@@ -131,6 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
             status, said = 409, {"status": {"error": "already exists"}, "time": 0.0}
         except ValueError as error:  # an unknown collection
             status, said = 404, {"status": {"error": str(error)}, "time": 0.0}
+        self._send(status, said)
+
+    def _send(self, status: int, said: dict[str, Any]) -> None:
         data = json.dumps(said).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -222,4 +222,6 @@ class LedgerReport(BaseModel):
     jobs: int
     evidence: int
     vectors: int
+    sampled: int = 0
+    """Pictures that were looked at anew."""
     repaired: int = 0

@@ -7,6 +7,8 @@ through ``AsyncConnection.run_sync``.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, func, select, update
 
 from app.db.models import (
@@ -39,10 +41,29 @@ def move_session(
     return bool(moved)
 
 
-def has_model(conn: Connection, session_id: int, spec: str) -> bool:
+def reopen_session(conn: Connection, session_id: int) -> None:
+    """Let a complete session go on, because it has pictures to index again."""
+    reopened = conn.execute(
+        update(TrainingSession)
+        .where(TrainingSession.id == session_id, TrainingSession.status == SessionStatus.COMPLETED)
+        .values(status=SessionStatus.RUNNING.value)
+    ).rowcount
+    if reopened:
+        start_clock(conn, session_id)
+
+
+def lock_session(conn: Connection, session_id: int) -> Any:
+    """The session's row; until the transaction ends, nobody settles, counts or moves it."""
+    row = select(TrainingSession).where(TrainingSession.id == session_id)
+    return conn.execute(row.with_for_update()).one()
+
+
+def has_model(conn: Connection, session_id: int, spec: str, model_id: int) -> bool:
     """Whether a session still has this model; if so, it keeps it until the transaction ends."""
     kept = select(TrainingSession.id).where(
-        TrainingSession.id == session_id, TrainingSession.model == spec
+        TrainingSession.id == session_id,
+        TrainingSession.model == spec,
+        TrainingSession.model_id == model_id,
     )
     return conn.execute(kept.with_for_update()).first() is not None
 

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app.api.error_kinds import ErrorKind
-from app.db.files import upsert
 from app.db.jobs import Claim, ClaimedJob
 from app.db.models import (
     IS_HELD,
@@ -25,6 +24,7 @@ from app.db.models import (
 )
 from app.db.sessions import count
 from app.db.types import utc_now
+from app.db.vectors import settle_store
 
 CRASHES_TO_QUARANTINE = 2
 
@@ -97,7 +97,8 @@ def settle(
     claim: Claim,
     outcomes: Iterable[Outcome],
     *,
-    model_id: int | None,
+    model_id: int,
+    fence: int,
     evidence: dict[str, str],
     stage_ms: dict[str, int] | None = None,
 ) -> set[int]:
@@ -107,6 +108,7 @@ def settle(
     wakes up settles nothing.
 
     Args:
+        fence: number of the store of these pictures, as :func:`app.db.vectors.begin_store` gave it.
         evidence: what all these attempts share: model_name, model_version, weights_digest,
             device, precision.
         stage_ms: time spent by stage, added to the session: read_ms, decode_ms, embed_ms,
@@ -126,7 +128,17 @@ def settle(
         insert(TrainingEvidence),
         [_evidence_row(claim.session_id, outcome, evidence, now) for outcome in settled],
     )
-    _settle_assets(conn, settled, model_id)
+    _settle_assets(conn, settled)
+    settle_store(
+        conn,
+        model_id,
+        fence,
+        [
+            {"asset_id": outcome.job.asset_id, "checksum": outcome.checksum, **outcome.facts}
+            for outcome in settled
+            if outcome.error_kind is None
+        ],
+    )
     failed = sum(outcome.error_kind is not None for outcome in settled)
     count(
         conn,
@@ -188,8 +200,8 @@ def _evidence_row(
     }
 
 
-def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int | None) -> None:
-    """What was learnt of each file, and that its vector is stored."""
+def _settle_assets(conn: Connection, outcomes: Sequence[Outcome]) -> None:
+    """What was learnt of each file."""
     learnt: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.facts:
@@ -200,28 +212,6 @@ def _settle_assets(conn: Connection, outcomes: Sequence[Outcome], model_id: int 
             .where(ImageAsset.id == bindparam("asset"))
             .values({name: bindparam(name) for name in names}),
             rows,
-        )
-    stored = [
-        {
-            "asset_id": outcome.job.asset_id,
-            "model_id": model_id,
-            "payload_stale": False,
-            **{name: outcome.facts[name] for name in ("size", "mtime_ns", "sha256")},
-        }
-        for outcome in outcomes
-        if outcome.error_kind is None
-    ]
-    if stored:
-        vectors = upsert(conn, AssetVector)
-        conn.execute(
-            vectors.on_conflict_do_update(
-                index_elements=[AssetVector.asset_id, AssetVector.model_id],
-                set_={
-                    name: vectors.excluded[name]
-                    for name in ("size", "mtime_ns", "sha256", "payload_stale")
-                },
-            ),
-            stored,
         )
 
 

@@ -1,6 +1,6 @@
-"""A session changes to another model: all of its pictures are to be indexed again.
+"""A session changes to another model, or its model to other weights: all is indexed again.
 
-The old model's vectors stay as they are, so that searches go on with them meanwhile.
+The vectors of before stay as they are; after a change of model, searches go on with them meanwhile.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select, update
 
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
-from app.db.sessions import count, move_session
+from app.db.sessions import count, move_session, reopen_session
 from app.errors import AppError
 
 
@@ -53,6 +53,49 @@ def switch_model(conn: Connection, session_id: int, spec: str) -> bool:
     if session.status != SessionStatus.PENDING:
         move_session(conn, session_id, SessionStatus.RUNNING)
     return True
+
+
+def adopt_weights(conn: Connection, spec: str, model_id: int, *, only_newer: bool) -> int:
+    """Have every session of a model indexed with the weights that its name stands for now.
+
+    What was complete goes on; what a person paused or cancelled stays so.
+
+    Args:
+        spec: what the model is loaded by.
+        model_id: of the weights that were just loaded.
+        only_newer: refuse weights that came into the ledger before those of a session.
+
+    Returns:
+        how many sessions change.
+
+    Raises:
+        AppError: ``only_newer``, and the weights are older.
+    """
+    others = conn.execute(
+        select(TrainingSession.id, TrainingSession.model_id)
+        .where(
+            TrainingSession.model == spec,
+            TrainingSession.model_id.is_not(None),
+            TrainingSession.model_id != model_id,
+            TrainingSession.status != SessionStatus.CANCELLED,
+        )
+        .order_by(TrainingSession.id)
+        .with_for_update()
+    ).all()
+    if only_newer and any(session.model_id > model_id for session in others):
+        raise AppError(
+            f"Another computer indexes with newer weights of “{spec}”.",
+            "Bring the same weights, or the same version of Afterimage, to this computer.",
+        )
+    for session in others:
+        conn.execute(
+            update(TrainingSession)
+            .where(TrainingSession.id == session.id)
+            .values(model_id=model_id)
+        )
+        _reopen(conn, session.id)
+        reopen_session(conn, session.id)
+    return len(others)
 
 
 def _in_work(conn: Connection, session_id: int) -> bool:

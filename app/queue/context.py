@@ -15,6 +15,7 @@ from app.config import get_settings
 from app.db.engine import write_transaction
 from app.db.files import upsert
 from app.db.models import EmbeddingModel, WorkerRecord
+from app.db.switching import adopt_weights
 from app.db.types import utc_now
 from app.queue.liveness import worker_name
 
@@ -162,8 +163,13 @@ def context() -> WorkerContext:
 def register_model(encoder: Encoder, spec: str) -> int:
     """The ledger's id of the encoder's weights, entered on first sight.
 
+    Sessions of the same name with other weights change over to these.
+
     Args:
         spec: what it was loaded by.
+
+    Raises:
+        AppError: another computer works with newer weights of that name.
     """
     key = {
         "name": encoder.name,
@@ -182,4 +188,8 @@ def register_model(encoder: Encoder, spec: str) -> int:
             )
             .on_conflict_do_update(index_elements=list(key), set_={"spec": spec})
         )
-        return conn.execute(select(EmbeddingModel.id).filter_by(**key)).scalar_one()
+        model_id = conn.execute(select(EmbeddingModel.id).filter_by(**key)).scalar_one()
+        many = bool(get_settings().qdrant_url)  # computers, which may not have the same weights
+        if changed := adopt_weights(conn, spec, model_id, only_newer=many):
+            log.warning("%s has new weights: %d sessions are indexed again", spec, changed)
+        return model_id

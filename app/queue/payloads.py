@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.models import AssetVector, EmbeddingModel, ImageAsset, TrainingJob
+from app.db.models import IS_UNSETTLED, AssetVector, EmbeddingModel, ImageAsset
 from app.db.types import path_to_text
+from app.db.vectors import sessions_of
 from app.queue.context import context
-from app.vectors.store import PointPayload, VectorPoint, VectorStore
+from app.vectors.store import FENCE, PointPayload, VectorStore
 
 AT_ONCE = 500
 """Pictures whose payloads are written within one transaction of the ledger: some 50 ms."""
@@ -49,19 +49,6 @@ def _ancestors(path: str) -> list[str]:
     return folders
 
 
-def sessions_of(conn: Connection, asset_ids: Sequence[int]) -> dict[int, list[int]]:
-    """The sessions that each of these assets has a job in."""
-    found: dict[int, list[int]] = defaultdict(list)
-    rows = conn.execute(
-        select(TrainingJob.asset_id, TrainingJob.session_id).where(
-            TrainingJob.asset_id.in_(asset_ids)
-        )
-    )
-    for asset_id, session_id in rows:
-        found[asset_id].append(session_id)
-    return found
-
-
 def refresh_payloads() -> int:
     """The queue function: write the payloads that the ledger marks as out of date; how many."""
     return sum(
@@ -72,7 +59,7 @@ def refresh_payloads() -> int:
 
 def _models_with_stale_payloads() -> list[tuple[int, str]]:
     stale = select(AssetVector.asset_id).where(
-        AssetVector.model_id == EmbeddingModel.id, AssetVector.payload_stale
+        AssetVector.model_id == EmbeddingModel.id, AssetVector.payload_stale, ~IS_UNSETTLED
     )
     with get_sync_engine().connect() as conn:
         rows = conn.execute(
@@ -89,7 +76,10 @@ def _refresh(store: VectorStore, model_id: int, collection: str) -> int:
 
 
 def _refresh_some(store: VectorStore, model_id: int, collection: str) -> int:
-    """One transaction: what changes meanwhile waits for its end, and is stale again after it."""
+    """One transaction: what changes meanwhile waits for its end, and is stale again after it.
+
+    Pictures that are being stored are left for later: the store gives them a payload of its own.
+    """
     with write_transaction() as conn:
         rows = conn.execute(
             select(
@@ -99,9 +89,10 @@ def _refresh_some(store: VectorStore, model_id: int, collection: str) -> int:
                 ImageAsset.format,
                 ImageAsset.width,
                 ImageAsset.height,
+                AssetVector.fence,
             )
             .join(AssetVector, AssetVector.asset_id == ImageAsset.id)
-            .where(AssetVector.model_id == model_id, AssetVector.payload_stale)
+            .where(AssetVector.model_id == model_id, AssetVector.payload_stale, ~IS_UNSETTLED)
             .order_by(AssetVector.asset_id)
             .limit(AT_ONCE)
             .with_for_update(of=AssetVector)
@@ -109,16 +100,13 @@ def _refresh_some(store: VectorStore, model_id: int, collection: str) -> int:
         if not rows:
             return 0
         ids = [row.id for row in rows]
-        sessions, vectors = sessions_of(conn, ids), store.vectors(collection, ids)
-        store.upsert(
+        sessions = sessions_of(conn, ids)
+        store.set_payloads(
             collection,
-            [
-                VectorPoint(
-                    row.id, vectors[row.id], payload(row.path, row._asdict(), sessions[row.id])
-                )
+            {
+                row.id: payload(row.path, row._asdict(), sessions[row.id]) | {FENCE: row.fence}
                 for row in rows
-                if row.id in vectors  # a vector that the store lost is for the ledger check
-            ],
+            },
         )
         conn.execute(
             update(AssetVector)

@@ -22,14 +22,15 @@ from sqlalchemy import bindparam, select
 
 from app.api.error_kinds import ErrorKind
 from app.config import get_settings
-from app.db.engine import get_sync_engine
+from app.db.engine import get_sync_engine, write_transaction
 from app.db.jobs import Claim, ClaimedJob
 from app.db.models import AssetVector, ImageAsset
 from app.db.settle import Outcome
+from app.db.vectors import begin_store
 from app.embedding.decode import FileContent, PictureError, decode, read_file
 from app.errors import AppError, first_line
-from app.queue.payloads import payload, sessions_of
-from app.vectors.store import VectorPoint, VectorStore
+from app.queue.payloads import payload
+from app.vectors.store import PointPayload, VectorPoint, VectorStore
 
 if TYPE_CHECKING:
     from app.embedding.encoder import Encoder
@@ -46,9 +47,13 @@ _IN_THREADS_OF_THEIR_OWN = frozenset({"HEIF", "RAW"})
 """Formats whose libraries decode in other threads than the one that asks for it."""
 _CONTENT_FACTS = (ImageAsset.width, ImageAsset.height, ImageAsset.format, ImageAsset.taken_at)
 _SAME_CONTENT = (
-    select(AssetVector.asset_id, *_CONTENT_FACTS)
+    select(AssetVector.asset_id, AssetVector.checksum, *_CONTENT_FACTS)
     .join(ImageAsset, ImageAsset.id == AssetVector.asset_id)
-    .where(AssetVector.model_id == bindparam("model"), AssetVector.sha256 == bindparam("sha256"))
+    .where(
+        AssetVector.model_id == bindparam("model"),
+        AssetVector.sha256 == bindparam("sha256"),
+        AssetVector.checksum.is_not(None),
+    )
     .limit(1)
 )
 """Made once: it is asked for every picture, and making it would take longer than the answer."""
@@ -63,8 +68,13 @@ class Picture:
     """(size, size, 3); None where it failed or its content is known."""
     same_as: int | None = None
     """An asset with the same content, whose vector is stored."""
+    known_checksum: str = ""
+    """What the vector of that content has for a checksum."""
     vector: NDArray[np.float32] | None = None
     """(dimension,), unit length."""
+    fence: int = 0
+    """Number of its store, the same in a batch; 0 while it is not to be stored."""
+    payload: PointPayload = field(default_factory=PointPayload)
     read_ms: float = 0.0
     """To read the file and take its checksum."""
     decode_ms: float = 0.0
@@ -156,7 +166,7 @@ class Stages:
             known = conn.execute(_SAME_CONTENT, {"model": self.model_id, "sha256": sha256}).first()
         if known is None:
             return False
-        picture.same_as = known.asset_id
+        picture.same_as, picture.known_checksum = known.asset_id, known.checksum
         picture.outcome.facts |= {
             column.key: known._mapping[column.key] for column in _CONTENT_FACTS
         }
@@ -184,7 +194,12 @@ class Stages:
         return elapsed
 
     def _reuse(self, pictures: Sequence[Picture]) -> None:
-        """Take the vectors of known content; what the store has lost is decoded after all."""
+        """Take the vectors of known content.
+
+        Since a source was looked up, its file may have changed and its vector been replaced, or
+        another process may be about to do so. A vector that is not the one of this content, as its
+        checksum tells, is not taken, and the picture is decoded after all.
+        """
         sources = [picture.same_as for picture in pictures if picture.same_as is not None]
         if not sources:
             return
@@ -192,10 +207,11 @@ class Stages:
         for picture in pictures:
             if picture.same_as is None:
                 continue
-            picture.vector = known.get(picture.same_as)
-            if picture.vector is None:
+            vector = known.get(picture.same_as)
+            if vector is None or vector_checksum(vector) != picture.known_checksum:
                 self._decode_again(picture)
             else:
+                picture.vector = vector
                 picture.outcome.reused = True
                 picture.outcome.note = "Same content as a picture that was indexed before."
 
@@ -241,34 +257,56 @@ class Stages:
         elif abs(length - 1) > UNIT_LENGTH_TOLERANCE:
             reason = f"has length {length:.3f} instead of 1"
         else:
-            data = np.ascontiguousarray(vector, dtype="<f4").tobytes()
-            picture.outcome.checksum = hashlib.sha256(data).hexdigest()
+            picture.outcome.checksum = vector_checksum(vector)
             return
         picture.fail(ErrorKind.INVALID_VECTOR, f"The model's answer {reason}.")
 
     # --- store ----------------------------------------------------------------------------------
 
-    def put(self, pictures: Sequence[Picture]) -> None:
-        """Store the vectors and wait until the store has them for good."""
-        ready = [picture for picture in pictures if picture.vector is not None]
+    def begin_store(self, claim: Claim, pictures: Sequence[Picture]) -> int:
+        """Note in the ledger what is about to be stored; what is not held any more is left out.
+
+        Returns:
+            the number of this store, which settling asks for.
+        """
+        ready = {
+            picture.job.asset_id: picture for picture in pictures if picture.vector is not None
+        }
         if not ready:
+            return 0
+        with write_transaction() as conn:
+            begun = begin_store(conn, claim.token, self.model_id, list(ready))
+        for asset_id, path in begun.paths.items():
+            picture = ready[asset_id]
+            picture.fence = begun.fence
+            picture.payload = payload(path, picture.outcome.facts, begun.sessions[asset_id])
+        return begun.fence
+
+    def put(self, pictures: Sequence[Picture]) -> None:
+        """Store the vectors that were begun, and wait until they are safe."""
+        points = [
+            VectorPoint(picture.job.asset_id, picture.vector, picture.payload)
+            for picture in pictures
+            if picture.fence and picture.vector is not None
+        ]
+        if points:
+            fence = max(picture.fence for picture in pictures)
+            self.store.upsert(self.encoder.collection, points, fence)
+
+    def take_back(self, pictures: Sequence[Picture]) -> None:
+        """Remove the vectors of pictures that were pruned while they were being stored."""
+        ids = [picture.job.asset_id for picture in pictures if picture.fence]
+        if not ids:
             return
         with get_sync_engine().connect() as conn:
-            sessions = sessions_of(conn, [picture.job.asset_id for picture in ready])
-        self.store.upsert(
-            self.encoder.collection,
-            [
-                VectorPoint(
-                    picture.job.asset_id,
-                    picture.vector,
-                    payload(
-                        picture.job.path, picture.outcome.facts, sessions[picture.job.asset_id]
-                    ),
+            known = conn.execute(
+                select(AssetVector.asset_id).where(
+                    AssetVector.model_id == self.model_id, AssetVector.asset_id.in_(ids)
                 )
-                for picture in ready
-                if picture.vector is not None
-            ],
-        )
+            )
+            gone = sorted(set(ids) - set(known.scalars()))
+        if gone:
+            self.store.delete(self.encoder.collection, gone)
 
     def evidence(self) -> dict[str, str]:
         """What every evidence row of this model shares."""
@@ -300,6 +338,11 @@ class Stages:
             whole[name] = int(self._rest_ms[name])
             self._rest_ms[name] -= whole[name]
         return whole
+
+
+def vector_checksum(vector: NDArray[np.float32]) -> str:
+    """SHA-256 of the vector's little-endian float32 bytes, in hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()
 
 
 def usable_processors() -> int:

@@ -9,9 +9,10 @@ from sqlalchemy import select, update
 
 from app.db import jobs, sessions
 from app.db.engine import get_sync_session, write_transaction
-from app.db.models import AssetVector, SessionStatus, TrainingSession, WorkerRecord
+from app.db.models import IS_UNSETTLED, AssetVector, SessionStatus, TrainingSession, WorkerRecord
 from app.db.settle import expire_leases
 from app.db.types import utc_now
+from app.db.vectors import is_broken_off
 from app.queue.doorbell import ring_if_possible, ring_once_if_possible
 from app.queue.liveness import is_alive
 from app.queue.schedule import ring_for_due_sessions
@@ -47,14 +48,26 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
         if left and not finished:
             ring_if_possible(session_id)
     _ring_for_stale_payloads()
+    _ring_for_broken_stores()
     ring_for_due_sessions()
 
 
 def _ring_for_stale_payloads() -> None:
     with get_sync_session() as db:
-        stale = db.scalar(select(AssetVector.asset_id).where(AssetVector.payload_stale).limit(1))
+        stale = db.scalar(
+            select(AssetVector.asset_id).where(AssetVector.payload_stale, ~IS_UNSETTLED).limit(1)
+        )
     if stale is not None:
         ring_once_if_possible(QUEUE_LOW, "app.queue.payloads.refresh_payloads", "refresh-payloads")
+
+
+def _ring_for_broken_stores() -> None:
+    with get_sync_session() as db:
+        found = db.scalar(select(AssetVector.asset_id).where(is_broken_off()).limit(1))
+    if found is not None:
+        ring_once_if_possible(
+            QUEUE_LOW, "app.queue.ledger_repair.undo_broken_stores", "undo-broken-stores"
+        )
 
 
 def _workers() -> Sequence[WorkerRecord]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.config import get_settings
 from app.embedding.decode import PictureError, decode, read_file
 from app.errors import AppError
-from app.queue.context import context
+from app.queue.context import context, register_model
 from app.vectors.store import Restriction, UnknownCollectionError, VectorStore
 
 if TYPE_CHECKING:
@@ -66,9 +66,10 @@ def prepare(model: str, collection: str) -> None:
 def _encoder(model: str, collection: str) -> Encoder:
     encoder = context().search_encoder(model)
     if encoder.collection != collection:
+        register_model(encoder, model)
         raise AppError(
-            "The weights of this model are not the ones that the pictures were indexed with.",
-            "Put the old ones back, or index the folder again with the new ones.",
+            "The weights of this model have changed, so its pictures are indexed again.",
+            "Search again once some are done.",
         )
     return encoder
 

@@ -199,7 +199,7 @@ class SessionRun:
 
     def _same_model(self, conn: Connection) -> bool:
         """Whether the session still has the model of this run; if not, the run hands over."""
-        same = sessions.has_model(conn, self.session_id, self._model)
+        same = sessions.has_model(conn, self.session_id, self._model, self._stages.model_id)
         self.out_of_time = self.out_of_time or not same
         return same
 
@@ -257,6 +257,7 @@ class SessionRun:
         if not claim.jobs:
             return
         begin = time.perf_counter()
+        fence = self._stages.begin_store(claim, pictures)
         self._stages.put(pictures)
         with write_transaction() as conn:
             settled = settle(
@@ -264,11 +265,14 @@ class SessionRun:
                 claim,
                 [picture.outcome for picture in pictures],
                 model_id=self._stages.model_id,
+                fence=fence,
                 evidence=self._stages.evidence(),
                 stage_ms=self._stages.stage_ms(
                     pictures, embed_ms, (time.perf_counter() - begin) * 1000
                 ),
             )
+        if refused := [p for p in pictures if p.job.job_id not in settled]:
+            self._stages.take_back(refused)
         outcomes = [p.outcome for p in pictures if p.job.job_id in settled]
         self._counts["processed"] += len(outcomes)
         self._counts["failed"] += sum(o.error_kind is not None for o in outcomes)

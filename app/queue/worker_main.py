@@ -21,7 +21,7 @@ from app.db.jobs import renew_leases
 from app.db.migrate import migrate
 from app.errors import AppError
 from app.queue.context import IDLE, WorkerContext, context
-from app.queue.ledger_check import repair_if_counts_differ
+from app.queue.ledger_repair import repair_if_counts_differ
 from app.queue.liveness import LOCK_NAME, STATE_NAME
 from app.queue.reconcile import reconcile
 from app.queue.worker import QUEUES, RECONCILE_EVERY_S, run_worker

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.search_schemas import SearchFilter, SearchHit, SearchModel, SearchPage, SearchQuery
 from app.config import get_settings, save_setting
-from app.db.models import AssetVector, EmbeddingModel, ImageAsset
+from app.db.models import AssetVector, EmbeddingModel, ImageAsset, SessionStatus, TrainingSession
 from app.db.types import normal_path, path_to_text
 from app.embedding.models import model_title
 from app.errors import AppError
@@ -129,7 +129,7 @@ class SearchService:
 
 async def _look_at_models(db: AsyncSession) -> list[_Known]:
     await db.commit()
-    rows = (await db.execute(select(EmbeddingModel).order_by(EmbeddingModel.id.desc()))).scalars()
+    rows = await _current_models(db)
     pictures = await _count_pictures(db)
     counted = [(row, await _count_vectors(db, row.id)) for row in rows]
     counted = [(row, vectors) for row, vectors in counted if vectors]
@@ -149,6 +149,18 @@ async def _look_at_models(db: AsyncSession) -> list[_Known]:
         )
         for row, vectors in counted
     ]
+
+
+async def _current_models(db: AsyncSession) -> list[EmbeddingModel]:
+    """The newest first, without weights that others of the same name have taken the place of."""
+    rows = (await db.execute(select(EmbeddingModel).order_by(EmbeddingModel.id.desc()))).scalars()
+    kept = select(TrainingSession.model_id).where(
+        TrainingSession.model_id.is_not(None), TrainingSession.status != SessionStatus.CANCELLED
+    )
+    used = set((await db.execute(kept.distinct())).scalars())
+    models = list(rows)
+    replaced = {row.spec for row in models if row.id in used}
+    return [row for row in models if row.id in used or row.spec not in replaced]
 
 
 def _in_use(counted: Sequence[tuple[EmbeddingModel, int]]) -> int | None:

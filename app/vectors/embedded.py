@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from app.vectors.embedded_errors import FREE_TO_WRITE, damaged, disk_full, plain_errors
 from app.vectors.store import (
+    FENCE,
     IDS_PER_PAGE,
     OVERSAMPLING,
     PAYLOAD_INDEXES,
@@ -120,12 +121,26 @@ class EmbeddedStore:
                     path.rename(gone)
                     shutil.rmtree(gone)
 
-    def upsert(self, collection: str, points: Sequence[VectorPoint]) -> None:
+    def upsert(self, collection: str, points: Sequence[VectorPoint], fence: int = 0) -> None:
+        below = _below(fence) if fence else None
         with self._use(collection) as opened:
             for point in points:
                 check_shape(point.vector, opened.dimension)
             for some in chunked(points, POINTS_PER_CALL):
-                self._update(opened, qe.UpdateOperation.upsert_points(_to_engine(some)), len(some))
+                stored = qe.UpdateOperation.upsert_points(_to_engine(some, fence), condition=below)
+                self._update(opened, stored, len(some))
+            opened.shard.flush()
+
+    def set_payloads(self, collection: str, payloads: Mapping[int, Mapping[str, object]]) -> None:
+        for ids in chunked(list(payloads), POINTS_PER_CALL):
+            with self._use(collection) as opened:
+                for record in opened.shard.retrieve(list(ids), False, False):
+                    number = int(record.id)
+                    replaced = qe.UpdateOperation.overwrite_payload(
+                        [number], dict(payloads[number])
+                    )
+                    self._update(opened, replaced, 1)
+                opened.shard.flush()
 
     def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
@@ -153,6 +168,7 @@ class EmbeddedStore:
             for some in chunked(asset_ids, POINTS_PER_CALL):
                 operation = qe.UpdateOperation.delete_points(list(some))
                 self._update(opened, operation, len(some))
+            opened.shard.flush()
 
     def count(self, collection: str) -> int:
         with self._use(collection) as opened:
@@ -304,8 +320,15 @@ def _to_filter(restriction: Restriction) -> qe.Filter:
     return qe.Filter(must=conditions)
 
 
-def _to_engine(points: Sequence[VectorPoint]) -> list[qe.Point]:
-    return [qe.Point(p.asset_id, p.vector.tolist(), dict(p.payload)) for p in points]
+def _below(fence: int) -> qe.Filter:
+    """That a point has no such number, or a lesser one."""
+    reached = qe.FieldCondition(FENCE, range=qe.RangeFloat(gte=fence))
+    return qe.Filter(must_not=[reached])
+
+
+def _to_engine(points: Sequence[VectorPoint], fence: int) -> list[qe.Point]:
+    number = {FENCE: fence} if fence else {}
+    return [qe.Point(p.asset_id, p.vector.tolist(), {**p.payload, **number}) for p in points]
 
 
 def _write_description(folder: Path, name: str, dimension: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,6 +16,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 
 from app.errors import AppError, first_line
 from app.vectors.store import (
+    FENCE,
     IDS_PER_PAGE,
     OVERSAMPLING,
     PAYLOAD_INDEXES,
@@ -31,6 +33,8 @@ from app.vectors.store import (
 TIMEOUT_S = 30
 POINTS_PER_REQUEST = 256
 """Keeps a request of vectors with up to 4,096 numbers under the server's limit of 32 MB."""
+OLDEST_VERSION = (1, 16)
+"""Of the server: the first that stores on a condition, which the fence is."""
 
 _RESCORED = models.SearchParams(
     quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
@@ -54,6 +58,7 @@ class ServerStore:
     def ensure_collection(self, name: str, dimension: int) -> None:
         check_name(name)
         with self._plain_errors():
+            self._check_version()
             if not self._client.collection_exists(name):
                 self._create(name, dimension)
             stored = self._dimension(name)
@@ -77,7 +82,8 @@ class ServerStore:
             if self._client.collection_exists(name):
                 self._client.delete_collection(name)
 
-    def upsert(self, collection: str, points: Sequence[VectorPoint]) -> None:
+    def upsert(self, collection: str, points: Sequence[VectorPoint], fence: int = 0) -> None:
+        number = {FENCE: fence} if fence else {}
         with self._plain_errors():
             dimension = self._dimension(collection)
             for point in points:
@@ -86,9 +92,32 @@ class ServerStore:
                 batch = models.Batch(
                     ids=[point.asset_id for point in some],
                     vectors=[point.vector.tolist() for point in some],
-                    payloads=[dict(point.payload) for point in some],
+                    payloads=[{**point.payload, **number} for point in some],
                 )
-                self._confirm(self._client.upsert(collection, batch, wait=True))
+                self._confirm(
+                    self._client.upsert(
+                        collection, batch, wait=True, update_filter=_below(fence) if fence else None
+                    )
+                )
+
+    def set_payloads(self, collection: str, payloads: Mapping[int, Mapping[str, object]]) -> None:
+        with self._plain_errors():
+            self._dimension(collection)
+            for some in chunked(list(payloads), POINTS_PER_REQUEST):
+                there = self._client.retrieve(
+                    collection, list(some), with_payload=False, with_vectors=False
+                )
+                replaced = [
+                    models.OverwritePayloadOperation(
+                        overwrite_payload=models.SetPayload(
+                            payload=dict(payloads[int(record.id)]), points=[record.id]
+                        )
+                    )
+                    for record in there
+                ]
+                if replaced:
+                    for result in self._client.batch_update_points(collection, replaced, wait=True):
+                        self._confirm(result)
 
     def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
@@ -183,6 +212,15 @@ class ServerStore:
             if error.status_code != 409:  # another worker made it in between
                 raise
 
+    def _check_version(self) -> None:
+        version = self._client.info().version
+        numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+        if numbers < OLDEST_VERSION:
+            raise AppError(
+                f"The Qdrant server at {self._url} is of version {version}, which is too old.",
+                f"Upgrade it to {'.'.join(map(str, OLDEST_VERSION))} or newer.",
+            )
+
     def _dimension(self, collection: str) -> int:
         """The dimension of a collection; asked of the server once."""
         if collection not in self._dimensions:
@@ -240,6 +278,12 @@ def _to_filter(restriction: Restriction) -> models.Filter:
         within = models.Range(gte=restriction.taken_from, lt=restriction.taken_before)
         conditions.append(models.FieldCondition(key="taken_at", range=within))
     return models.Filter(must=conditions)
+
+
+def _below(fence: int) -> models.Filter:
+    """That a point has no such number, or a lesser one."""
+    reached = models.FieldCondition(key=FENCE, range=models.Range(gte=fence))
+    return models.Filter(must_not=[reached])
 
 
 def _reason(error: UnexpectedResponse | ResourceExhaustedResponse) -> str:

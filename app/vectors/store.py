@@ -31,6 +31,9 @@ PAYLOAD_INDEXES: Mapping[str, Literal["keyword", "integer"]] = {
 }
 """The payload fields that a search may be restricted to, and the kind of index on each."""
 
+FENCE = "fence"
+"""The payload field with the number of the store that wrote a point; see ``upsert``."""
+
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 T = TypeVar("T")
@@ -122,11 +125,22 @@ class VectorStore(Protocol):
     def drop_collection(self, name: str) -> None:
         """Remove a collection with all its points; does nothing where there is none."""
 
-    def upsert(self, collection: str, points: Sequence[VectorPoint]) -> None:
-        """Store points, replacing those of the same id. On return they survive a killed process.
+    def upsert(self, collection: str, points: Sequence[VectorPoint], fence: int = 0) -> None:
+        """Store points, replacing those of the same id. On return they survive a power cut.
+
+        Args:
+            fence: where it is above 0, a point that was stored with this number or a greater one
+                stays as it is: a writer that was held up overwrites nothing newer.
 
         Raises:
             ValueError: a vector is not of the collection's dimension; nothing is stored.
+        """
+
+    def set_payloads(self, collection: str, payloads: Mapping[int, Mapping[str, object]]) -> None:
+        """Replace what stands beside vectors, for good on return; unknown ids are passed over.
+
+        Args:
+            payloads: by asset id, with its :data:`FENCE` where the point has one.
         """
 
     def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
@@ -136,7 +150,7 @@ class VectorStore(Protocol):
         """All point ids, ascending, in pages of up to ``IDS_PER_PAGE``; no page is empty."""
 
     def delete(self, collection: str, asset_ids: Sequence[int]) -> None:
-        """Remove points; unknown ids are passed over."""
+        """Remove points, for good on return; unknown ids are passed over."""
 
     def count(self, collection: str) -> int:
         """The exact number of points."""
@@ -162,7 +176,7 @@ class VectorStore(Protocol):
         """
 
     def flush(self) -> None:
-        """Write everything to disk and tidy up; a server does both by itself."""
+        """Make queries quick again after many changes; a server does so by itself."""
 
     def close(self) -> None:
         """Give the store back; a second call does nothing."""

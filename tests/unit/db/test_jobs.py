@@ -24,6 +24,7 @@ from app.db.models import (
 )
 from app.db.settle import Outcome, expire_leases, settle, settle_unchanged
 from app.db.types import utc_now
+from app.db.vectors import begin_store
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -109,8 +110,15 @@ def outcomes(claimed: Claim, failing: int = 0) -> list[Outcome]:
 
 def finish(claimed: Claim, model_id: int, failing: int = 0) -> set[int]:
     with write_transaction() as conn:
+        stored = [job.asset_id for job in claimed.jobs[failing:]]
+        begun = begin_store(conn, claimed.token, model_id, stored)
         return settle(
-            conn, claimed, outcomes(claimed, failing), model_id=model_id, evidence=EVIDENCE
+            conn,
+            claimed,
+            outcomes(claimed, failing),
+            model_id=model_id,
+            fence=begun.fence,
+            evidence=EVIDENCE,
         )
 
 

@@ -31,7 +31,13 @@ from app.errors import AppError
 from app.vectors import embedded
 from app.vectors.embedded import EmbeddedStore
 from app.vectors.server import ServerStore
-from app.vectors.store import UnknownCollectionError, VectorPoint, VectorStore, open_store
+from app.vectors.store import (
+    Restriction,
+    UnknownCollectionError,
+    VectorPoint,
+    VectorStore,
+    open_store,
+)
 
 SERVER_URL = os.environ.get("TEST_QDRANT_URL", "")
 PAYLOAD = {
@@ -138,6 +144,55 @@ class TestBothStores:
         assert list(store.ids(name)) == [list(range(1, 21))]
         np.testing.assert_array_equal(store.vectors(name, [5])[5], new[4])
         assert store.query(name, new[4], 1)[0].asset_id == 5
+
+    def test_a_writer_that_was_held_up_overwrites_nothing_newer(
+        self, store: VectorStore, name: str
+    ) -> None:
+        store.ensure_collection(name, 16)
+        first, second, late = (random_vectors(3, 16, seed=seed) for seed in (1, 2, 3))
+        store.upsert(name, points(first), fence=5)
+        store.upsert(name, points(second[:1]), fence=6)
+        store.upsert(name, points(late), fence=5)
+        store.upsert(name, points(late[:2]), fence=4)
+        held = store.vectors(name, [1, 2, 3])
+        np.testing.assert_array_equal(held[1], second[0])
+        np.testing.assert_array_equal(held[2], first[1])
+        np.testing.assert_array_equal(held[3], first[2])
+
+    def test_a_point_from_before_there_were_fences_is_overwritten(
+        self, store: VectorStore, name: str
+    ) -> None:
+        store.ensure_collection(name, 16)
+        old, new = random_vectors(2, 16, seed=1), random_vectors(2, 16, seed=2)
+        store.upsert(name, points(old))
+        store.upsert(name, points(new), fence=1)
+        np.testing.assert_array_equal(store.vectors(name, [2])[2], new[1])
+
+    def test_a_payload_is_replaced_and_the_vector_is_left_alone(
+        self, store: VectorStore, name: str
+    ) -> None:
+        store.ensure_collection(name, 16)
+        vectors = random_vectors(3, 16)
+        store.upsert(
+            name,
+            [VectorPoint(n, v, {"session": [1], "format": "PNG"}) for n, v in enumerate(vectors)],
+            fence=7,
+        )
+        store.set_payloads(name, {1: {"session": [2], "fence": 7}, 99: {"session": [2]}})
+        with_new, with_old = (Restriction(session=number) for number in (2, 1))
+        assert [hit.asset_id for hit in store.query(name, vectors[1], 9, restriction=with_new)] == [
+            1
+        ]
+        assert {hit.asset_id for hit in store.query(name, vectors[1], 9, restriction=with_old)} == {
+            0,
+            2,
+        }
+        png = Restriction(formats=("PNG",))
+        assert len(store.query(name, vectors[1], 9, restriction=png)) == 2
+        np.testing.assert_array_equal(store.vectors(name, [1])[1], vectors[1])
+        store.upsert(name, points(random_vectors(1, 16, seed=9)), fence=7)  # asset 1: refused
+        np.testing.assert_array_equal(store.vectors(name, [1])[1], vectors[1])
+        assert store.count(name) == 3
 
     def test_delete_removes_what_is_there(self, store: VectorStore, name: str) -> None:
         store.ensure_collection(name, 16)
