@@ -17,6 +17,8 @@ KILL_POINTS = {
     "a file is read": kill("app.embedding.files:read_file", 5),
     "a batch goes into the model": kill("app.embedding.encoder:Encoder.encode_images", 2),
     "a batch is embedded": kill("app.embedding.encoder:Encoder.encode_images", 2, after=True),
+    "a store is begun in the ledger": kill("app.db.vectors:begin_store", 2),
+    "a store was begun in the ledger": kill("app.db.vectors:begin_store", 2, after=True),
     "vectors are about to be stored": kill("app.vectors.embedded:EmbeddedStore.upsert", 2),
     "vectors are stored": kill("app.vectors.embedded:EmbeddedStore.upsert", 2, after=True),
     "a batch is about to be settled": kill("app.db.settle:settle", 2),
@@ -26,7 +28,7 @@ KILL_POINTS = {
     "a session is about to be finished": kill("app.db.sessions:finish_session", within=IN_WORKER),
     "the ledger is put right": kill("app.queue.reconcile:reconcile", 1, within=IN_WORKER),
     "payloads are written anew": kill("app.queue.payloads:refresh_payloads"),
-    "the worker starts": kill("app.queue.ledger_check:repair_if_counts_differ"),
+    "the worker starts": kill("app.queue.ledger_repair:repair_if_counts_differ"),
 }
 QUICK_POINT = "vectors are stored"
 

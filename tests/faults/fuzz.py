@@ -41,7 +41,7 @@ def decode_picture() -> Callable[[bytes], object]:
     def once(data: bytes) -> None:
         name = f"picture.{endings[len(data) % len(endings)]}"
         try:
-            pixels = decode(FileContent(data, len(data), 0, ""), name, spec, 20).pixels
+            pixels = decode(FileContent(data, "", len(data), 0), name, spec, 20).pixels
             assert pixels.shape == (64, 64, 3)
         except PictureError as error:
             _must_say(error.message)

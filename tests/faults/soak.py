@@ -154,9 +154,12 @@ def run(minutes: float, seed: int, only: str) -> Result:
             result.note(entry.name, verdict)
             words = "well" if verdict else "NOT WELL: " + "; ".join(verdict.problems())[:300]
             seconds = time.monotonic() - began
-            print(f"{seconds:6.1f} s  {entry.name}: {verdict.recovery_s:.1f} s, {words}", flush=True)
+            print(
+                f"{seconds:6.1f} s  {entry.name}: {verdict.recovery_s:.1f} s, {words}", flush=True
+            )
             if not verdict or entry.fresh:
-                library = _keep_or_clear(library, verdict)
+                _keep_or_clear(library, result.tallies[entry.name])
+                library = None
             if minutes and time.monotonic() > deadline:
                 break
     finally:
@@ -187,12 +190,12 @@ def _library(before: Scene | None, entry: Fault, rng: random.Random) -> Scene:
     return entry.make(place, rng.randrange(1, 100_000))
 
 
-def _keep_or_clear(library: Scene, verdict: Verdict) -> None:
-    """A library that went wrong is kept to be looked at; its place is said."""
-    if verdict or os.environ.get("CI") == "true":
-        library.clear()
-    else:
+def _keep_or_clear(library: Scene, tally: Tally) -> None:
+    """The first library that a fault spoils is kept to be looked at; its place is said."""
+    if tally.count - tally.recovered == 1:
         print(f"          kept: {library.place}")
+    else:
+        library.clear()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

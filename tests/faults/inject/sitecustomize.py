@@ -74,7 +74,7 @@ class Step:
         texts = [argument for argument in arguments if isinstance(argument, str)]
         if self._about and not any(self._about in text for text in texts):
             return False
-        return next(self._calls) >= self._call
+        return bool(next(self._calls) >= self._call)
 
     def _may_strike(self) -> bool:
         """Whether it is this call's turn; processes that come after one another share the count."""
