@@ -184,9 +184,16 @@ async def _doctor(options: argparse.Namespace, backend: Backend) -> int:
 
 async def _verify(options: argparse.Namespace, backend: Backend) -> int:
     async with working(backend, wait_until_ready=True):
-        report = await backend.system.verify(repair=options.repair)
+        report = await backend.system.verify(repair=options.repair, sample=options.sample)
     print(report.model_dump_json() if options.json else output.report(report))
     return 1 if report.problems else 0
+
+
+def _number(text: str) -> int:
+    """A count of pictures, for argparse."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a number of pictures")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -237,4 +244,11 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "Check that everything runs.")
     verify = add("verify", _verify, "Check the ledger against the stored vectors.")
     verify.add_argument("--repair", action="store_true", help="put right what can be")
+    verify.add_argument(
+        "--sample",
+        type=_number,
+        default=0,
+        metavar="N",
+        help="look at N pictures of each model anew and compare",
+    )
     return parser

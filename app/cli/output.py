@@ -71,6 +71,8 @@ def report(found: LedgerReport) -> str:
         f"{found.sessions:,} sessions, {found.jobs:,} pictures, {found.evidence:,} evidence rows, "
         f"{found.vectors:,} vectors"
     )
+    if found.sampled:
+        head += f"; {found.sampled:,} pictures looked at again"
     if found.repaired:
         head += f"; {found.repaired:,} repaired"
     return "\n".join([head, *(found.problems or ["Everything adds up."])])

@@ -23,6 +23,8 @@ from app.queue.worker import QUEUE_SEARCH, QUEUES, get_queue
 from app.services.worker_questions import ask_worker
 
 SHOWN_WORKERS = 20
+SAMPLE = 20
+"""Pictures that a check looks at anew: a second or two of a usual model's time."""
 
 
 class SystemService:
@@ -51,14 +53,17 @@ class SystemService:
             version=version("afterimage"),
         )
 
-    async def verify(self, repair: bool = False) -> LedgerReport:
+    async def verify(self, repair: bool = False, sample: int = SAMPLE) -> LedgerReport:
         """Have the worker, which owns the vectors, check the ledger against them.
+
+        Args:
+            sample: so many pictures of each model are looked at anew.
 
         Raises:
             AppError: no worker answered.
         """
         answer = await asyncio.to_thread(
-            ask_worker, "app.queue.ledger_check.check_ledger", repair=repair
+            ask_worker, "app.queue.ledger_check.check_ledger", repair=repair, sample=sample
         )
         return LedgerReport.model_validate(answer)
 

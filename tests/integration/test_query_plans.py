@@ -26,6 +26,7 @@ OF_FEW_ROWS = (
     "ix_training_jobs_running",
     "ix_training_jobs_failed",
     "ix_asset_vectors_stale",
+    "ix_asset_vectors_unsettled",
 )
 """Indexes on the rows that are something special; to go through one of them costs little."""
 
