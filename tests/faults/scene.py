@@ -31,6 +31,8 @@ LOOK_S = 0.03
 LISTENERS_EVERY_S = 0.5
 REST_WITHIN_S = 90.0
 ENDS_WITHIN_S = 30.0
+NOTHING_RUNS_FOR_S = 5.0
+"""Once every program has ended, no more is waited for."""
 GONE_WITHIN_S = 2.0
 """After a program has ended, nothing of it runs longer than this."""
 LOOPBACK = ("127.0.0.1", "::1")
@@ -105,8 +107,6 @@ class Scene:
     """When the fault was over, in seconds since the epoch; recovery counts from here."""
     listeners: set[str] = field(default_factory=set)
     """Sockets that listened on an address that is not this computer's own."""
-    messages: list[str] = field(default_factory=list)
-    """What people were told meanwhile."""
     repeats: bool = False
     """Pictures were embedded anew for a good reason, such as a lost store."""
     programs: list[Program] = field(default_factory=list)
@@ -314,11 +314,14 @@ class Scene:
         Raises:
             FaultError: it does not come about.
         """
-        deadline = time.monotonic() + within
+        runs_until = time.monotonic()
+        deadline = runs_until + within
         while not condition():
             if time.monotonic() > self._next_listeners:
                 self.look_at_sockets()
-            if time.monotonic() > deadline:
+            if any(program.process.poll() is None for program in self.programs):
+                runs_until = time.monotonic()
+            if time.monotonic() > min(deadline, runs_until + NOTHING_RUNS_FOR_S):
                 raise FaultError(f"{otherwise}; {self._where_it_stands()}")
             time.sleep(LOOK_S)
 
@@ -342,18 +345,19 @@ class Scene:
 
     def until_waiting(self, within: float = REST_WITHIN_S) -> str:
         """Wait until the newest session says why it does not go on; the sentence."""
-        self.until(lambda: self._said(), "the session does not say why it stands still", within)
-        message = self._said()
-        self.messages.append(message)
+        otherwise = "the session does not say why it stands still"
+        self.until(lambda: self.said() or self._is_complete(), otherwise, within)
+        if not (message := self.said()):
+            raise FaultError(f"it goes on as if nothing were wrong; {self._where_it_stands()}")
         return message
 
     def until_complete(self, within: float = REST_WITHIN_S) -> None:
         """Wait until the newest session is completed by itself."""
-        self.until(
-            lambda: (s := self.session()) and s.status == "completed" and not s.running,
-            "the session is not completed",
-            within,
-        )
+        self.until(self._is_complete, "the session is not completed", within)
+
+    def _is_complete(self) -> bool:
+        session = self.session()
+        return session is not None and session.status == "completed" and not session.running
 
     def session(self) -> SessionState | None:
         """The newest session; None while there is none, or no ledger."""
@@ -386,7 +390,8 @@ class Scene:
         later = [at for (text,) in times if (at := _seconds(text) or 0) > moment]
         return min(later, default=None)
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """Why the newest session does not go on; empty where it does."""
         session = self.session()
         if session is None:
             return ""
