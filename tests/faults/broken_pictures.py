@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -12,9 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pillow_heif
+from injection import TESTS
 from PIL import Image
 
+sys.path.append(str(TESTS / "unit" / "embedding"))
+
+from drawn_raw import dng
+
 SIDE = 96
+_EXTRA_SAMPLES, _ASSOCIATED_ALPHA = 338, 1
 MODES = {
     "png": ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"),
     "tiff": ("1", "L", "LA", "La", "P", "RGB", "RGBA", "RGBa", "CMYK", "LAB", "I", "F", "I;16"),
@@ -24,6 +31,7 @@ MODES = {
     "bmp": ("1", "L", "P", "RGB", "RGBA"),
     "avif": ("RGB", "RGBA"),
     "heif": ("L", "RGB", "RGBA"),
+    "dng": ("with a preview", "without one"),
 }
 """What each format can hold of Pillow's modes."""
 
@@ -53,10 +61,13 @@ def encoded(kind: str, mode: str) -> bytes:
     pillow_heif.register_heif_opener()
     fields = np.random.default_rng(len(kind + mode)).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     picture = Image.fromarray(fields.repeat(SIDE // 4, 0).repeat(SIDE // 4, 1))
-    for wanted in (mode, "RGB"):
+    if kind == "dng":
+        return dng(picture, picture if mode == "with a preview" else None)
+    tags = {_EXTRA_SAMPLES: _ASSOCIATED_ALPHA} if mode in ("La", "RGBa") else {}
+    for wanted in ({"La": "LA", "RGBa": "RGBA"}.get(mode, mode), "RGB"):
         data = io.BytesIO()
         try:
-            _converted(picture, wanted).save(data, kind.upper())
+            _converted(picture, wanted).save(data, kind.upper(), tiffinfo=tags)
         except (OSError, ValueError, KeyError):
             continue
         return data.getvalue()
@@ -64,7 +75,6 @@ def encoded(kind: str, mode: str) -> bytes:
 
 
 def _converted(picture: Image.Image, mode: str) -> Image.Image:
-    through = {"La": "LA", "RGBa": "RGBA", "I;16": "I", "LAB": "RGB"}.get(mode)
     if mode == "LAB":
         from PIL import ImageCms
 
@@ -74,7 +84,7 @@ def _converted(picture: Image.Image, mode: str) -> Image.Image:
         return picture.convert("L").convert(mode)
     if mode == "I;16":
         return Image.fromarray(np.asarray(picture.convert("L"), np.uint16) * 257)
-    return (picture.convert(through) if through else picture).convert(mode)
+    return picture.convert(mode)
 
 
 # --- the kinds ----------------------------------------------------------------------------------

@@ -65,6 +65,20 @@ _killed_at_random("queue")
 _killed_at_random("worker", "queue")
 
 
+@fault("processes killed a hundred times in one session", rare=True)
+def _killed_often(scene: Scene) -> None:
+    """Whatever dies in whatever order, each picture comes to its end, and none is set aside."""
+    scene.index(scene.album(3_000))
+    rng = random.Random(scene.seed)
+    for _ in range(100):
+        scene.until_runs("worker")
+        time.sleep(rng.uniform(0, 6))
+        if (session := scene.session()) and session.status == "completed":
+            break
+        scene.kill(rng.choice(("worker", "decoder", "queue")))
+    finish(scene)
+
+
 @fault("a decoder killed by one picture")
 def _poison(scene: Scene) -> None:
     """What kills a decoder costs that picture, no other one, and no worker."""

@@ -264,8 +264,10 @@ class Scene:
         return self.of(role)[0]
 
     def kill(self, *roles: Role) -> None:
-        """End all processes of these kinds, or of every kind, as a power cut does."""
-        chosen = [p for role in roles for p in self.of(role)] or list(self.processes().values())
+        """End all processes of these kinds as a power cut does; without a kind, all there are."""
+        chosen = [p for role in roles for p in self.of(role)]
+        if not roles:
+            chosen = list(self.processes().values())
         killed = {process.pid for process in chosen}
         for program in self.programs:
             program.killed = program.killed or program.process.pid in killed
