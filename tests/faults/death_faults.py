@@ -6,6 +6,7 @@ import os
 import random
 import time
 
+import psutil
 from albums import save_picture
 from catalogue import Fault, add, fault, finish, must
 from injection import Step, hold, kill, shorter_lease, stop
@@ -61,6 +62,8 @@ def _killed_at_random(*roles: Role) -> None:
 
 _killed_at_random("worker")
 _killed_at_random("decoder")
+_killed_at_random("fork server")
+_killed_at_random("guard")
 _killed_at_random("queue")
 _killed_at_random("worker", "queue")
 
@@ -68,14 +71,14 @@ _killed_at_random("worker", "queue")
 @fault("processes killed a hundred times in one session", rare=True)
 def _killed_often(scene: Scene) -> None:
     """Whatever dies in whatever order, each picture comes to its end, and none is set aside."""
-    scene.index(scene.album(3_000))
+    scene.index(scene.album(10_000))
     rng = random.Random(scene.seed)
     for _ in range(100):
         scene.until_runs("worker")
         time.sleep(rng.uniform(0, 6))
         if (session := scene.session()) and session.status == "completed":
             break
-        scene.kill(rng.choice(("worker", "decoder", "queue")))
+        scene.kill(rng.choice(("worker", "fork server", "decoder", "queue", "guard")))
     finish(scene)
 
 
@@ -159,13 +162,14 @@ def _asleep(scene: Scene) -> None:
 @fault("a decoder stopped")
 def _decoder_asleep(scene: Scene) -> None:
     """It holds one picture up until its deadline; another decoder takes its place."""
-    step = hold("app.db.settle:settle", 2)
+    step = stop("app.embedding.decode:decode", 3)
     scene.index(scene.album(48), step)
     scene.until_struck(step)
-    decoders = scene.of("decoder")
-    must(decoders, "there is no decoder process")
-    decoders[-1].suspend()
-    scene.plan.lift(step)
+    must(scene.of("decoder"), "there is no decoder process")
+    sleepers = [p for p in scene.of("decoder") if p.status() == psutil.STATUS_STOPPED]
+    scene.until(
+        lambda: not any(process.is_running() for process in sleepers), "it is waited for for ever"
+    )
     scene.strike()
     finish(scene)
 

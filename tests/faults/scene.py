@@ -38,7 +38,7 @@ GONE_WITHIN_S = 2.0
 LOOPBACK = ("127.0.0.1", "::1")
 SETTING_NAMES = {name.upper() for name in Settings.model_fields}
 
-Role = Literal["window", "command", "worker", "decoder", "queue"]
+Role = Literal["window", "command", "worker", "fork server", "decoder", "queue", "guard"]
 
 
 class FaultError(AssertionError):
@@ -242,21 +242,16 @@ class Scene:
             if "valkey" in process.name():
                 return "queue"
             words = process.cmdline()
-            if "resource_tracker" in " ".join(words):
-                return "other"
-            if any(self._is_worker(ours[parent.pid]) for parent in process.parents()
-                   if parent.pid in ours):  # fmt: skip
-                return "decoder"
-            if self._is_worker(process):
+            if any(word.endswith("server_guard.py") for word in words):
+                return "guard"
+            if "decoder" in words:
+                parent = ours.get(process.ppid())
+                forked = parent is not None and "decoder" in parent.cmdline()
+                return "decoder" if forked else "fork server"
+            if "worker" in words:
                 return "worker"
             return "window" if words[-1] == "app" else "command"
-        return "other"
-
-    @staticmethod
-    def _is_worker(process: psutil.Process) -> bool:
-        with suppress(psutil.Error):
-            return "worker" in process.cmdline()
-        return False
+        return "gone"
 
     def until_runs(self, role: Role) -> psutil.Process:
         """Wait for a process of a kind."""
