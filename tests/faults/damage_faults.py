@@ -263,8 +263,8 @@ def _ledger_index(scene: Scene) -> None:
     must("Traceback" not in said, said[-800:])
     must("ledger" in said.lower(), f"it says: {said}")
     with closing(sqlite3.connect(ledger)) as connection, connection:
-        connection.execute("UPDATE training_evidence NOT INDEXED SET asset_id = abs(asset_id)")
-        connection.execute("REINDEX")
+        connection.execute(f"REINDEX {name}")
+        connection.execute("UPDATE training_evidence SET asset_id = abs(asset_id)")
     scene.strike()
     scene.index(scene.album())
     finish(scene)

@@ -295,8 +295,8 @@ def _one_stopped(scene: Scene) -> None:
             save_picture(Path(path), scene.seed * 1_000 + 800 + number)
     album.remember()
     scene.repeats = True
-    scene.start("update", str(session), steps=None)
-    scene.until_complete()
+    update = scene.start("update", str(session), steps=None)
+    scene.until(lambda: update.process.poll() is not None, "the update does not end")
     sleeper.resume()
     scene.strike()
     time.sleep(4)

@@ -78,7 +78,12 @@ class Program:
         try:
             return self.process.wait(within)
         except subprocess.TimeoutExpired:
-            raise FaultError(f"{self.what()} did not end within {within:.0f} s") from None
+            self.killed = True
+            self.process.send_signal(signal.SIGABRT)  # it writes where each thread stands
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(GONE_WITHIN_S)
+            said = f"{self.what()} did not end within {within:.0f} s: {self.said()[-3000:]}"
+            raise FaultError(said) from None
 
     def what(self) -> str:
         arguments = self.process.args
@@ -116,6 +121,8 @@ class Scene:
         self.plan = Plan(self.place / "plan")
         self._mark = f"{os.getpid()}-{time.time_ns()}"
         self._next_listeners = 0.0
+        self._earlier = 0
+        """The newest session before the last ``index``."""
         for name in ("work", "temporary", "output"):
             (self.place / name).mkdir(parents=True, exist_ok=True)
 
@@ -150,6 +157,9 @@ class Scene:
         """
         if steps is not None:
             self.plan.write(steps)
+        if arguments[:1] == ("index",):
+            rows = self.rows("SELECT max(id) FROM training_sessions")
+            self._earlier = (rows[0][0] if rows else None) or 0
         place = self.place / "output" / str(len(self.programs))
         output, errors = place.with_suffix(".out"), place.with_suffix(".err")
         with output.open("wb") as out, errors.open("wb") as err:
@@ -185,6 +195,7 @@ class Scene:
                 "TMPDIR": str(self.place / "temporary"),
                 "PYTHONPATH": os.pathsep.join((str(INJECT), str(TESTS), str(REPOSITORY))),
                 "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONFAULTHANDLER": "1",
                 "FAULT_PLAN": str(self.plan.file),
                 "QT_QPA_PLATFORM": "offscreen",
                 "DEVICE": "cpu",
@@ -357,11 +368,11 @@ class Scene:
         return session is not None and session.status == "completed" and not session.running
 
     def session(self) -> SessionState | None:
-        """The newest session; None while there is none, or no ledger."""
+        """The session of the last ``index``; None while there is none, or no ledger."""
         rows = self.rows(
             "SELECT status, error_message, waiting_for, total_images, running_images,"
             " completed_images + failed_images + cancelled_images, finished_at"
-            " FROM training_sessions ORDER BY id DESC LIMIT 1"
+            f" FROM training_sessions WHERE id > {self._earlier} ORDER BY id DESC LIMIT 1"
         )
         if not rows:
             return None
