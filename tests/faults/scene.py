@@ -85,6 +85,19 @@ class Program:
             said = f"{self.what()} did not end within {within:.0f} s: {self.said()[-3000:]}"
             raise FaultError(said) from None
 
+    def until_open(self) -> None:
+        """Wait until a window is so far that it can be closed: it handles the signal to end."""
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while self.what() == "the window" and time.monotonic() < deadline:
+            with suppress(OSError):
+                status = Path(f"/proc/{self.process.pid}/status").read_text()
+                caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+                if int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+                    return
+            if self.process.poll() is not None:
+                return
+            time.sleep(LOOK_S)
+
     def what(self) -> str:
         arguments = self.process.args
         assert isinstance(arguments, list)
@@ -291,6 +304,7 @@ class Scene:
         wrong = []
         running = [program for program in self.programs if program.process.poll() is None]
         for program in running:
+            program.until_open()
             program.process.send_signal(signal.SIGTERM)
         for program in running:
             try:

@@ -17,7 +17,7 @@ TIMES = 50
 
 def _opened(scene: Scene) -> None:
     """It has just begun to open."""
-    scene.until(lambda: (scene.data / "logs" / "window.log").exists(), "no log was begun")
+    scene.programs[-1].until_open()
 
 
 def _starting(scene: Scene) -> None:
@@ -80,6 +80,7 @@ QUICK = ("it opens", "its worker starts")
 
 def close(program: Program, within: float = 40.0) -> None:
     """Ask the window to end, as the system does, and see that it ends well."""
+    program.until_open()
     program.process.send_signal(signal.SIGTERM)
     code = program.wait(within)
     must(code == 0, f"the window ended with {code}: {program.said()[-800:]}")
