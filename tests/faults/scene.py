@@ -207,7 +207,6 @@ class Scene:
                 "XDG_CACHE_HOME": str(self.place / "cache"),
                 "TMPDIR": str(self.place / "temporary"),
                 "PYTHONPATH": os.pathsep.join((str(INJECT), str(TESTS), str(REPOSITORY))),
-                "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONFAULTHANDLER": "1",
                 "FAULT_PLAN": str(self.plan.file),
                 "QT_QPA_PLATFORM": "offscreen",
