@@ -8,7 +8,9 @@ import sys
 def main() -> int:
     """Start the window or the command line; the exit code."""
     from app.errors import AppError
+    from app.private_files import keep_to_this_user
 
+    keep_to_this_user()
     try:
         if len(sys.argv) > 1:
             from app.cli.commands import run_command

@@ -17,26 +17,39 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.errors import AppError
+from app.masking import kind_of, learn
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 DEMO_MODEL = "demo"
+_ADDRESSES = ("database_url", "redis_url", "qdrant_url")
+"""Settings that may hold a password."""
 # fmt: off
 RAW_EXTENSIONS = (
-    "3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mos", "mrw", "nef", "nrw",
-    "orf", "pef", "raf", "rw2", "rwl", "sr2", "srw", "x3f",
+    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dcs", "dng", "drf", "erf", "fff", "gpr", "iiq",
+    "k25", "kc2", "kdc", "mef", "mos", "mrw", "nef", "nrw", "orf", "ori", "pef", "ptx", "raf",
+    "rw2", "rwl", "sr2", "srf", "srw", "x3f",
 )
 """Camera RAW; not "raw", by which many other programs name other things."""
 DEFAULT_EXTENSIONS = (
-    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif",
+    "jpg", "jpeg", "jpe", "jfif", "jif", "jps", "pjpeg", "pjp", "mpo", "png", "apng", "webp", "gif",
+    "bmp", "dib", "tif", "tiff", "heic", "heics", "heif", "heifs", "hif", "avif", "avifs",
     *RAW_EXTENSIONS,
 )
+FORMER_DEFAULT_EXTENSIONS = frozenset({
+    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif",
+    "3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mos", "mrw", "nef", "nrw",
+    "orf", "pef", "raf", "rw2", "rwl", "sr2", "srw", "x3f",
+})
+"""What a session stored that was made before the list grew; nobody chose it, so it grows too."""
 # fmt: on
 
 
 class Settings(BaseSettings):
     """The settings in force. Build one with :func:`get_settings`."""
 
-    model_config = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("afterimage")))
     database_url: str = ""
@@ -98,9 +111,9 @@ class Settings(BaseSettings):
         return self.data_dir / "settings.json"
 
     @property
-    def ledger_url(self) -> str:
-        """SQLAlchemy URL of the ledger, without a driver name."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'ledger.sqlite3'}"
+    def ledger_file(self) -> Path:
+        """The ledger, unless ``DATABASE_URL`` is set."""
+        return self.data_dir / "ledger.sqlite3"
 
     @property
     def run_dir(self) -> Path:
@@ -127,10 +140,7 @@ def get_settings() -> Settings:
     data_dir = Path(
         os.environ.get("DATA_DIR") or platformdirs.user_data_dir("afterimage")
     ).expanduser()
-    try:
-        return Settings(**_read_settings_file(data_dir / "settings.json"))
-    except ValidationError as error:
-        raise _plain(error) from error
+    return _checked(_read_settings_file(data_dir / "settings.json"))
 
 
 def save_setting(name: str, value: Any) -> None:
@@ -141,10 +151,7 @@ def save_setting(name: str, value: Any) -> None:
     """
     settings = get_settings()
     stored = _read_settings_file(settings.settings_file) | {name: value}
-    try:
-        Settings(**stored)
-    except ValidationError as error:
-        raise _plain(error) from error
+    _checked(stored)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         partial = settings.settings_file.with_suffix(".partial")
@@ -172,12 +179,28 @@ def _read_settings_file(path: Path) -> dict[str, Any]:
     return stored
 
 
+def _checked(stored: dict[str, Any]) -> Settings:
+    """These settings, and those of the environment, which win over them."""
+    for name in _ADDRESSES:
+        for value in (os.environ.get(name.upper()), stored.get(name)):
+            if isinstance(value, str):
+                learn(value)
+    try:
+        return Settings(**stored)
+    except ValidationError as error:
+        raise _plain(error) from None  # its text and its trace have the value
+
+
 def _plain(error: ValidationError) -> AppError:
     """One sentence that names the variable, the value and what is allowed."""
     first = error.errors()[0]
     name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
     allowed = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+    value = repr(first["input"])
+    if name.lower() in _ADDRESSES:  # any part of it may be a password
+        kind = kind_of(str(first["input"]))
+        value = f"an address that begins with {kind}" if kind else "what is no address"
     return AppError(
-        f"{name} is set to {first['input']!r}, but it {allowed}.",
+        f"{name} is set to {value}, but it {allowed}.",
         f"Change {name} in the environment or in the settings file and start again.",
     )

@@ -1,5 +1,7 @@
 """The one kind of error that a person is shown; anything else that is raised is a bug."""
 
+from app.masking import hide
+
 
 class AppError(Exception):
     """Something that a person can act on.
@@ -7,12 +9,14 @@ class AppError(Exception):
     Args:
         message: what happened and why, as one plain sentence.
         hint: what to do about it, as one plain sentence; may be empty.
+
+    Passwords in either are hidden, because others' errors and addresses are quoted in them.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = hide(message)
+        self.hint = hide(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

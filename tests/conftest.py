@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,17 +22,28 @@ from app.runtime import redis_server
 SETTING_NAMES = [name.upper() for name in Settings.model_fields]
 
 
+@pytest.fixture(scope="session")
+def session_folder() -> Iterator[str]:
+    """Where the sockets of data folders with a long path lie; its own path is short."""
+    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp" if os.name == "posix" else None) as one:
+        yield one
+
+
 @pytest.fixture(autouse=True)
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def data_dir(
+    tmp_path: Path, session_folder: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """An empty data folder; no setting and no connection leaks into the test or out of it."""
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # thumbnails lie there
+    monkeypatch.setenv("XDG_RUNTIME_DIR", session_folder)
     get_settings.cache_clear()
     yield tmp_path / "data"
     close_redis()
-    redis_server._user.cache_clear()
+    redis_server._client.cache_clear()
+    redis_server._use.release()
     if get_sync_engine.cache_info().currsize:
         get_sync_engine().dispose()
         get_sync_engine.cache_clear()

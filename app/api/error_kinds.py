@@ -85,6 +85,11 @@ class ErrorKind(StrEnum):
         "The model failed",
         "Check the model on the System page, then try again.",
     )
+    INTERNAL = (
+        "internal",
+        "Something unexpected happened with this picture",
+        "Exclude the picture, or save it anew as JPEG or PNG; the log says what happened.",
+    )
 
     @property
     def transient(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.api.update_schemas import UpdateSummary
-from app.config import DEFAULT_EXTENSIONS, get_settings
+from app.config import DEFAULT_EXTENSIONS, FORMER_DEFAULT_EXTENSIONS, get_settings
 
 
 class SessionConfig(BaseModel):
@@ -34,7 +34,7 @@ class SessionConfig(BaseModel):
         cleaned = list(dict.fromkeys(item.strip().lstrip(".").lower() for item in value))
         if not cleaned or not all(cleaned):
             raise ValueError("must name at least one file type, such as jpg")
-        return cleaned
+        return list(DEFAULT_EXTENSIONS) if set(cleaned) == FORMER_DEFAULT_EXTENSIONS else cleaned
 
 
 class TrainingSessionCreate(BaseModel):

@@ -10,17 +10,40 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from app.config import get_settings
+from app.errors import AppError
+from app.masking import hide_in_address
 
 BUSY_TIMEOUT_S = 30
 
 
+def ledger_url() -> URL:
+    """The ledger's address, without a driver.
+
+    Raises:
+        AppError: ``DATABASE_URL`` is none.
+    """
+    settings = get_settings()
+    if settings.database_url:
+        try:
+            return make_url(settings.database_url)
+        except (ArgumentError, ValueError):
+            raise AppError(
+                f"DATABASE_URL is set to {hide_in_address(settings.database_url)}, which is not "
+                "an address of a database.",
+                "Write it like postgresql://name:password@host:5432/database.",
+            ) from None  # the error tells parts of the password
+    # not from a text, in which ? and % of the data folder's name would have another meaning
+    return URL.create("sqlite", database=str(settings.ledger_file))
+
+
 def _url(asynchronous: bool) -> URL:
     settings = get_settings()
-    url = make_url(settings.ledger_url)
+    url = ledger_url()
     if url.get_backend_name() == "sqlite":
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         return url.set(drivername="sqlite+aiosqlite" if asynchronous else "sqlite+pysqlite")

@@ -38,6 +38,7 @@ class FoundFile(NamedTuple):
     folder: str
     size: int
     mtime_ns: int
+    """As :func:`app.db.types.storable_ns` has it."""
 
 
 def upsert(conn: Connection, table: Any) -> Any:

@@ -21,7 +21,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, ExifTags, Image, ImageChops, ImageFile, PngImagePlugin
+from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -29,17 +29,24 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from app.api.error_kinds import ErrorKind
+from app.embedding.colour import SRGB, Colours, colours_of
+from app.embedding.completeness import (
+    declared_size,
+    is_cut_off,
+    share_there,
+    without_blank_end,
+)
 from app.embedding.diagnosis import (
     PictureError,
-    declared_size,
     identify,
-    is_cut_off,
     may_be_tiff,
     name_note,
     unreadable_format,
-    without_blank_end,
 )
 from app.embedding.files import FileContent, read_file
+from app.embedding.frames import go_to_frame_that_shows_something
+from app.embedding.limits import check_size, check_work
+from app.embedding.metadata import orientation_and_time, time_of_change
 from app.embedding.pixels import TURNS, PixelSpec, Turn, fit
 from app.embedding.raw import RawFile, UnknownRawError, known_time, open_raw
 from app.embedding.rescue import rescue
@@ -55,6 +62,8 @@ __all__ = [
 
 ENOUGH_TO_EMBED = 0.5
 """Share of a picture that must be there for its embedding to stand for the picture."""
+
+log = logging.getLogger(__name__)
 
 # The class is chosen by content, so no other of Pillow's many formats is ever tried, and a JPEG
 # with further pictures behind it (MPO) is read as the JPEG that it begins with.
@@ -78,9 +87,11 @@ pillow_heif.register_heif_opener(
 )
 logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what matters is said by PictureError
 
-_EXIF_TIME = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
-_FIRST_PHOTOGRAPH = 1826
-_UNSUPPORTED_WORDS = ("unsupported", "not supported", "cannot handle", "unknown pixel mode")
+_SAY_THEIR_SIZE = frozenset({"WEBP", "HEIF", "AVIF"})
+_UNSUPPORTED_WORDS = (
+    *("unsupported", "not supported", "cannot handle"),
+    *("unknown pixel mode", "unknown raw mode"),
+)
 _IGNORE_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _filters_lock = threading.Lock()
 
@@ -115,6 +126,7 @@ class LoadedPicture(NamedTuple):
     format: str
     taken_at: datetime | None
     note: str
+    colours: Colours = SRGB
 
 
 def decode(content: FileContent, name: str, spec: PixelSpec, max_megapixels: int) -> DecodedPicture:
@@ -132,7 +144,7 @@ def decode(content: FileContent, name: str, spec: PixelSpec, max_megapixels: int
     """
     with quietly():
         loaded = load(content.data, name, spec, max_megapixels)
-        pixels = fit(loaded.picture, loaded.area, loaded.turn, spec)
+        pixels = fit(loaded.picture, loaded.area, loaded.turn, spec, loaded.colours)
     return DecodedPicture(
         pixels, loaded.width, loaded.height, loaded.format, loaded.taken_at, loaded.note
     )
@@ -140,17 +152,27 @@ def decode(content: FileContent, name: str, spec: PixelSpec, max_megapixels: int
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Keep Pillow's remarks to itself, and say in a sentence that memory ran out.
+    """Keep Pillow's remarks to itself, and let nothing out but a PictureError.
 
     Raises:
-        PictureError: OUT_OF_MEMORY, in place of a MemoryError.
+        PictureError: OUT_OF_MEMORY in place of a MemoryError, INTERNAL in place of anything else:
+            one picture, whatever is in it, is no reason to leave the others undone.
     """
     _silence_pillow()
     try:
         yield
+    except PictureError:
+        raise
     except MemoryError as error:
         raise PictureError(
             ErrorKind.OUT_OF_MEMORY, "There was not enough memory to decode the picture."
+        ) from error
+    except Exception as error:
+        log.exception("a picture could not be decoded, for a reason that was not foreseen")
+        raise PictureError(
+            ErrorKind.INTERNAL,
+            f"Decoding the picture ended with an error that was not foreseen, "
+            f"{type(error).__name__}.",
         ) from error
 
 
@@ -170,18 +192,20 @@ def load(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> Loaded
             kind = "TIFF"
     data = without_blank_end(data, kind)
     opened = _open(data, kind)
-    _check_size(opened.size, max_megapixels)
+    check_size(opened.size, max_megapixels)
+    check_work(opened, data)
     stored = opened.size
     reduced = _draft(opened, spec)
     picture, note = _load(opened, data, kind, spec)
     if reduced is None:
         stored = picture.size  # a HEIF header may be off; a TIFF is turned while it is loaded
-    orientation, taken_at = _exif(picture)
+    orientation, taken_at = orientation_and_time(picture)
     turn = TURNS.get(orientation, Turn())
     width, height = reversed(stored) if turn.swap else stored
     notes = " ".join(filter(None, (name_note(kind, name), note)))
+    colours = colours_of(picture, kind)
     return LoadedPicture(
-        _not_inverted(picture, kind), reduced or stored, turn, width, height, kind, taken_at, notes
+        picture, reduced or stored, turn, width, height, kind, taken_at, notes, colours
     )
 
 
@@ -196,8 +220,11 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
 
 
 def _reader(data: bytes, kind: str) -> ImageFile.ImageFile:
-    if kind == "WEBP" and len(data) > ENOUGH_TO_EMBED * (size := declared_size(data, kind) or 0):
-        data = data.ljust(size, b"\x00")  # its decoder opens no file shorter than it should be
+    size = (kind in _SAY_THEIR_SIZE and declared_size(data, kind)) or 0
+    if len(data) < size < len(data) / ENOUGH_TO_EMBED and (
+        kind == "WEBP" or share_there(data, kind) == 1
+    ):
+        data = data.ljust(size, b"\x00")  # their decoders open no file shorter than it should be
     picture = _READERS[kind](BytesIO(data))
     picture.decodermaxblock = max(len(data), 1)  # all at once: it lies in memory already
     return picture
@@ -205,21 +232,38 @@ def _reader(data: bytes, kind: str) -> ImageFile.ImageFile:
 
 def _load_raw(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> LoadedPicture:
     """By the preview; where that is missing, damaged or too small, by what the sensor saw."""
-    with open_raw(data) as raw:
-        _check_size((raw.width, raw.height), max_megapixels)
+    written = without_blank_end(data, "RAW")
+    cut_off = is_cut_off(written, "RAW")
+    share = share_there(written, "RAW")
+    with open_raw(data, cut_off) as raw:
+        check_size((raw.width, raw.height), max_megapixels)
         loaded = _load_preview(raw, spec, max_megapixels)
         if loaded is None or loaded.note or max(loaded.width, loaded.height) < spec.size:
-            try:
-                picture, taken_at = raw.develop(spec.size)
-            except (PictureError, MemoryError):
-                if loaded is None:
-                    raise
-                small = f"Only a preview of {loaded.width} × {loaded.height} pixels could be read."
-                loaded = loaded._replace(note=f"{loaded.note} {small}".lstrip())
-            else:
-                loaded = LoadedPicture(picture, picture.size, Turn(), 0, 0, "", taken_at, "")
+            loaded = _develop(raw, loaded, share, spec)
+        elif cut_off:
+            loaded = loaded._replace(note="The file is cut off; the preview in it was whole.")
         notes = " ".join(filter(None, (name_note("RAW", name), loaded.note)))
         return loaded._replace(width=raw.width, height=raw.height, format="RAW", note=notes)
+
+
+def _develop(
+    raw: RawFile, preview: LoadedPicture | None, share: float, spec: PixelSpec
+) -> LoadedPicture:
+    """What the sensor saw; the preview after all where too little of it is there or it is damaged.
+
+    Args:
+        share: of the sensor's data that is there.
+    """
+    try:
+        note = _cut_off(share) if share < 1 else ""
+        picture, taken_at = raw.develop(spec.size)
+    except (PictureError, MemoryError):
+        if preview is None:
+            raise
+        small = f"Only a preview of {preview.width} × {preview.height} pixels could be read."
+        cut_off = "The file is cut off." if share < 1 and not preview.note else preview.note
+        return preview._replace(note=f"{cut_off} {small}".lstrip())
+    return LoadedPicture(picture, picture.size, Turn(), 0, 0, "", taken_at, note)
 
 
 def _load_preview(raw: RawFile, spec: PixelSpec, max_megapixels: int) -> LoadedPicture | None:
@@ -238,21 +282,8 @@ def _load_preview(raw: RawFile, spec: PixelSpec, max_megapixels: int) -> LoadedP
     shape = loaded.area[0] - loaded.area[1]
     if turn.swap and shape * (raw.width - raw.height) > 0:
         turn = Turn()  # it is as wide or as high as it should be: somebody has turned it already
-    taken_at = loaded.taken_at
-    if taken_at is None:
-        with contextlib.suppress(Exception):  # damaged, see _exif
-            taken_at = known_time(_time(loaded.picture.getexif().get(ExifTags.Base.DateTime)))
+    taken_at = loaded.taken_at or known_time(time_of_change(loaded.picture))
     return loaded._replace(turn=turn, taken_at=taken_at)
-
-
-def _check_size(size: tuple[int, int], max_megapixels: int) -> None:
-    width, height = size
-    if width * height > max_megapixels * 1_000_000:
-        raise PictureError(
-            ErrorKind.TOO_LARGE,
-            f"The picture has {width} × {height} pixels, over the limit of {max_megapixels} "
-            "megapixels. Raise MAX_IMAGE_MEGAPIXELS to read it.",
-        )
 
 
 def _draft(picture: ImageFile.ImageFile, spec: PixelSpec) -> tuple[float, float] | None:
@@ -277,15 +308,19 @@ def _load(
     opened: ImageFile.ImageFile, data: bytes, kind: str, spec: PixelSpec
 ) -> tuple[Image.Image, str]:
     """The decoded picture, and a note where not all of it was there."""
+    share = share_there(data, kind)
     try:
-        if kind == "WEBP" and is_cut_off(data, kind):  # which its decoder was not to notice
+        if kind == "WEBP" and share < 1:  # which its decoder was not to notice
             raise EOFError
         opened.load()
+        go_to_frame_that_shows_something(opened, kind)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - see _open
         return _load_in_part(data, kind, spec, error)
-    return opened, ""
+    if share == 1 and not (kind in _SAY_THEIR_SIZE and is_cut_off(data, kind)):
+        return opened, ""
+    return opened, _cut_off(share)
 
 
 def _load_in_part(
@@ -308,18 +343,27 @@ def _load_in_part(
         _raise_damaged(data, kind, error)
     picture, share = rescued
     cut_off = is_cut_off(data, kind) or "truncated" in str(error)
+    if cut_off:
+        note = _cut_off(share)
+        return picture, f"{note[:-1]}, perhaps in less detail." if share == 1 else note
     if share < ENOUGH_TO_EMBED:
-        amount = f"only {_percent(share)}" if share >= 0.01 else "nothing"
-        if cut_off:
-            message = f"The file is cut off: {amount} of the picture is there."
-            raise PictureError(ErrorKind.TRUNCATED, message) from error
-        message = f"The picture data is damaged: {amount} of the picture can be read."
+        message = f"The picture data is damaged: {_amount(share)} of the picture can be read."
         raise PictureError(ErrorKind.CORRUPT, message) from error
-    if not cut_off:
-        return picture, f"The picture data is damaged; {_percent(share)} of it could be read."
+    return picture, f"The picture data is damaged; {_percent(share)} of it could be read."
+
+
+def _cut_off(share: float) -> str:
+    """The note for a picture of which so much is there; a PictureError where it is too little."""
+    if share < ENOUGH_TO_EMBED:
+        message = f"The file is cut off: {_amount(share)} of the picture is there."
+        raise PictureError(ErrorKind.TRUNCATED, message)
     if share < 1:
-        return picture, f"The file is cut off; {_percent(share)} of the picture was there."
-    return picture, "The file is cut off; the whole picture was there, perhaps in less detail."
+        return f"The file is cut off; {_percent(share)} of the picture was there."
+    return "The file is cut off; the whole picture was there."
+
+
+def _amount(share: float) -> str:
+    return f"only {_percent(share)}" if share >= 0.01 else "nothing"
 
 
 def _percent(share: float) -> str:
@@ -341,35 +385,6 @@ def _raise_damaged(data: bytes, kind: str, error: Exception) -> NoReturn:
     raise PictureError(
         ErrorKind.CORRUPT, f"The content begins as {kind}, but its data is damaged."
     ) from error
-
-
-def _exif(picture: Image.Image) -> tuple[int, datetime | None]:
-    """Orientation and time taken; damaged EXIF data is no reason to refuse a picture."""
-    orientation, taken_at = None, None
-    with contextlib.suppress(Exception):
-        exif = picture.getexif()
-        orientation = exif.get(ExifTags.Base.Orientation)
-        taken_at = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
-    return orientation if isinstance(orientation, int) else 1, _time(taken_at)
-
-
-def _time(text: object) -> datetime | None:
-    """A time as cameras write it; None for zeros, impossible dates and other nonsense."""
-    match = _EXIF_TIME.match(text) if isinstance(text, str) else None
-    if match is None:
-        return None
-    try:
-        time = datetime.fromisoformat("{}-{}-{} {}:{}:{}".format(*match.groups()))
-    except ValueError:
-        return None
-    return time if _FIRST_PHOTOGRAPH <= time.year <= datetime.now().year + 1 else None
-
-
-def _not_inverted(picture: Image.Image, kind: str) -> Image.Image:
-    """Undo Pillow's inversion of CMYK in a JPEG where it was not written by Adobe's rule."""
-    if kind == "JPEG" and picture.mode == "CMYK" and "adobe" not in picture.info:
-        return ImageChops.invert(picture)
-    return picture
 
 
 def _silence_pillow() -> None:

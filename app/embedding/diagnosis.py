@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import codecs
 import re
-import struct
 from typing import NamedTuple
 
 from app.api.error_kinds import ErrorKind
+from app.embedding.iso_media import brands
+from app.embedding.tiff_layout import TIFF_LIKE_STARTS, TIFF_STARTS, first_tags
 
 
 class PictureError(Exception):
@@ -33,7 +34,7 @@ class PictureError(Exception):
 
 # fmt: off
 NAME_ENDINGS: dict[str, frozenset[str]] = {
-    "JPEG": frozenset({"jpg", "jpeg", "jpe", "jfif", "mpo"}),
+    "JPEG": frozenset({"jpg", "jpeg", "jpe", "jfif", "jif", "jps", "pjpeg", "pjp", "mpo"}),
     "PNG": frozenset({"png", "apng"}),
     "WEBP": frozenset({"webp"}),
     "GIF": frozenset({"gif"}),
@@ -42,8 +43,9 @@ NAME_ENDINGS: dict[str, frozenset[str]] = {
     "HEIF": frozenset({"heic", "heif", "heics", "heifs", "hif"}),
     "AVIF": frozenset({"avif", "avifs"}),
     "RAW": frozenset({
-        "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mos", "mrw",
-        "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srw", "x3f",
+        "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dcs", "dng", "drf", "erf", "fff", "gpr", "iiq",
+        "k25", "kc2", "kdc", "mef", "mos", "mrw", "nef", "nrw", "orf", "ori", "pef", "ptx", "raf",
+        "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
     }),
 }
 # fmt: on
@@ -54,24 +56,14 @@ _PICTURE_ENDINGS = frozenset[str]().union(*NAME_ENDINGS.values())
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
-_TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_RAW_STARTS = (
-    *(b"IIRO", b"IIRS", b"MMOR", b"IIU\x00"),  # nearly TIFF: Olympus, Panasonic
-    *(b"FUJIFILMCCD-RAW", b"FOVb", b"\x00MRM"),
-)
+_RAW_STARTS = (*TIFF_LIKE_STARTS, b"FUJIFILMCCD-RAW", b"FOVb", b"\x00MRM")
 _NEW_SUBFILE_TYPE = 254
 _COMPRESSION = 259
 _COLOURS = 262
 _SUB_DIRECTORIES = 330
 _DNG_VERSION = 50706
-_SHORT = 3
 _RAW_COMPRESSIONS = frozenset({32767, 34713, 65535})  # Sony's, Nikon's and Pentax's own
 _RAW_COLOURS = frozenset({32803, 34892})  # a colour for each pixel, or all of them, of a sensor
-_JPEG_END = b"\xff\xd9"
-_PNG_END = b"IEND\xaeB`\x82"
-_BLANK_END = 4096  # bytes; a shorter tail of zeros is nothing odd
-_BLANK_SHARE = 0.05  # nor is a small one, such as padding behind the last tag
-_KEPT_ZEROS = 64  # the last piece of picture data may itself end in zeros
 
 
 class _Magic(NamedTuple):
@@ -149,9 +141,9 @@ def identify(data: bytes, name: str) -> str:
 
 def may_be_tiff(data: bytes) -> bool:
     """Whether a file that begins as TIFF could be an ordinary picture, whatever its name says."""
-    if not data.startswith(_TIFF_STARTS) or data[8:10] == b"CR":  # Canon's mark
+    if not data.startswith(TIFF_STARTS) or data[8:10] == b"CR":  # Canon's mark
         return False
-    tags = _first_tags(data)
+    tags = first_tags(data)
     thumbnail_first = tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_DIRECTORIES in tags
     by_its_data = tags.get(_COMPRESSION) in _RAW_COMPRESSIONS or tags.get(_COLOURS) in _RAW_COLOURS
     return not (thumbnail_first or by_its_data or _DNG_VERSION in tags)
@@ -172,49 +164,6 @@ def name_note(kind: str, name: str) -> str:
     return f"The name says {ending.upper()}, the content is {kind}."
 
 
-def declared_size(data: bytes, kind: str) -> int | None:
-    """How many bytes the file should have by its own account; None where it does not say."""
-    if kind == "WEBP":
-        return int.from_bytes(data[4:8], "little") + 8
-    if kind in ("HEIF", "AVIF") or (kind == "RAW" and data[4:8] == b"ftyp"):
-        return _boxes_end(data)
-    return None
-
-
-def is_cut_off(data: bytes, kind: str) -> bool:
-    """Whether the end of the file is missing. Ask only about a file that failed to decode."""
-    if kind in ("WEBP", "HEIF", "AVIF"):
-        return (declared_size(data, kind) or 0) > len(data)
-    if kind == "BMP":
-        return int.from_bytes(data[2:6], "little") > len(data)
-    if kind == "RAW" and not data.startswith(_TIFF_STARTS):
-        return (declared_size(data, kind) or 0) > len(data)
-    written = data.rstrip(b"\x00")
-    if kind == "JPEG":
-        return not written.endswith(_JPEG_END)
-    if kind == "PNG":
-        return _PNG_END not in written
-    if kind == "GIF":
-        return not written.endswith(b";")
-    first_directory = int.from_bytes(data[4:8], "little" if data[:2] == b"II" else "big")
-    return first_directory >= len(written)  # TIFF, where only the start of the directory is known
-
-
-def without_blank_end(data: bytes, kind: str) -> bytes:
-    """The content without a long tail of zeros.
-
-    That is how an interrupted download or copy looks where the whole file was reserved on the
-    disk first; some decoders take the zeros for picture data. In BMP, TIFF and RAW they may be
-    black.
-    """
-    if kind in ("BMP", "TIFF", "RAW") or data[-_BLANK_END:].strip(b"\x00"):
-        return data
-    written = len(data.rstrip(b"\x00"))
-    if len(data) - written < _BLANK_SHARE * len(data):
-        return data
-    return data[: written + _KEPT_ZEROS]
-
-
 def _picture_kind(data: bytes) -> str | None:
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
@@ -226,53 +175,16 @@ def _picture_kind(data: bytes) -> str | None:
         return "WEBP"
     if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
         return "BMP"
-    if data.startswith(_TIFF_STARTS):
+    if data.startswith(TIFF_STARTS):
         return "TIFF"
-    if data.startswith(_RAW_STARTS) or data[4:12] == b"ftypcrx ":
+    if data.startswith(_RAW_STARTS) or data[4:12] == b"ftypcrx " or data[6:14] == b"HEAPCCDR":
         return "RAW"
-    brands = _brands(data)
-    if brands & _AVIF_BRANDS:
+    known = brands(data)
+    if known & _AVIF_BRANDS:
         return "AVIF"
-    if brands & _HEIF_BRANDS:
+    if known & _HEIF_BRANDS:
         return "HEIF"
     return None
-
-
-def _first_tags(data: bytes) -> dict[int, int]:
-    """The first directory of a TIFF file: its tags, each with its value if that is one number."""
-    order = "<" if data[:2] == b"II" else ">"
-    if len(data) < 8 or data[2:4] not in (b"*\x00", b"\x00*"):  # BigTIFF is laid out differently
-        return {}
-    (start,) = struct.unpack_from(f"{order}I", data, 4)
-    if start + 2 > len(data):
-        return {}
-    (count,) = struct.unpack_from(f"{order}H", data, start)
-    tags = {}
-    for at in range(start + 2, min(start + 2 + 12 * count, len(data) - 11), 12):
-        tag, kind = struct.unpack_from(f"{order}HH", data, at)
-        (tags[tag],) = struct.unpack_from(f"{order}{'H' if kind == _SHORT else 'I'}", data, at + 8)
-    return tags
-
-
-def _brands(data: bytes) -> set[bytes]:
-    """The major and the compatible brands of an ISO base media file; empty for anything else."""
-    if data[4:8] != b"ftyp":
-        return set()
-    end = min(int.from_bytes(data[:4], "big"), 4096)
-    return {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
-
-
-def _boxes_end(data: bytes) -> int | None:
-    """Where the last of the top-level boxes of an ISO base media file ends, in bytes."""
-    at = 0
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        if size == 1:  # a 64-bit size follows the box's name
-            size = int.from_bytes(data[at + 8 : at + 16], "big")
-        if size < 8:  # 0: up to the end of the file, wherever that is; else damaged
-            return None
-        at += size
-    return at if at >= len(data) else at + 8
 
 
 def _is_video(data: bytes) -> bool:

@@ -33,6 +33,7 @@ from app.embedding.weights import (
     weights_folder,
 )
 from app.errors import AppError, first_line
+from app.private_files import child
 
 log = logging.getLogger(__name__)
 
@@ -147,9 +148,10 @@ class _Transfer:
         """Look the file up, fetch what is missing of it, check it, give it its name."""
         self._report("connecting", 0, 0)
         remote = self._look_up(hub_path)
-        target = self._folder / remote.name
+        target = child(self._folder, remote.name)
         # Named after the content: the rest of another version is never put behind this one.
-        partial = target.with_name(f"{remote.name}.{remote.etag[:16]}{PARTIAL}")
+        version = hashlib.sha256(remote.etag.encode()).hexdigest()[:16]
+        partial = target.with_name(f"{remote.name}.{version}{PARTIAL}")
         for path in files(self._spec):
             if path.suffix == PARTIAL and path != partial:
                 path.unlink(missing_ok=True)

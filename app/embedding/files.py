@@ -9,6 +9,7 @@ import stat
 from dataclasses import dataclass
 
 from app.api.error_kinds import ErrorKind
+from app.db.types import storable_ns
 from app.embedding.diagnosis import PictureError
 
 MAX_FILE_SIZE = 2 * 1024**3
@@ -25,7 +26,7 @@ class FileContent:
     size: int
     """Bytes."""
     mtime_ns: int
-    """Time of the last change, nanoseconds since 1970."""
+    """Time of the last change, nanoseconds, see :func:`app.db.types.storable_ns`."""
 
 
 def read_file(path: str) -> FileContent:
@@ -54,7 +55,8 @@ def read_file(path: str) -> FileContent:
         ) from error
     if len(data) != before.st_size or after.st_mtime_ns != before.st_mtime_ns:
         raise PictureError(ErrorKind.BUSY, "The file was being written while it was read.")
-    return FileContent(data, hashlib.sha256(data).hexdigest(), len(data), before.st_mtime_ns)
+    time_ns = storable_ns(before.st_mtime_ns)
+    return FileContent(data, hashlib.sha256(data).hexdigest(), len(data), time_ns)
 
 
 def _open_read_only(path: str, flags: int) -> int:

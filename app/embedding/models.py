@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -134,8 +135,8 @@ def check_model(spec: str) -> str:
         return spec
     if known := _known_name(spec):
         return known
-    folder = Path(spec).expanduser().absolute()
-    if folder.exists():
+    folder = Path(os.path.expanduser(spec)).absolute()
+    if os.path.lexists(folder):
         _check_folder(folder)
         return str(folder)
     if folder == Path(spec) or spec.startswith((".", "~")):

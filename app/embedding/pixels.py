@@ -8,12 +8,16 @@ transparency is laid on white instead of being dropped.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from app.embedding.colour import SRGB, Colours, to_srgb
 
 _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -22,7 +26,9 @@ _RESAMPLING = {
 REDUCING_GAP = 3.0
 """Shrink by whole steps first, down to three times the wanted size: five times as fast for
 12 megapixels, and 0.3 grey levels off on average."""
-_RESAMPLED_AS_THEY_ARE = frozenset({"L", "RGB", "RGBA", "CMYK"})
+_RESAMPLED_AS_THEY_ARE = frozenset({"L", "RGB", "CMYK", "LAB"})
+_STRIP_PIXELS = 4_000_000
+"""Pixels of a large picture that are brought into another mode at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,11 @@ _Box = tuple[float, float, float, float]
 
 
 def fit(
-    picture: Image.Image, size: tuple[float, float], turn: Turn, spec: PixelSpec
+    picture: Image.Image,
+    size: tuple[float, float],
+    turn: Turn,
+    spec: PixelSpec,
+    colours: Colours = SRGB,
 ) -> NDArray[np.uint8]:
     """The square that the model sees.
 
@@ -72,21 +82,17 @@ def fit(
             reduced scale this is a fraction, and the last column and row reach beyond it.
         turn: what makes the picture upright.
         spec: what the model wants.
+        colours: what the numbers in ``picture`` mean.
 
     Returns:
         shape (spec.size, spec.size, 3), RGB, contiguous.
     """
     width, height = reversed(size) if turn.swap else size
     (wide, high), box = _plan(width, height, spec)
-    left, top, right, bottom = _as_stored(box, width, height, turn)
+    box = _as_stored(box, width, height, turn)
     stored_size = (high, wide) if turn.swap else (wide, high)
-    resized = resampleable(picture).resize(
-        stored_size,
-        _RESAMPLING[spec.interpolation],
-        box=(max(left, 0.0), max(top, 0.0), min(right, picture.width), min(bottom, picture.height)),
-        reducing_gap=REDUCING_GAP,
-    )
-    pixels = upright(np.asarray(_on_white(resized)), turn)
+    resized = resampled(picture, stored_size, box, _RESAMPLING[spec.interpolation])
+    pixels = upright(np.asarray(on_white(to_srgb(resized, colours))), turn)
     return _padded(pixels, spec)
 
 
@@ -120,7 +126,7 @@ def _as_stored(box: _Box, width: float, height: float, turn: Turn) -> _Box:
 def upright(pixels: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:
     """``pixels``, shape (height, width, …), as a person sees the picture."""
     if turn.swap:
-        pixels = pixels.transpose(1, 0, 2)
+        pixels = pixels.swapaxes(0, 1)
     if turn.mirror_x:
         pixels = pixels[:, ::-1]
     if turn.mirror_y:
@@ -139,35 +145,115 @@ def _padded(pixels: NDArray[np.uint8], spec: PixelSpec) -> NDArray[np.uint8]:
     return square
 
 
-def resampleable(picture: Image.Image) -> Image.Image:
-    """The picture in a mode whose values can be averaged, 8 bits for each band."""
+def resampled(
+    picture: Image.Image,
+    size: tuple[int, int],
+    box: _Box,
+    resampling: Image.Resampling = Image.Resampling.BICUBIC,
+) -> Image.Image:
+    """A part of a picture in another size, without a copy of a large picture on the way.
+
+    Args:
+        picture: of any mode.
+        size: width and height of the result, in pixels.
+        box: left, top, right and bottom of the part, in pixels of ``picture``.
+
+    Returns:
+        a picture of mode L, RGB, RGBA, CMYK or LAB.
+    """
+    box = (
+        max(box[0], 0.0),
+        max(box[1], 0.0),
+        min(box[2], picture.width),
+        min(box[3], picture.height),
+    )
+    if picture.mode in _RESAMPLED_AS_THEY_ARE and not picture.has_transparency_data:
+        return picture.resize(size, resampling, box=box, reducing_gap=REDUCING_GAP)
+    small, box = _reduced(picture, size, box)
+    if small.mode == "RGBa":
+        return small.resize(size, resampling, box=box).convert("RGBA")
+    return small.resize(size, resampling, box=box)
+
+
+def _reduced(picture: Image.Image, size: tuple[int, int], box: _Box) -> tuple[Image.Image, _Box]:
+    """The part in a mode that can be averaged, shrunk by whole steps, strip after strip.
+
+    Returns:
+        the shrunk part, with some more around it, and where in it the ``box`` lies.
+    """
+    across = int((box[2] - box[0]) / size[0] / REDUCING_GAP) or 1
+    down = int((box[3] - box[1]) / size[1] / REDUCING_GAP) or 1
+    # as much more on each side as the later resampling looks at, in whole steps from the edge
+    beyond_x, beyond_y = 3 * (box[2] - box[0]) / size[0], 3 * (box[3] - box[1]) / size[1]
+    left = max(0, int((box[0] - beyond_x) // across * across))
+    top = max(0, int((box[1] - beyond_y) // down * down))
+    right = min(picture.width, math.ceil(box[2] + beyond_x))
+    bottom = min(picture.height, math.ceil(box[3] + beyond_y))
+    averageable = _averageable(picture)
+    rows = max(_STRIP_PIXELS // (right - left) // down, 1) * down
+    whole: Image.Image | None = None
+    for start in range(top, bottom, rows):
+        strip = averageable(picture.crop((left, start, right, min(start + rows, bottom))))
+        strip = strip.reduce((across, down))
+        if whole is None:
+            whole = Image.new(strip.mode, (strip.width, math.ceil((bottom - top) / down)))
+        whole.paste(strip, (0, (start - top) // down))
+    assert whole is not None
+    return whole, (
+        (box[0] - left) / across,
+        (box[1] - top) / down,
+        (box[2] - left) / across,
+        (box[3] - top) / down,
+    )
+
+
+def _averageable(picture: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What brings any part of the picture into a mode of 8 bits for each band, to be averaged."""
     if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        return _upper_8_bits
     if picture.mode in ("I", "F"):
-        return _scaled_to_8_bits(picture)
+        low, high = _range(picture)
+        return lambda part: _scaled_to_8_bits(part, low, high)
     if picture.has_transparency_data:
-        return picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    if picture.mode in _RESAMPLED_AS_THEY_ARE:
-        return picture
-    return picture.convert("L" if picture.mode == "1" else "RGB")
+        return _premultiplied
+    return lambda part: part.convert("L" if part.mode == "1" else "RGB")
 
 
-def _scaled_to_8_bits(picture: Image.Image) -> Image.Image:
-    """Integers of 32 bits or floats as grey levels, by the smallest usual range that holds them."""
-    with np.errstate(invalid="ignore"):  # damaged files hold patterns of bits that are no number
-        values = np.asarray(picture).astype(np.float64)
-    known = np.isfinite(values)
-    if not known.any():
-        return Image.new("L", picture.size)
-    low, high = min(0.0, float(values[known].min())), float(values[known].max())
+def _premultiplied(picture: Image.Image) -> Image.Image:
+    if picture.mode == "La":  # Pillow knows but this one way out of it
+        picture = picture.convert("LA")
+    return picture.convert("RGBA").convert("RGBa")
+
+
+def _upper_8_bits(picture: Image.Image) -> Image.Image:
+    return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+
+
+def _range(picture: Image.Image) -> tuple[float, float]:
+    """The smallest usual range that holds all values of a picture of 32-bit integers or floats."""
+    low, high = 0.0, -math.inf
+    rows = max(_STRIP_PIXELS // picture.width, 1)
+    for top in range(0, picture.height, rows):
+        box = (0, top, picture.width, min(top + rows, picture.height))
+        values = np.asarray(picture.crop(box))
+        values = values[np.isfinite(values)]
+        if values.size:
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
     # ranges of floats 0 to 1, of 8 bits and of 16 bits; anything else by its own extremes
     ranges = (255.0, 65535.0) if picture.mode == "I" else (1.0, 255.0, 65535.0)
-    top = next((limit for limit in ranges if high <= limit), high)
-    grey = (np.where(known, values, low) - low) * (255 / (top - low))
+    return low, next((limit for limit in ranges if high <= limit), high)
+
+
+def _scaled_to_8_bits(picture: Image.Image, low: float, high: float) -> Image.Image:
+    """Integers of 32 bits or floats as grey levels; what is no number is black."""
+    with np.errstate(invalid="ignore"):  # damaged files hold patterns of bits that are no number
+        values = np.asarray(picture).astype(np.float64)
+    values = np.where(np.isfinite(values), values, low)
+    grey = (values - low) * (255 / (high - low))
     return Image.fromarray(grey.round().astype(np.uint8))
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def on_white(picture: Image.Image) -> Image.Image:
     """RGB; where the picture is transparent, white shows through."""
     if picture.mode != "RGBA":
         return picture.convert("RGB")

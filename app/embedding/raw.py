@@ -18,23 +18,28 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.api.error_kinds import ErrorKind
-from app.embedding.diagnosis import PictureError, is_cut_off
+from app.embedding.diagnosis import PictureError
+from app.embedding.metadata import plausible
 
 if TYPE_CHECKING:
     import rawpy
 
 _EXIF_ORIENTATIONS = {1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 """By LibRaw's flip: 1 mirrors left and right, 2 top and bottom, 4 swaps rows and columns first."""
+_TOO_LITTLE = "The file is cut off: what is left is not enough to show the picture."
 
 
 class UnknownRawError(PictureError):
     """LibRaw knows no camera that writes such files; it may be an ordinary TIFF picture."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            ErrorKind.UNSUPPORTED,
-            "This is a camera RAW file of a kind that this program cannot read.",
-        )
+    def __init__(self, cut_off: bool = False) -> None:
+        if cut_off:  # what would tell the camera may be missing
+            super().__init__(ErrorKind.TRUNCATED, _TOO_LITTLE)
+        else:
+            super().__init__(
+                ErrorKind.UNSUPPORTED,
+                "This is a camera RAW file of a kind that this program cannot read.",
+            )
 
 
 class RawFile:
@@ -95,11 +100,12 @@ class RawFile:
 
 
 @contextlib.contextmanager
-def open_raw(data: bytes) -> Iterator[RawFile]:
+def open_raw(data: bytes, cut_off: bool) -> Iterator[RawFile]:
     """Open a RAW file; only what stands at its start is read.
 
     Args:
         data: the whole content of the file.
+        cut_off: whether some of it is known to be missing; used for the wording.
 
     Raises:
         UnknownRawError: this is no RAW file that LibRaw knows.
@@ -113,15 +119,18 @@ def open_raw(data: bytes) -> Iterator[RawFile]:
             opened.open_buffer(BytesIO(data))
             file = RawFile(opened)
         except Exception as error:
-            if is_cut_off(data, "RAW"):
-                raise _cut_off() from error
-            raise _failure(error) from error
+            failure = _failure(error)
+            if isinstance(failure, UnknownRawError):
+                failure = UnknownRawError(cut_off)
+            elif cut_off and not isinstance(failure, MemoryError):
+                failure = _cut_off()
+            raise failure from error
         yield file
 
 
 def known_time(time: datetime | None) -> datetime | None:
     """A time that LibRaw tells; it gives the beginning of 1970 where it found none."""
-    return None if time == datetime.fromtimestamp(0) else time
+    return None if time == datetime.fromtimestamp(0) else plausible(time)
 
 
 def _picture(pixels: NDArray[np.generic]) -> Image.Image:
@@ -139,10 +148,7 @@ def _is_lack_of_memory(error: Exception) -> bool:
 
 
 def _cut_off() -> PictureError:
-    return PictureError(
-        ErrorKind.TRUNCATED,
-        "The file is cut off: what is left is not enough to show the picture.",
-    )
+    return PictureError(ErrorKind.TRUNCATED, _TOO_LITTLE)
 
 
 def _failure(error: Exception) -> Exception:

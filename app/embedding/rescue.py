@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from app.embedding.diagnosis import declared_size
+from app.embedding.completeness import declared_size
 
 Open = Callable[[bytes], ImageFile.ImageFile]
 """Opens a picture of the format at hand, without loading it."""

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
+from app.embedding.colour import to_srgb
 from app.embedding.decode import load, quietly
-from app.embedding.pixels import REDUCING_GAP, PixelSpec, resampleable, upright
+from app.embedding.pixels import PixelSpec, resampled, upright
 
 _MIME_TYPES = {
     "JPEG": "image/jpeg",
@@ -51,18 +52,11 @@ def make_thumbnail(data: bytes, name: str, edge: int, max_megapixels: int) -> Th
     """
     with quietly():
         loaded = load(data, name, PixelSpec(edge, "longest"), max_megapixels)
-        picture = resampleable(loaded.picture)
         right, bottom = loaded.area  # whose shape counts: a RAW file's preview may be cropped
         ratio = max(loaded.area) / min(edge, max(loaded.width, loaded.height))
         wide, high = max(1, round(right / ratio)), max(1, round(bottom / ratio))
-        resized = picture.resize(
-            (wide, high),
-            Image.Resampling.BICUBIC,
-            box=(0.0, 0.0, min(right, picture.width), min(bottom, picture.height)),
-            reducing_gap=REDUCING_GAP,
-        )
-        if resized.mode not in ("L", "RGB", "RGBA"):
-            resized = resized.convert("RGB")
+        resized = resampled(loaded.picture, (wide, high), (0.0, 0.0, right, bottom))
+        resized = to_srgb(resized, loaded.colours)
         image = Image.fromarray(np.ascontiguousarray(upright(np.asarray(resized), loaded.turn)))
     texts = {
         "Thumb::Mimetype": _MIME_TYPES[loaded.format],

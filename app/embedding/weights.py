@@ -6,6 +6,7 @@ is complete and checked; until then it ends in ``.partial``.
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from app.config import get_settings
 from app.errors import AppError
+from app.private_files import child
 
 PARTIAL = ".partial"
 LOCK = "download.lock"
@@ -22,9 +24,24 @@ _SAFE_WEIGHTS = "open_clip_model.safetensors"
 _USUAL_WEIGHTS = "open_clip_pytorch_model.bin"
 
 
+def models_folder() -> Path:
+    """Where all downloaded models lie."""
+    return get_settings().data_dir / "models"
+
+
 def weights_folder(spec: str) -> Path:
-    """Where the weights of ``name/pretrained`` lie once they are downloaded."""
-    return get_settings().data_dir / "models" / spec.replace("/", "--")
+    """Where the weights of ``name/pretrained`` lie once they are downloaded.
+
+    Raises:
+        AppError: no model can be called so, or a link leads from there to another place.
+    """
+    parts = spec.split("/")
+    if len(parts) < 2 or {"", ".", ".."} & set(parts):
+        raise AppError(
+            f"“{spec}” is no model that can be downloaded.",
+            "Write its name and that of its weights, as the list of models has them.",
+        )
+    return child(models_folder(), spec.replace("/", "--"))
 
 
 def downloaded(spec: str) -> Path | None:
@@ -88,7 +105,7 @@ def files(spec: str) -> list[Path]:
     """Everything in the folder of a model."""
     try:
         return sorted(path for path in weights_folder(spec).iterdir() if path.is_file())
-    except OSError:
+    except (OSError, AppError):
         return []
 
 
@@ -104,5 +121,5 @@ def names_on_hub(hub_path: str) -> tuple[str, tuple[str, str]]:
     """The repository, and the names that its weights may have, the wanted one first."""
     repository, _, file = hub_path.rpartition("/")
     # OpenCLIP, too, prefers the same weights as safetensors
-    safe = Path(file).with_suffix(".safetensors").name if file else _SAFE_WEIGHTS
+    safe = f"{os.path.splitext(file)[0]}.safetensors" if file else _SAFE_WEIGHTS
     return repository, (safe, file or _USUAL_WEIGHTS)

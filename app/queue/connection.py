@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import socket
+import struct
+import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from redis import Redis
+from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
+from redis.connection import UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from app.config import get_settings
 from app.errors import AppError
+from app.masking import hide_in_address
 from app.queue.liveness import worker_name
 
 CONNECT_WITHIN_S = 2.0
@@ -29,13 +34,45 @@ ANSWER_WITHIN_S = 660.0
 class EmbeddedServer:
     """The address of the embedded Redis, as its starter leaves it in the data folder."""
 
-    port: int
-    password: str = field(repr=False)
+    socket: str
+    """The path of its Unix socket, another one at each start."""
     pid: int
 
     @property
     def url(self) -> str:
-        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+        return f"unix://{quote(os.fsencode(self.socket))}"
+
+
+class OwnServerConnection(UnixDomainSocketConnection):
+    """A connection to the embedded server, and to nobody else who listens on its socket.
+
+    Args:
+        pid: the server's process id.
+    """
+
+    def __init__(self, *, pid: int, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self._server_pid = pid
+
+    def _connect(self) -> socket.socket:
+        connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
+        found = peer_pid(connected)
+        if found in (self._server_pid, None):
+            return connected
+        connected.close()
+        raise RedisConnectionError(f"process {found} listens on the socket of the queue's server")
+
+
+def peer_pid(connected: socket.socket) -> int | None:
+    """The process at the other end of a Unix socket; None where the system does not tell it."""
+    if sys.platform == "linux":
+        size = struct.calcsize("3i")  # process, user, group
+        found = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        return int(struct.unpack("3i", found)[0])
+    if sys.platform == "darwin":
+        sol_local, local_peerpid = 0, 2  # of <sys/un.h>
+        return connected.getsockopt(sol_local, local_peerpid)
+    return None
 
 
 def address_file() -> Path:
@@ -47,13 +84,13 @@ def embedded_server() -> EmbeddedServer | None:
     """The embedded server that was started last; None where there is no readable address."""
     try:
         found = json.loads(address_file().read_text(encoding="utf-8"))
-        return EmbeddedServer(int(found["port"]), str(found["password"]), int(found["pid"]))
+        return EmbeddedServer(str(found["socket"]), int(found["pid"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def redis_url() -> str:
-    """The address of the Redis in use, with its password.
+def _address() -> str | EmbeddedServer:
+    """Of the Redis in use.
 
     Raises:
         AppError: ``REDIS_URL`` is not set and the embedded server is not running.
@@ -62,7 +99,17 @@ def redis_url() -> str:
         return url
     if (server := embedded_server()) is None:
         raise AppError("The queue is not running.", "Open the program's window, or start a worker.")
-    return server.url
+    return server
+
+
+def redis_url() -> str:
+    """The address of the Redis in use, with its password.
+
+    Raises:
+        AppError: ``REDIS_URL`` is not set and the embedded server is not running.
+    """
+    address = _address()
+    return address if isinstance(address, str) else address.url
 
 
 def get_redis() -> Redis:
@@ -71,12 +118,12 @@ def get_redis() -> Redis:
     Raises:
         AppError: no address is known, or ``REDIS_URL`` is not one.
     """
-    return _client(redis_url())
+    return _client(_address())
 
 
 @lru_cache(maxsize=1)
-def _client(url: str) -> Redis:
-    return connect(url, answer_within_s=ANSWER_WITHIN_S, client_name=client_name())
+def _client(address: str | EmbeddedServer) -> Redis:
+    return connect(address, answer_within_s=ANSWER_WITHIN_S, client_name=client_name())
 
 
 def client_name() -> str:
@@ -92,35 +139,36 @@ def close_redis() -> None:
         _client.cache_clear()
 
 
-def connect(url: str, *, answer_within_s: float, **options: Any) -> Redis:
+def connect(
+    address: str | EmbeddedServer, *, answer_within_s: float, client_name: str | None = None
+) -> Redis:
     """A new client; nothing is sent yet.
 
     A connection that broke, because the server was started again, is opened again once. A server
     that is slow is not asked twice, as the default of redis-py would.
 
     Args:
+        address: the embedded server, or the URL of another one.
         answer_within_s: the longest that one command may take, in seconds.
-        options: further arguments for redis-py.
+        client_name: what its connections are called in the server's list of clients.
 
     Raises:
         AppError: the address cannot be read.
     """
+    options: dict[str, Any] = {
+        "socket_timeout": answer_within_s,
+        "socket_connect_timeout": CONNECT_WITHIN_S,
+        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        "client_name": client_name,
+    }
+    if isinstance(address, EmbeddedServer):
+        pool = ConnectionPool(OwnServerConnection, path=address.socket, pid=address.pid, **options)
+        return Redis.from_pool(pool)
     try:
-        return Redis.from_url(
-            url,
-            socket_timeout=answer_within_s,
-            socket_connect_timeout=CONNECT_WITHIN_S,
-            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-            **options,
-        )
-    except ValueError as error:
+        return Redis.from_url(address, **options)
+    except ValueError:
         raise AppError(
-            f"REDIS_URL is set to {safe_url(url)}, which is not an address of a Redis server.",
+            f"REDIS_URL is set to {hide_in_address(address)}, which is not an address of a Redis "
+            "server.",
             "Write it like redis://:password@host:6379/0.",
-        ) from error
-
-
-def safe_url(url: str) -> str:
-    """The address with its password hidden, fit for windows and logs."""
-    hidden = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)
-    return re.sub(r"(?<=[?&]password=)[^&]*", "***", hidden)
+        ) from None  # the error tells parts of the password

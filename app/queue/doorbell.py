@@ -10,7 +10,6 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 from rq import Queue
-from rq.job import Job
 from rq.registry import StartedJobRegistry
 from sqlalchemy import select
 
@@ -18,6 +17,7 @@ from app.config import get_settings
 from app.db.engine import get_sync_session
 from app.db.models import SessionStatus, TrainingSession, WorkerRecord
 from app.errors import AppError, first_line
+from app.queue.functions import KnownJob
 from app.queue.liveness import is_alive
 from app.queue.worker import QUEUE_HIGH, get_queue
 
@@ -88,7 +88,7 @@ def jobs_of(session_id: int, alive: set[str]) -> list[str]:
     prefix = _prefix(session_id)
     started = [
         job
-        for job in Job.fetch_many(
+        for job in KnownJob.fetch_many(
             [
                 job_id
                 for job_id in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
@@ -152,7 +152,7 @@ def _is_worked_on(queue: Queue, job_id: str) -> bool:
     """Whether a live worker has started a job; what a killed one had stays started for long."""
     if job_id not in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False):
         return False
-    (job,) = Job.fetch_many([job_id], connection=queue.connection)
+    (job,) = KnownJob.fetch_many([job_id], connection=queue.connection)
     # a side thread of a worker adds its queue to the worker's name
     return job is not None and (job.worker_name or "").startswith(tuple(_alive_workers()))
 

@@ -20,6 +20,7 @@ from app.config import get_settings
 from app.db.engine import get_sync_session
 from app.db.models import WorkerRecord
 from app.queue.connection import get_redis
+from app.queue.functions import KnownJob
 from app.queue.liveness import is_alive
 from app.queue.worker import QUEUE_LOW, QUEUES, get_queue
 
@@ -103,7 +104,7 @@ def _enqueue(job_id: str, share: float, **arguments: Any) -> None:
 
 
 def _jobs() -> list[Job]:
-    found = Job.fetch_many(list(_JOB_IDS), connection=get_redis())
+    found = KnownJob.fetch_many(list(_JOB_IDS), connection=get_redis())
     return [job for job in found if job is not None]
 
 

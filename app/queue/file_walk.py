@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from app.db.files import FoundFile
-from app.db.types import path_to_text
+from app.db.types import path_to_text, storable_ns
 from app.errors import AppError
 
 GONE = (FileNotFoundError, NotADirectoryError)
@@ -76,7 +76,7 @@ def _files(
             if name.rpartition(".")[2].lower() in wanted and name[0] != "." and entry.is_file():
                 stat = entry.stat()
                 path = path_to_text(entry.path)
-                yield FoundFile(path, folder_text, stat.st_size, stat.st_mtime_ns)
+                yield FoundFile(path, folder_text, stat.st_size, storable_ns(stat.st_mtime_ns))
             elif name[0] == ".":
                 report.skipped["hidden"] += 1
             elif entry.is_dir(follow_symlinks=False):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from rq.utils import import_attribute
-
 from app.errors import AppError
+from app.queue.functions import QUESTIONS, load
 
 
 def answer(function: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The queue function behind ``ask_worker``.
 
+    Args:
+        function: one of :data:`QUESTIONS`.
+
     Returns:
         ``{"answer": …}``, or ``{"error": [message, hint]}`` where the function raised an AppError.
     """
     try:
-        return {"answer": import_attribute(function)(**arguments)}
+        return {"answer": load(function, QUESTIONS)(**arguments)}
     except AppError as error:
         return {"error": [error.message, error.hint]}

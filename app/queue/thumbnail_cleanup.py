@@ -46,25 +46,25 @@ def request_cleanup() -> None:
     _enqueue_cleanup(0, utc_now())
 
 
-def clean_thumbnails(after: int = 0, begun: datetime | None = None) -> int:
+def clean_thumbnails(after: int = 0, begun: str = "") -> int:
     """Remove thumbnails of files that are noted as missing, and are.
 
     Looks at those noted since the last cleaning, some at a time; what is left is another job.
 
     Args:
         after: the asset that the last job came to.
-        begun: when its first job began.
+        begun: when its first job began, in ISO format.
 
     Returns:
         how many files were removed.
     """
-    begun = begun or utc_now()
+    since = datetime.fromisoformat(begun) if begun else utc_now()
     rows = _missing_since(_last_cleaning(), after)
     removed = remove_thumbnails(_gone(rows))
     if len({row.id for row in rows}) == CHUNK:
-        _enqueue_cleanup(rows[-1].id, begun)
+        _enqueue_cleanup(rows[-1].id, since)
     else:
-        _note_cleaning(begun)
+        _note_cleaning(since)
     return removed
 
 
@@ -73,7 +73,7 @@ def _enqueue_cleanup(after: int, begun: datetime) -> None:
         get_queue(QUEUE_LOW).enqueue(
             clean_thumbnails,
             after,
-            begun,
+            begun.isoformat(),
             job_id=f"clean-thumbnails-{after}",
             unique=True,
             result_ttl=0,

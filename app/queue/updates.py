@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -36,13 +37,13 @@ def update_session(session_id: int) -> dict[str, Any] | None:
         return walk.summary.model_dump(mode="json")
 
 
-def remove_vectors(vectors: dict[int, list[int]]) -> int:
+def remove_vectors(vectors: Mapping[str, Sequence[int]]) -> int:
     """The queue function: forget the vectors of pictures that the ledger has removed.
 
     An id that the ledger has again belongs to another picture by now, and is left alone.
 
     Args:
-        vectors: asset ids by the id of their model.
+        vectors: asset ids by the id of their model, which JSON makes a text.
 
     Returns:
         how many ids were handed to the store.
@@ -52,7 +53,7 @@ def remove_vectors(vectors: dict[int, list[int]]) -> int:
     with get_sync_engine().connect() as conn:
         collections = dict(conn.execute(select(EmbeddingModel.id, EmbeddingModel.collection)).all())
         for model_id, asset_ids in vectors.items():
-            collection = collections.get(model_id, "")
+            collection = collections.get(int(model_id), "")
             for ids in chunks(asset_ids, 10_000) if collection in there else ():
                 known = conn.execute(select(ImageAsset.id).where(ImageAsset.id.in_(ids))).scalars()
                 gone = sorted(set(ids) - set(known))

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
+from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
 from app.errors import AppError
 from app.queue.connection import client_name, get_redis, redis_url
+from app.queue.functions import KnownJob
 from app.queue.liveness import BEAT_EVERY_S
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ def get_queue(name: str = QUEUE_DEFAULT) -> Queue:
     Raises:
         AppError: no queue server is known.
     """
-    return Queue(name, connection=get_redis())
+    return Queue(name, connection=get_redis(), job_class=KnownJob, serializer=JSONSerializer)
 
 
 class LoopWorker(SimpleWorker):
@@ -55,7 +57,13 @@ class LoopWorker(SimpleWorker):
     max_connection_wait_time = 2.0
 
     def __init__(self, queues: list[Queue], name: str, stop: threading.Event) -> None:
-        super().__init__(queues, name=name, connection=get_redis())
+        super().__init__(
+            queues,
+            name=name,
+            connection=get_redis(),
+            job_class=KnownJob,
+            serializer=JSONSerializer,
+        )
         self._stop = stop
         self._address = redis_url()
 

@@ -1,7 +1,7 @@
 """The queue's server: the one that ``REDIS_URL`` names, or an embedded one that processes share.
 
-Each process that uses the embedded server keeps one named connection to it open, so that the last
-one to leave knows that it is the last. The system closes the connection of a killed process.
+Each process that uses the embedded server holds a lock, shared with the others; the system takes it
+from one that was killed. The server ends when nobody holds it any more: see ``server_guard``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 
 from filelock import FileLock, Timeout
@@ -20,13 +20,8 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from app.config import get_settings
 from app.errors import AppError
-from app.queue.connection import (
-    EmbeddedServer,
-    address_file,
-    connect,
-    embedded_server,
-    safe_url,
-)
+from app.masking import hide_in_address
+from app.queue.connection import EmbeddedServer, address_file, connect, embedded_server
 from app.runtime import valkey
 
 log = logging.getLogger(__name__)
@@ -35,11 +30,9 @@ START_ATTEMPTS = 3
 START_WITHIN_S = 15.0
 PING_WITHIN_S = 5.0
 LOCK_WITHIN_S = 60.0
-LOOK_AGAIN_S = 0.1
-_USER_PREFIX = "afterimage-"
 
 _children: list[subprocess.Popen[bytes]] = []
-"""Servers that this process started and whose exit it has not seen yet."""
+"""Guards of servers that this process started and whose exit it has not seen yet."""
 
 
 def ensure_redis() -> None:
@@ -51,7 +44,9 @@ def ensure_redis() -> None:
     if url := get_settings().redis_url:
         _check_given(url)
         return
+    valkey.find_program()
     with _locked():
+        _use.hold()
         server = embedded_server()
         if server is None or not _answers(server):
             valkey.end_servers()  # one that hangs, or whose address was lost
@@ -64,32 +59,29 @@ def stop_redis() -> None:
     Raises:
         AppError: another process is busy starting or stopping it and does not finish.
     """
-    settings = get_settings()
-    if settings.redis_url or not settings.run_dir.is_dir():
+    if get_settings().redis_url or not _use.held:
         return
     with _locked():
-        server = embedded_server()
-        in_use = server is not None and _used_by_others(server)
-        if server is not None:
-            _user(server.url).close()
-            _user.cache_clear()
-        if not in_use:
+        _close_client()
+        if _use.is_last():
             valkey.end_servers()
             address_file().unlink(missing_ok=True)
-            _note_ended_children()
+            _wait_for_children()
+        _use.release()
 
 
 def _check_given(url: str) -> None:
     try:
-        _user(url).ping()
+        _client(url).ping()
     except (AuthenticationError, ResponseError) as error:
         raise AppError(
-            f"The Redis server that REDIS_URL names, {safe_url(url)}, refuses the connection.",
+            f"The Redis server that REDIS_URL names, {hide_in_address(url)}, refuses the "
+            "connection.",
             "Check the user name and the password in REDIS_URL.",
         ) from error
     except RedisError as error:
         raise AppError(
-            f"The Redis server that REDIS_URL names, {safe_url(url)}, does not answer.",
+            f"The Redis server that REDIS_URL names, {hide_in_address(url)}, does not answer.",
             "Start that server, or correct REDIS_URL.",
         ) from error
 
@@ -115,63 +107,92 @@ def _locked() -> Iterator[None]:
         ) from error
 
 
+class _Use:
+    """This process's share of the lock that all users of the server hold; changed under the lock of
+    ``_locked`` only."""
+
+    def __init__(self) -> None:
+        self._descriptor = -1
+
+    @property
+    def held(self) -> bool:
+        return self._descriptor >= 0
+
+    def hold(self) -> None:
+        """Take part; a guard that is just ending a server that nobody used is waited for."""
+        if not self.held:
+            self._descriptor = os.open(valkey.users_file(), os.O_RDWR | os.O_CREAT, 0o600)
+            self._lock("LOCK_SH")
+
+    def is_last(self) -> bool:
+        """Whether nobody else takes part; then this process has the lock alone."""
+        if self._lock("LOCK_EX", "LOCK_NB"):
+            return True
+        if self._lock("LOCK_SH", "LOCK_NB"):
+            return False
+        return self._lock("LOCK_EX")  # a guard was quicker, and leaves once the server has ended
+
+    def release(self) -> None:
+        """Take part no more."""
+        if self.held:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _lock(self, *how: str) -> bool:
+        import fcntl  # where there is none, no embedded server is either
+
+        try:
+            fcntl.flock(self._descriptor, sum(getattr(fcntl, name) for name in how))
+        except BlockingIOError:
+            return False
+        return True
+
+
+_use = _Use()
+
+
 @lru_cache(maxsize=1)
-def _user(url: str) -> Redis:
-    """The client whose open connection says that this process uses the embedded server."""
-    name = None if get_settings().redis_url else _own_name()
-    return connect(url, answer_within_s=PING_WITHIN_S, client_name=name)
+def _client(address: str | EmbeddedServer) -> Redis:
+    return connect(address, answer_within_s=PING_WITHIN_S)
 
 
-def _own_name() -> str:
-    return f"{_USER_PREFIX}{os.getpid()}"
+def _close_client() -> None:
+    if _client.cache_info().currsize and (server := embedded_server()) is not None:
+        _client(server).close()
+    _client.cache_clear()
 
 
 def _answers(server: EmbeddedServer) -> bool:
     try:
-        return bool(_user(server.url).ping())
+        return bool(_client(server).ping())
     except RedisError:
         return False
 
 
-def _used_by_others(server: EmbeddedServer) -> bool:
-    """Looks twice: a process that is just ending may close its connection last."""
-    for pause_s in (LOOK_AGAIN_S, 0.0):
-        try:
-            clients = _user(server.url).client_list()
-        except RedisError:
-            return False
-        names = {str(client["name"]) for client in clients} - {_own_name()}
-        if not any(name.startswith(_USER_PREFIX) for name in names):
-            return False
-        time.sleep(pause_s)
-    return True
-
-
 def _start() -> None:
-    program = valkey.find_program()
     for attempt in range(1, START_ATTEMPTS + 1):
         if attempt == START_ATTEMPTS:
-            # Two ports did not help, so the data may be damaged; the ledger knows all work.
+            # Twice did not help, so the data may be damaged; the ledger knows all work.
             valkey.set_data_aside()
         _note_ended_children()
-        server, child = valkey.launch(program)
-        _children.append(child)
-        if _becomes_ready(server, child):
-            log.info("queue server %d listens on port %d", server.pid, server.port)
+        server, guard = valkey.launch(valkey.find_program())
+        _children.append(guard)
+        if _becomes_ready(server, guard):
+            log.info("queue server %d listens on %s", server.pid, server.socket)
             return
-        child.kill()
-        child.wait()
-        log.warning("the queue server did not start on port %d", server.port)
+        valkey.end_servers()
+        log.warning("the queue server did not start on %s", server.socket)
     address_file().unlink(missing_ok=True)
+    _wait_for_children()
     raise AppError(
         "The queue's server does not start.",
         f"{valkey.log_file()} says why; or set REDIS_URL to the address of a Redis server.",
     )
 
 
-def _becomes_ready(server: EmbeddedServer, child: subprocess.Popen[bytes]) -> bool:
+def _becomes_ready(server: EmbeddedServer, guard: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + START_WITHIN_S
-    while child.poll() is None and time.monotonic() < deadline:
+    while guard.poll() is None and time.monotonic() < deadline:
         if _answers(server):
             return True
         time.sleep(0.005)
@@ -180,3 +201,10 @@ def _becomes_ready(server: EmbeddedServer, child: subprocess.Popen[bytes]) -> bo
 
 def _note_ended_children() -> None:
     _children[:] = [child for child in _children if child.poll() is None]
+
+
+def _wait_for_children() -> None:
+    for child in _children:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(valkey.STOP_WITHIN_S)
+    _note_ended_children()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import secrets
 import shutil
-import socket
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -19,6 +20,7 @@ import psutil
 
 from app.config import get_settings
 from app.errors import AppError
+from app.private_files import socket_folder
 from app.queue.connection import EmbeddedServer, address_file
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 STOP_WITHIN_S = 5.0
 MAX_MEMORY = "256mb"
 _PROGRAM = "valkey-server"
+_GUARD = Path(__file__).with_name("server_guard.py")
 
 
 def data_folder() -> Path:
@@ -36,6 +39,11 @@ def data_folder() -> Path:
 def log_file() -> Path:
     """What the server writes about itself."""
     return get_settings().log_dir / "redis.log"
+
+
+def users_file() -> Path:
+    """Held shared by every process that uses the server; see ``server_guard``."""
+    return get_settings().run_dir / "redis.users"
 
 
 def find_program() -> Path:
@@ -55,26 +63,45 @@ def find_program() -> Path:
 
 
 def launch(program: Path) -> tuple[EmbeddedServer, subprocess.Popen[bytes]]:
-    """Start a server on a free port and leave its address; it does not answer yet.
+    """Start a server with its guard and leave its address; it does not answer yet.
+
+    Everything it is to know stands in the command that starts it, so it never runs with less: it
+    has no port, and its socket lies where nobody else can go.
+
+    Returns:
+        the server, and the process of its guard.
 
     Raises:
-        OSError: it cannot be started, or a file cannot be written.
+        AppError: there is no folder for its socket.
+        OSError: it cannot be started, or a file cannot be written; then nothing is left running.
     """
+    folder = socket_folder(get_settings().data_dir)
+    for left in folder.glob("queue-*.sock"):  # of servers that were killed
+        left.unlink(missing_ok=True)
+    path = folder / f"queue-{secrets.token_hex(4)}.sock"
     with log_file().open("ab") as output:
-        child = subprocess.Popen(
-            [program, "-"],
-            stdin=subprocess.PIPE,
-            stdout=output,
+        guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", _GUARD, users_file(), program, *_configuration(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=output,
+            cwd=data_folder(),
+            umask=0o077,
             start_new_session=True,  # Ctrl-C in the terminal is not meant for it
         )
-    server = EmbeddedServer(free_port(), secrets.token_hex(24), child.pid)
-    _write_address(server)
-    assert child.stdin is not None
-    # On standard input: the password is on no command line and in no file but the address.
-    with suppress(BrokenPipeError), child.stdin as stdin:
-        stdin.write(_configuration(server).encode())
-    return server, child
+    try:
+        assert guard.stdout is not None
+        with guard.stdout as said:
+            pid = said.readline()
+        if not pid:
+            raise OSError(errno.ECHILD, "the queue's server ended at once")
+        server = EmbeddedServer(str(path), int(pid))
+        _write_address(server)
+    except BaseException:
+        end_servers()
+        guard.wait()
+        raise
+    return server, guard
 
 
 def _write_address(server: EmbeddedServer) -> None:
@@ -84,37 +111,26 @@ def _write_address(server: EmbeddedServer) -> None:
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         json.dump(asdict(server), file)
+        file.flush()
+        os.fsync(descriptor)
     partial.replace(path)
 
 
-def _configuration(server: EmbeddedServer) -> str:
-    # hz: an idle server wakes up so often in a second, and obeys a signal as soon
-    return f"""\
-bind 127.0.0.1
-port {server.port}
-requirepass {server.password}
-daemonize no
-dir {_quoted(data_folder())}
-logfile {_quoted(log_file())}
-save ""
-appendonly yes
-appendfsync everysec
-hz 4
-maxmemory {MAX_MEMORY}
-maxmemory-policy noeviction
-"""
-
-
-def _quoted(path: Path) -> str:
-    """Any path, also with quotes, line breaks or bytes that are no text."""
-    return '"' + "".join(f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'
-
-
-def free_port() -> int:
-    """A port of this computer that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _configuration(socket: Path) -> list[str]:
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "600",
+        "dir": str(data_folder()),
+        "logfile": str(log_file()),
+        "save": "",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "hz": "4",  # an idle server wakes up so often in a second, and obeys a signal as soon
+        "maxmemory": MAX_MEMORY,
+        "maxmemory-policy": "noeviction",
+    }
+    return [word for name, value in options.items() for word in (f"--{name}", value)]
 
 
 def set_data_aside() -> None:
@@ -137,28 +153,38 @@ def end_servers() -> None:
 
     They write what they hold and exit; those that do not within seconds are killed.
     """
-    servers = _our_servers()
-    for end in (psutil.Process.terminate, psutil.Process.kill):
-        for server in servers:
+    servers, guards = _our_processes()
+    # A guard notes the end of its server and leaves; killed before it, it would leave a zombie.
+    rounds = (servers, psutil.Process.terminate), (servers, psutil.Process.kill)
+    for processes, end in (*rounds, (guards, psutil.Process.kill)):
+        for process in processes:
             with suppress(psutil.NoSuchProcess):
-                end(server)
+                end(process)
         deadline = time.monotonic() + STOP_WITHIN_S
-        while servers and time.monotonic() < deadline:
+        while (left := [each for each in servers + guards if _runs(each)]) and (
+            time.monotonic() < deadline
+        ):
             time.sleep(0.01)
-            servers = [server for server in servers if _runs(server)]
-        if servers:
-            log.warning("the queue server %d does not end", servers[0].pid)
+        if not left:
+            return
+        log.warning("the queue server %d does not end", left[0].pid)
 
 
-def _our_servers() -> list[psutil.Process]:
-    """Told from all others by the folder: a process id alone may be another program's by now."""
-    found = []
+def _our_processes() -> tuple[list[psutil.Process], list[psutil.Process]]:
+    """The servers and their guards: told from all others by the folder, because a process id alone
+    may be another program's by now."""
+    servers, guards = [], []
     for process in psutil.process_iter(["name"]):
-        if process.info["name"] == _PROGRAM:
-            with suppress(psutil.Error, OSError):  # another user's, or just gone
-                if Path(process.cwd()).samefile(data_folder()):
-                    found.append(process)
-    return found
+        with suppress(psutil.Error, OSError):  # another user's, or just gone
+            name = process.info["name"].lower()
+            if name != _PROGRAM and not name.startswith("python"):
+                continue
+            if Path(process.cwd()).samefile(data_folder()):
+                if name == _PROGRAM:
+                    servers.append(process)
+                elif str(_GUARD) in process.cmdline():
+                    guards.append(process)
+    return servers, guards
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -317,7 +317,7 @@ def _remove(spec: str) -> int:
 
 
 def _list_file() -> Path:
-    return get_settings().data_dir / "models" / "folders.json"
+    return stored.models_folder() / "folders.json"
 
 
 def _own_folders() -> list[str]:

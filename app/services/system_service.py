@@ -10,14 +10,15 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.training_schemas import LedgerReport, QueueStatus, SystemStatus, WorkerStatus
 from app.config import get_settings
 from app.db.models import WorkerRecord
 from app.errors import AppError
-from app.queue.connection import get_redis, redis_url, safe_url
+from app.logs import log_file
+from app.masking import hide, hide_in_address
+from app.queue.connection import get_redis, redis_url
 from app.queue.liveness import is_alive
 from app.queue.worker import QUEUE_SEARCH, QUEUES, get_queue
 from app.services.worker_questions import ask_worker
@@ -47,8 +48,8 @@ class SystemService:
             redisUrl=url,
             redisPingMs=ping,
             queues=queues,
-            ledger=make_url(settings.ledger_url).render_as_string(hide_password=True),
-            vectorStore=settings.qdrant_url or str(settings.vector_dir),
+            ledger=_ledger(),
+            vectorStore=hide_in_address(settings.qdrant_url) or str(settings.vector_dir),
             dataDir=str(settings.data_dir),
             version=version("afterimage"),
         )
@@ -68,15 +69,25 @@ class SystemService:
         return LedgerReport.model_validate(answer)
 
     async def log_tail(self, process: str, lines: int = 200) -> str:
-        """The end of one log: ``window``, ``worker`` or ``terminal``."""
-        return await asyncio.to_thread(_tail, get_settings().log_dir / f"{process}.log", lines)
+        """The end of one log: ``window``, ``worker`` or ``terminal``.
+
+        Raises:
+            AppError: that is no name of a log.
+        """
+        return await asyncio.to_thread(_tail, log_file(process), lines)
 
     async def diagnostics(self, db: AsyncSession) -> str:
         """Everything someone who helps would ask for, as text without passwords."""
         status = await self.status(db)
         tail = await self.log_tail("worker", 60)
         system = f"{platform.platform()}, Python {platform.python_version()}"
-        return f"{system}\n{status.model_dump_json(indent=2)}\n\nworker.log\n{tail}"
+        return hide(f"{system}\n{status.model_dump_json(indent=2)}\n\nworker.log\n{tail}")
+
+
+def _ledger() -> str:
+    """The address that ``DATABASE_URL`` has without its password, or the ledger's own."""
+    settings = get_settings()
+    return hide_in_address(settings.database_url) or f"sqlite:///{settings.ledger_file}"
 
 
 def _worker(record: WorkerRecord) -> WorkerStatus:
@@ -97,7 +108,7 @@ def _worker(record: WorkerRecord) -> WorkerStatus:
 
 def _queue_status() -> tuple[str, float | None, list[QueueStatus]]:
     try:
-        url = safe_url(redis_url())
+        url = hide_in_address(redis_url())
         begin = time.perf_counter()
         get_redis().ping()
         ping = round((time.perf_counter() - begin) * 1000, 2)
@@ -118,7 +129,7 @@ def _queue_status() -> tuple[str, float | None, list[QueueStatus]]:
     except AppError as error:
         return error.message, None, []
     except RedisError:
-        return safe_url(redis_url()), None, []
+        return hide_in_address(redis_url()), None, []
 
 
 def _tail(path: Path, lines: int) -> str:

@@ -11,6 +11,7 @@ from rq.job import Job, JobStatus
 
 from app.db.types import utc_now
 from app.errors import AppError, first_line
+from app.queue.functions import KnownJob
 from app.queue.worker import QUEUE_LOW, get_queue
 
 ANSWER_WITHIN = timedelta(seconds=30)
@@ -55,7 +56,7 @@ class ThumbnailService:
         """
         with _sentence():
             queue = get_queue(QUEUE_LOW)
-            found = Job.fetch_many(list(requests), connection=queue.connection)
+            found = KnownJob.fetch_many(list(requests), connection=queue.connection)
             answers: dict[str, bool] = {}
             for request, job in zip(requests, found, strict=True):
                 if job is not None and job.get_status(refresh=False) in _DONE:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.errors import AppError
+from app.masking import hide
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import IconLabel, button, label
 
@@ -102,7 +103,7 @@ def show_bug(parent: QWidget | None, error: BaseException) -> ErrorDialog:
 def details_of(error: BaseException) -> str:
     """What a report of this failure needs."""
     system = f"{platform.platform()}, Python {platform.python_version()}"
-    return f"{system}\n{''.join(traceback.format_exception(error))}"
+    return hide(f"{system}\n{''.join(traceback.format_exception(error))}")
 
 
 def _show(parent: QWidget | None, message: str, hint: str, details: str = "") -> ErrorDialog:

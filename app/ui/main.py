@@ -18,7 +18,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
 from app.ui.parts.theme import app_icon, theme
-from app.ui.places import data_dir, instance_name
+from app.ui.places import instance_name, window_settings
 from app.ui.single_instance import SingleInstance
 from app.ui.tray import Tray
 from app.ui.window import TITLE, MainWindow
@@ -66,7 +66,7 @@ def make_application() -> QApplication:
 
 def memory() -> QSettings:
     """Where the window remembers its place, columns and colours."""
-    return QSettings(str(data_dir() / "window.ini"), QSettings.Format.IniFormat)
+    return QSettings(str(window_settings()), QSettings.Format.IniFormat)
 
 
 def paint(app: QApplication, window: MainWindow) -> None:

@@ -10,6 +10,12 @@ TITLE = "Afterimage"
 MESSAGE_MS = 10_000
 
 
+def _plain(text: str) -> str:
+    """Names in a message: the desktop that shows it may take ``<b>`` for markup, or not, and has
+    no way to say which."""
+    return text.translate({ord("<"): "‹", ord(">"): "›"})
+
+
 class Tray(QObject):
     """Shown while the window is hidden or a message is to be given; nothing where there is none."""
 
@@ -44,13 +50,13 @@ class Tray(QObject):
     def set_tip(self, text: str) -> None:
         """What the icon says under the mouse."""
         if self._icon is not None:
-            self._icon.setToolTip(text or TITLE)
+            self._icon.setToolTip(_plain(text) or TITLE)
 
     def notify(self, title: str, text: str) -> None:
         """Tell the person, also while the window is hidden; in the task bar where no tray is."""
         self.show()
         if self._icon is not None:
-            self._icon.showMessage(title, text, self._picture)
+            self._icon.showMessage(_plain(title), _plain(text), self._picture)
             QTimer.singleShot(MESSAGE_MS, self, self._after_message)
         QApplication.alert(self._window)
 

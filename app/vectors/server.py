@@ -28,6 +28,7 @@ from app.vectors.store import (
     check_shape,
     chunked,
     dimension_error,
+    is_name,
 )
 
 TIMEOUT_S = 30
@@ -79,7 +80,7 @@ class ServerStore:
     def drop_collection(self, name: str) -> None:
         with self._plain_errors():
             self._dimensions.pop(name, None)
-            if self._client.collection_exists(name):
+            if is_name(name) and self._client.collection_exists(name):
                 self._client.delete_collection(name)
 
     def upsert(self, collection: str, points: Sequence[VectorPoint], fence: int = 0) -> None:
@@ -224,6 +225,8 @@ class ServerStore:
     def _dimension(self, collection: str) -> int:
         """The dimension of a collection; asked of the server once."""
         if collection not in self._dimensions:
+            if not is_name(collection):  # it is a part of the address that is asked
+                raise UnknownCollectionError(collection)
             if not self._client.collection_exists(collection):
                 raise UnknownCollectionError(collection)
             params = self._client.get_collection(collection).config.params.vectors

@@ -206,9 +206,15 @@ def dimension_error(collection: str, stored: int, wanted: int) -> AppError:
     )
 
 
+def is_name(collection: str) -> bool:
+    """Whether a Qdrant server would take the name for a collection."""
+    named = collection not in ("", ".", "..") and len(collection) <= 255
+    return named and not _REFUSED.search(collection)
+
+
 def check_name(collection: str) -> None:
     """Raise ValueError for a collection name that a Qdrant server would refuse."""
-    if collection in ("", ".", "..") or len(collection) > 255 or _REFUSED.search(collection):
+    if not is_name(collection):
         raise ValueError(f"{collection!r} cannot name a collection")
 
 

@@ -56,6 +56,17 @@ def test_without_a_screen_the_samples_are_indexed_in_the_terminal() -> None:
     assert "demo" in done.stdout
 
 
+def test_no_name_of_a_model_reaches_anything_else(data_dir: Path) -> None:
+    run("sessions")
+    (data_dir / "models").mkdir(exist_ok=True)
+    there = {path for path in data_dir.rglob("*") if "redis" not in path.name}
+    for name in ("..", ".", "../..", "a/../../b", str(data_dir)):
+        run("models", "remove", name, code=0 if name == str(data_dir) else 1)
+    for action in ("use", "download", "measure"):
+        run("models", action, "../..", code=1)
+    assert all(path.exists() for path in there)
+
+
 def test_wrong_input_gets_a_sentence_and_no_trace(tmp_path: Path) -> None:
     assert "does not exist" in run("index", str(tmp_path / "nowhere"), code=1)
     assert "no session 7" in run("progress", "7", code=1)

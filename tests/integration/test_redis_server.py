@@ -7,16 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError
-from redis.retry import Retry
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Queue
 
 from app.config import get_settings
@@ -43,9 +42,9 @@ def running() -> EmbeddedServer:
     return server
 
 
-def is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def is_listening(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -62,23 +61,21 @@ def test_it_starts_is_used_again_and_stops() -> None:
 
     stop_redis()
     assert not address_file().exists()
-    assert not is_listening(server.port)
+    assert not is_listening(server.socket)
     assert not psutil.pid_exists(server.pid)
     stop_redis()
 
 
-def test_nobody_else_can_use_it() -> None:
+def test_nobody_else_can_reach_it() -> None:
     ensure_redis()
     server = running()
-    process = psutil.Process(server.pid)
     assert address_file().stat().st_mode & 0o777 == 0o600
-    assert not any(server.password in word for word in process.cmdline())
-    assert {end.laddr.ip for end in process.net_connections("tcp")} == {"127.0.0.1"}
-    with (
-        Redis(port=server.port, retry=Retry(NoBackoff(), 0)) as stranger,
-        pytest.raises(AuthenticationError),
-    ):
-        stranger.ping()
+    path = Path(server.socket)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert {end.laddr for end in psutil.Process(server.pid).net_connections("all")} == {str(path)}
+    folder = valkey.data_folder()
+    assert all(file.stat().st_mode & 0o077 == 0 for file in folder.rglob("*"))
 
 
 def test_the_terminal_cannot_interrupt_it() -> None:
@@ -125,7 +122,7 @@ def test_a_server_whose_address_was_lost_is_replaced() -> None:
 
     ensure_redis()
     assert running().pid != lost.pid
-    assert not is_listening(lost.port)
+    assert not is_listening(lost.socket)
 
 
 def test_another_program_with_the_noted_process_id_is_left_alone(data_dir: Path) -> None:
@@ -133,7 +130,7 @@ def test_another_program_with_the_noted_process_id_is_left_alone(data_dir: Path)
     server = running()
     stop_redis()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        noted = EmbeddedServer(server.port, server.password, other.pid)
+        noted = EmbeddedServer(server.socket, other.pid)
         valkey._write_address(noted)
         ensure_redis()
         assert running().pid != other.pid
@@ -141,17 +138,40 @@ def test_another_program_with_the_noted_process_id_is_left_alone(data_dir: Path)
         other.kill()
 
 
-def test_a_taken_port_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_server, "PING_WITHIN_S", 0.3)
-    free_port = valkey.free_port
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        ports = iter([taken.getsockname()[1], free_port()])
-        monkeypatch.setattr(valkey, "free_port", lambda: next(ports))
+def test_whoever_listens_on_its_socket_is_not_believed() -> None:
+    ensure_redis()
+    gone = running()
+    client = get_redis()
+    os.kill(gone.pid, signal.SIGKILL)
+    psutil.Process(gone.pid).wait(10)
+    Path(gone.socket).unlink()
+    with socket.socket(socket.AF_UNIX) as impostor:
+        impostor.bind(gone.socket)
+        impostor.listen()
+        with pytest.raises(RedisConnectionError, match="listens on the socket"):
+            client.ping()
         ensure_redis()
+        assert running() != gone
+        impostor.setblocking(False)
+        said = b""
+        with suppress(BlockingIOError):
+            while True:
+                with impostor.accept()[0] as asked:
+                    said += asked.recv(100)
+        assert said == b""
     assert get_redis().ping()
-    assert not (valkey.data_folder() / "damaged").exists()
+
+
+def test_where_the_path_is_too_long_its_socket_lies_in_a_folder_of_the_session(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_environment(monkeypatch, "DATA_DIR", str(data_dir / ("long" * 25)))
+    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp") as session:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", session)
+        ensure_redis()
+        assert Path(running().socket).parent.parent == Path(session)
+        assert get_redis().ping()
+        stop_redis()
 
 
 def test_damaged_data_is_set_aside() -> None:
@@ -198,18 +218,47 @@ def test_processes_share_one_server_until_the_last_one_leaves() -> None:
         assert psutil.pid_exists(server_pid)
         second.communicate()
         assert not address_file().exists()
-        assert not valkey._our_servers()
+        assert valkey._our_processes() == ([], [])
 
 
 def test_a_killed_process_does_not_count_as_a_user() -> None:
     with start_user() as user:
         assert user.stdout is not None
-        port = int(user.stdout.readline()) and running().port
+        assert user.stdout.readline()
+        path = running().socket
         ensure_redis()
         user.kill()
         user.communicate()
+    assert is_listening(path)
     stop_redis()
-    assert not is_listening(port)
+    assert not is_listening(path)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_it_ends_when_all_that_used_it_were_killed(number: int) -> None:
+    users = [start_user() for _ in range(number)]
+    for user in users:
+        assert user.stdout is not None
+        server_pid = int(user.stdout.readline())
+    servers, guards = valkey._our_processes()
+    processes = servers + guards
+    assert server_pid in {process.pid for process in processes}
+    for user in users:
+        user.kill()
+        user.communicate()
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert not alive
+    assert not is_listening(running().socket)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a process can follow its parent")
+def test_it_ends_when_its_guard_is_killed_and_is_started_again() -> None:
+    ensure_redis()
+    (server,), (guard,) = valkey._our_processes()
+    guard.kill()
+    server.wait(10)
+    ensure_redis()
+    assert get_redis().ping()
 
 
 def test_a_system_without_a_server_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +282,9 @@ def test_a_folder_that_cannot_be_written_is_reported(data_dir: Path) -> None:
 
 
 def test_a_given_server_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = valkey.free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     set_environment(monkeypatch, "REDIS_URL", f"redis://:secret@127.0.0.1:{port}/0")
     begin = time.monotonic()
     with pytest.raises(AppError, match=r"REDIS_URL names, .* does not answer") as caught:
@@ -249,8 +300,17 @@ def test_a_given_server_is_used_and_never_stopped(monkeypatch: pytest.MonkeyPatc
     ensure_redis()
     stop_redis()
     assert get_redis().ping()
+    monkeypatch.delenv("REDIS_URL")
 
-    set_environment(monkeypatch, "REDIS_URL", server.url.replace(server.password, "wrong"))
-    with pytest.raises(AppError, match="refuses the connection"):
+
+def test_a_given_server_that_wants_another_password_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ensure_redis()
+    get_redis().config_set("requirepass", "right")
+    url = f"unix://:wrong@{running().socket}"
+    set_environment(monkeypatch, "REDIS_URL", url)
+    with pytest.raises(AppError, match="refuses the connection") as caught:
         ensure_redis()
+    assert "wrong" not in str(caught.value)
     monkeypatch.delenv("REDIS_URL")

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from filelock import FileLock
+from redis import Redis
 
 from app.config import get_settings
 from app.queue.connection import address_file, embedded_server, get_redis
@@ -112,15 +113,15 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Running]]:
     assert not running_children()
 
 
-def queue_port() -> int:
+def queue_socket() -> str:
     server = embedded_server()
     assert server is not None
-    return server.port
+    return server.socket
 
 
-def is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def is_listening(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
 
 
 def is_running(pid: int) -> bool:
@@ -149,13 +150,13 @@ def test_start_and_stop_leave_nothing(run: Callable[[str], Running]) -> None:
     pid = supervisor.until_ready()
     assert supervisor.status() == RuntimeStatus("ready", "ready", "", 0, pid)
     assert os.getsid(pid) != os.getsid(0)  # Ctrl-C does not reach it
-    port = queue_port()
+    path = queue_socket()
 
     supervisor.stop()
     supervisor.stop()
     assert supervisor.status() == RuntimeStatus("ready", "stopped", "", 0, None)
     assert not psutil.Process().children(recursive=True)
-    assert not is_listening(port)
+    assert not is_listening(path)
     assert not address_file().exists()
     assert supervisor.deaths == []
 
@@ -257,7 +258,7 @@ def test_a_killed_queue_server_comes_back_while_the_worker_lives(
     os.kill(killed.pid, signal.SIGKILL)
 
     supervisor.until(lambda _: embedded_server() not in (None, killed))
-    supervisor.until(lambda _: is_listening(queue_port()))
+    supervisor.until(lambda _: is_listening(queue_socket()))
     assert get_redis().llen("kept") == 1
     assert supervisor.status() == RuntimeStatus("ready", "ready", "", 0, pid)
 
@@ -265,7 +266,9 @@ def test_a_killed_queue_server_comes_back_while_the_worker_lives(
 def test_a_given_server_that_does_not_answer_is_reported_until_it_does(
     run: Callable[[str], Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = valkey.free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
     get_settings.cache_clear()
     supervisor = run(WORKER)
@@ -280,7 +283,8 @@ def test_a_given_server_that_does_not_answer_is_reported_until_it_does(
         try:
             supervisor.until_ready()
             supervisor.stop()
-            assert is_listening(port)
+            with Redis(port=port) as client:
+                assert client.ping()
         finally:
             given.terminate()
 
@@ -298,31 +302,17 @@ def test_a_killed_parent_leaves_no_orphan(data_dir: Path) -> None:
         [sys.executable, "-c", PARENT, WORKER], stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
-        worker, port = int(parent.stdout.readline()), queue_port()
+        worker, path = int(parent.stdout.readline()), queue_socket()
         assert is_running(worker)
         parent.kill()
     wait_for_end(worker)
-    assert not is_listening(port)
+    assert not is_listening(path)
     assert not address_file().exists()
-
-
-def test_a_queue_server_that_was_left_over_is_used_again(run: Callable[[str], Running]) -> None:
-    left_over = subprocess.run(
-        [sys.executable, "-c", "from app.runtime.redis_server import *; ensure_redis()"],
-        check=True,
-    )
-    assert left_over.returncode == 0
-    port = queue_port()
-    supervisor = run(WORKER)
-    supervisor.until_ready()
-    assert queue_port() == port
-    supervisor.stop()
-    assert not is_listening(port)
 
 
 def test_a_second_user_keeps_the_queue_server(run: Callable[[str], Running]) -> None:
     ensure_redis()
-    port = queue_port()
+    path = queue_socket()
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, WORKER], stdout=subprocess.PIPE, text=True
     ) as other:
@@ -332,7 +322,7 @@ def test_a_second_user_keeps_the_queue_server(run: Callable[[str], Running]) -> 
             supervisor = run(WORKER)
             supervisor.until(lambda status: status.worker == "elsewhere")
             supervisor.stop()
-            assert is_listening(port)
+            assert is_listening(path)
         finally:
             other.kill()
     wait_for_end(worker)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from conftest import until
-from rq.job import Job
 
 from app.api.thumbnail_paths import thumbnail_file, thumbnails_dir
 from app.db.engine import write_transaction
@@ -62,8 +62,28 @@ async def answer_to(service: ThumbnailService, paths: list[Path]) -> bool:
     return answers[sent[0]]
 
 
+HOLDABLE_WORKER = """
+import sys
+from app.__main__ import main
+from app.queue import functions
+functions.JOBS |= {"subprocess.call"}
+sys.argv = ["app", "worker", "--child"]
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def holdable_worker(backend: Backend) -> Iterator[None]:
+    """Whose jobs may also run a command."""
+    runtime = Supervisor(lambda _name: None, [sys.executable, "-c", HOLDABLE_WORKER])
+    runtime.start()
+    yield
+    runtime.stop()
+
+
+@pytest.mark.usefixtures("holdable_worker")
 async def test_thumbnails_come_while_a_session_holds_the_main_loop(
-    backend: Backend, supervisor: Supervisor, pictures: Path, tmp_path: Path
+    backend: Backend, pictures: Path, tmp_path: Path
 ) -> None:
     paths = sorted((pictures / "family").iterdir())[:8]
     assert await answer_to(backend.thumbnails, paths[:1])
@@ -162,7 +182,8 @@ def test_a_request_that_no_worker_takes_dies_and_leaves_nothing(
     first, second = service.request(["/a.jpg"], 256), service.request(["/b.jpg"], 256)
     queue = get_queue(QUEUE_LOW)
     assert queue.get_job_ids() == [second, first]  # what is looked at now comes first
-    job = Job.fetch(first, connection=queue.connection)
+    job = queue.fetch_job(first)
+    assert job is not None
     assert 0 < queue.connection.ttl(job.key) <= thumbnail_service.ANSWER_WITHIN.total_seconds()
     assert service.answered([first, second]) == {}
     job.delete(remove_from_queue=False)  # as when its time is over

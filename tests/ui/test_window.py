@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from app.ui import main, places
 from app.ui.close_dialog import CloseDialog
 from app.ui.commands import PAGES
 from app.ui.parts.theme import theme
+from app.ui.single_instance import SingleInstance
 from app.ui.window import MainWindow
 
 
@@ -231,15 +233,43 @@ def test_the_data_folder_is_the_one_of_the_settings(
     assert places.data_dir() == get_settings().data_dir
 
 
-def test_each_data_folder_has_an_instance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = places.instance_name()
-    monkeypatch.setenv("DATA_DIR", "/somewhere/else")
-    assert places.instance_name() != here
-    assert len(here) < 40  # names of local sockets are limited
+@pytest.mark.parametrize("folder", ["plain", "what? 100% #1 'Bücher'", "a very long name " * 7])
+def test_each_data_folder_has_an_instance_of_its_own(
+    qt_loop: Any, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    with TemporaryDirectory(prefix="s", dir="/tmp") as short:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        names = []
+        for number in "12":
+            monkeypatch.setenv("DATA_DIR", str(Path(short, folder + number)))
+            names.append(places.instance_name())
+        instances = [SingleInstance(name) for name in names]
+        assert all(instance.claim() for instance in instances)
+        for name, instance in zip(names, instances, strict=True):
+            assert Path(name).parent.stat().st_mode & 0o777 == 0o700
+            assert Path(name).stat().st_mode & 0o077 == 0
+            assert Path(name).is_relative_to(short)
+            assert not SingleInstance(name).claim()
+            instance.release()
 
 
 def test_the_memory_lies_in_the_data_folder(qt_loop: Any, data_dir: Path) -> None:
     assert Path(main.memory().fileName()) == data_dir / "window.ini"
+
+
+@pytest.mark.parametrize("name", ["what? 100% #1 'Bücher'", "line\nbreak", "\udcff"])
+def test_the_memory_never_lies_beside_the_data_folder(
+    qt_loop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    data_dir = tmp_path / "data" / name
+    data_dir.mkdir(parents=True)
+    monkeypatch.setenv("DATA_DIR", str(data_dir))
+    memory = main.memory()
+    memory.setValue("key", "value")
+    memory.sync()
+    assert list((tmp_path / "data").iterdir()) == [data_dir]
+    assert main.memory().value("key") == "value"
 
 
 def test_an_offered_page_is_built_when_it_is_shown_first(make: Callable[[], MainWindow]) -> None:

@@ -11,6 +11,7 @@ from app.api.error_kinds import ErrorKind
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
 from app.ui.parts.theme import font, theme
+from app.ui.parts.widgets import plain_tip
 from app.ui.sessions.job_table import file_name, folder_name
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class FailedModel(PagedModel["JobRow"]):
         if row is None or role == ROW_ROLE:
             return row
         if role == Role.ToolTipRole:
-            return _tip(row, column)
+            return plain_tip(_tip(row, column))
         return self._text(row, column)
 
     def _text(self, row: JobRow, column: int) -> str:

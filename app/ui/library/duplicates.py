@@ -22,7 +22,7 @@ from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
 from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS, icon, theme
-from app.ui.parts.widgets import CountChip, ProgressBar, button, label
+from app.ui.parts.widgets import CountChip, ProgressBar, button, label, plain_tip
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.tiles import draw_rounded
 
@@ -73,7 +73,7 @@ class GroupModel(PagedModel["DuplicateGroup"]):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{group_title(group, self.kind)}, {spare(group)}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return words.printable(group.best.path)
+            return plain_tip(words.printable(group.best.path))
         return None
 
 

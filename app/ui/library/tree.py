@@ -34,6 +34,7 @@ from app.ui.library.nodes import Node
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index
 from app.ui.parts.theme import RADIUS, ROW_HEIGHT, SPACE_S, SPACE_XS, Role, font, icon, theme
+from app.ui.parts.widgets import plain_tip
 
 NODE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 OPEN_ROLE = NODE_ROLE + 1
@@ -110,7 +111,7 @@ class TreeModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return node.title
         if role == Qt.ItemDataRole.ToolTipRole:
-            return node.hint
+            return plain_tip(node.hint)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             state = ("open" if self.is_open(node) else "closed") if node.children else ""
             parts = (node.hint, words.plural(node.total, "picture"), state)

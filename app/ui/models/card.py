@@ -19,7 +19,7 @@ from app.ui.models import words as model_words
 from app.ui.models.download import DownloadProgress
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS
-from app.ui.parts.widgets import ElidedLabel, StateBadge, button, label, line
+from app.ui.parts.widgets import ElidedLabel, StateBadge, button, label, line, plain_tip
 
 if TYPE_CHECKING:
     from app.api.model_schemas import ModelDownload, ModelIndex, ModelRow
@@ -191,7 +191,7 @@ class ModelCard(QWidget):
         actions["forget"].setEnabled(not row.inUse and not row.sessions and not row.indexes)
         index = self.spare_index()
         actions["remove-index"].setEnabled(index is not None)
-        actions["remove-index"].setToolTip(self._why_kept() if index is None else "")
+        actions["remove-index"].setToolTip(plain_tip(self._why_kept()) if index is None else "")
 
     def spare_index(self) -> ModelIndex | None:
         """An index that may be removed."""

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui.parts.theme import SPACE_L, SPACE_S, font
-from app.ui.parts.widgets import ElidedLabel, label
+from app.ui.parts.widgets import ElidedLabel, label, plain_tip
 
 ROW = 28
 
@@ -73,7 +73,7 @@ class FactTable(QTableWidget):
             self.setItem(row, column, cell)
         if cell.text() != text:
             cell.setText(text)
-            cell.setToolTip(text)
+            cell.setToolTip(plain_tip(text))
 
     def _fit(self) -> None:
         self.setFixedHeight(ROW * (self.rowCount() + 1) + 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
@@ -45,6 +46,7 @@ __all__ = [
     "button",
     "label",
     "line",
+    "plain_tip",
 ]
 
 
@@ -74,8 +76,13 @@ def button(text: str, kind: str = "", icon_name: str = "", hint: str = "") -> QP
         result.setIcon(icon(icon_name, tokens.get(kind, "text")))
         result.setIconSize(ICON_BESIDE_TEXT)
     if hint:
-        result.setToolTip(hint)
+        result.setToolTip(plain_tip(hint))
     return result
+
+
+def plain_tip(text: str) -> str:
+    """Text for a tool tip that holds a name; Qt would take a ``<b>`` in it for markup."""
+    return f"<p style='white-space:pre'>{escape(text)}</p>" if "<" in text else text
 
 
 def line(vertical: bool = False) -> QFrame:
@@ -192,7 +199,7 @@ class ElidedLabel(QLabel):
     def _elide(self) -> None:
         shown = self.fontMetrics().elidedText(self._full, self._mode, max(self.width(), 0))
         self.setText(shown)
-        self.setToolTip(self._full if shown != self._full else "")
+        self.setToolTip(plain_tip(self._full) if shown != self._full else "")
 
 
 class EmptyState(QWidget):

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, PAGE, Index, PagedModel
 from app.ui.parts.theme import RADIUS, SPACE_S, SPACE_XS, Role, font, icon, theme
+from app.ui.parts.widgets import plain_tip
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 EDGE = 160
@@ -79,7 +80,7 @@ class TileModel(PagedModel[Tile]):
         if tile is None or role == TILE_ROLE:
             return tile
         if role == DataRole.ToolTipRole:
-            return words.printable(tile.path)
+            return plain_tip(words.printable(tile.path))
         if role == DataRole.AccessibleTextRole:
             word = _BADGES[tile.state][0] if tile.state else ""
             return ", ".join(filter(None, (tile.caption.replace("\n", ", "), tile.note, word)))

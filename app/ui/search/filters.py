@@ -23,7 +23,7 @@ from app.api.search_schemas import Orientation, SearchFilter
 from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_S, icon
-from app.ui.parts.widgets import button
+from app.ui.parts.widgets import button, plain_tip
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "RAW", "TIFF", "BMP")
 SHAPES: tuple[tuple[str, Orientation | None], ...] = (
@@ -132,7 +132,9 @@ class SearchFilters(QWidget):
         changed, self._folder = folder != self._folder, folder
         shown = words.elide_path(words.printable(folder), 32)
         self.folder_button.setText(shown or "All folders")
-        self.folder_button.setToolTip(words.printable(folder) or "Only pictures in a folder")
+        self.folder_button.setToolTip(
+            plain_tip(words.printable(folder)) or "Only pictures in a folder"
+        )
         self.folder_button.setAccessibleName(f"Folder: {words.printable(folder) or 'all'}")
         self._all_folders.setEnabled(bool(folder))
         if changed:

@@ -13,6 +13,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, QTimer,
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index
 from app.ui.parts.theme import font, icon, theme
+from app.ui.parts.widgets import plain_tip
 from app.ui.sessions.folder_nodes import Check, Chosen, Node, chosen, total
 from app.ui.sessions.folder_scan import Count, FolderCounter, Listing, Request, list_folders
 
@@ -320,7 +321,8 @@ class FolderTreeModel(QAbstractItemModel):
         if role == Role.DecorationRole:
             return icon("lock" if node.problem else "folder", "text-secondary")
         if role == Role.ToolTipRole:
-            return words.printable(node.path) + (f"\n{node.problem}" if node.problem else "")
+            problem = f"\n{node.problem}" if node.problem else ""
+            return plain_tip(words.printable(node.path) + problem)
         return None
 
     def _rest(self, index: Index, role: int) -> Any:

@@ -13,6 +13,7 @@ from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
 from app.ui.parts.tables import PagedTable
 from app.ui.parts.theme import font, state_icon, theme
+from app.ui.parts.widgets import plain_tip
 
 if TYPE_CHECKING:
     from app.api.training_schemas import JobRow, JobsSummary, TrainingProgress
@@ -91,7 +92,7 @@ class JobTableModel(PagedModel["JobRow"]):
         if role == Role.DisplayRole:
             return _text(row, column)
         if role == Role.ToolTipRole:
-            return _tip(row, column)
+            return plain_tip(_tip(row, column))
         return state_icon(state_of(row)) if column == STATE else None
 
 

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index
 from app.ui.parts.theme import RADIUS, SPACE_M, SPACE_S, font, state_color, state_icon, theme
+from app.ui.parts.widgets import plain_tip
 
 if TYPE_CHECKING:
     from app.api.training_schemas import TrainingProgress
@@ -113,7 +114,7 @@ class SessionListModel(QAbstractListModel):
         if role == Role.AccessibleTextRole:
             return f"{item.name}, {second_line(item, item.sessionId in self._starting)}"
         if role == Role.ToolTipRole:
-            return f"{words.printable(item.name)}\n{words.printable(item.rootPath)}"
+            return plain_tip(f"{words.printable(item.name)}\n{words.printable(item.rootPath)}")
         return None
 
     def _arrange(self) -> None:

@@ -20,6 +20,7 @@ from app.ui.parts.widgets import (
     StateBadge,
     button,
     label,
+    plain_tip,
 )
 from app.ui.pictures.evidence_panel import EvidencePanel
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -185,9 +186,9 @@ class SessionView(QWidget):
             word="Looking for pictures…" if begins else words.state_word(progress.status),
         )
         self.place.set_text(words.printable(progress.rootPath))
-        self.place.setToolTip(words.printable(progress.rootPath))
+        self.place.setToolTip(plain_tip(words.printable(progress.rootPath)))
         self.details.set_text(details_text(progress))
-        self.details.setToolTip(details_tip(progress))
+        self.details.setToolTip(plain_tip(details_tip(progress)))
         able = possible(progress, starting)
         for name, item in self.buttons.items():
             item.setVisible(name in able)

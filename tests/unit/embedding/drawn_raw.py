@@ -49,6 +49,15 @@ def dng(
     return _written(directories, [data, _mosaic(sensor)], taken)
 
 
+def tiff_of_rows(width: int, height: int) -> bytes:
+    """An ordinary TIFF picture, black, with a strip for each of its rows."""
+    tags: _Tags = {**_picture((width, height), [8], _UNCOMPRESSED, 1), 278: (_LONG, [1])}
+    tags |= {_OFFSET: (_LONG, [0] * height), _LENGTH: (_LONG, [width] * height)}
+    start = 8 + len(_directory(tags, 8))
+    tags[_OFFSET] = (_LONG, [start + width * row for row in range(height)])
+    return struct.pack("<2sHI", b"II", 42, 8) + _directory(tags, 8) + bytes(width * height)
+
+
 def _mosaic(sensor: Image.Image) -> bytes:
     """Of each pixel the one colour that its filter lets through, linear in the light."""
     light = (np.asarray(sensor) / 255.0) ** 2.2 * _WHITE

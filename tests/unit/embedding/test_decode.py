@@ -21,6 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 from app.api.error_kinds import ErrorKind
 from app.embedding import decode as decode_module
 from app.embedding.decode import DecodedPicture, PictureError, PixelSpec, decode
+from app.embedding.thumbnail import make_thumbnail
 
 SPEC = PixelSpec(112)
 PICTURE = photo(400, 300)
@@ -177,6 +178,24 @@ def test_a_jpeg_of_a_rare_kind_is_unsupported_not_damaged() -> None:
     data = bytearray(encoded(PICTURE, "JPEG"))
     data[data.index(b"\xff\xc0") + 4] = 12  # bits per sample
     assert failure(bytes(data)).kind is ErrorKind.UNSUPPORTED
+
+
+def test_whatever_is_raised_for_a_picture_is_its_failure_and_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def surprise(*args: object) -> None:
+        raise ZeroDivisionError("a surprise\0 with a \ud800 in it")
+
+    monkeypatch.setattr(decode_module, "orientation_and_time", surprise)
+    data = encoded(PICTURE, "PNG")
+    error = failure(data)
+    assert error.kind is ErrorKind.INTERNAL
+    assert error.message.isascii()
+    assert "\0" not in error.message
+    (record,) = caplog.records
+    assert record.exc_info
+    with pytest.raises(PictureError):
+        make_thumbnail(data, "a", 64, 200)
 
 
 def test_lack_of_memory_is_told_apart_from_damage(monkeypatch: pytest.MonkeyPatch) -> None:

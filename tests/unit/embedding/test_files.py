@@ -12,6 +12,7 @@ import pytest
 from app.api.error_kinds import ErrorKind
 from app.embedding import files
 from app.embedding.decode import PictureError, read_file
+from app.queue.file_walk import WalkReport, walk
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX file system")
 
@@ -27,6 +28,20 @@ def test_content_hash_size_and_time_are_those_of_the_file(tmp_path: Path) -> Non
     assert read.sha256 == hashlib.sha256(b"some bytes").hexdigest()
     assert read.size == 10
     assert read.mtime_ns == path.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("seconds", [10_000_000_000, -10_000_000_000])
+def test_a_time_that_no_ledger_holds_is_brought_within_its_limits(
+    tmp_path: Path, seconds: int
+) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"12345")
+    os.utime(path, ns=(0, seconds * 1_000_000_000))
+    if abs(path.stat().st_mtime) < 9_300_000_000:
+        pytest.skip("this file system cannot hold such a time")
+    (found,) = walk(str(tmp_path), ("jpg",), True, WalkReport())
+    assert read_file(str(path)).mtime_ns == found.mtime_ns
+    assert abs(found.mtime_ns) == 2**63 - 1
 
 
 def test_the_file_is_left_as_it_was(tmp_path: Path) -> None:

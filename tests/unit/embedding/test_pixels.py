@@ -11,7 +11,10 @@ from drawn_pictures import content, encoded, photo
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from app.embedding import pixels
+from app.embedding.colour import SRGB, to_srgb
 from app.embedding.decode import DecodedPicture, PixelSpec, decode
+from app.embedding.pixels import Turn, fit, resampled
 
 SHAPES = [(640, 480), (481, 643), (224, 224), (100, 61), (1000, 90)]
 
@@ -178,6 +181,40 @@ def test_floats_without_a_single_number_are_black(bits: int) -> None:
 def test_black_and_white_is_averaged_not_sampled() -> None:
     checks = Image.fromarray(np.indices((64, 64)).sum(axis=0) % 2 == 1)
     assert np.abs(seen(checks, "PNG").astype(int) - 128).max() <= 40
+
+
+MODES = ["1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "LA", "PA", "La"]
+MODES += ["RGBX", "RGBa", "I;16", "I;16L", "I;16B", "I;16N"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [(40, 30), (3000, 700)], ids=str)
+def test_every_mode_that_pillow_knows_can_be_resampled(mode: str, size: tuple[int, int]) -> None:
+    picture = Image.new(mode, size)
+    for turn in (Turn(), Turn(swap=True)):
+        assert fit(picture, size, turn, PixelSpec(32)).shape == (32, 32, 3)
+    assert to_srgb(resampled(picture, (20, 10), (0.0, 0.0, *size)), SRGB).mode in (
+        ("L", "RGB", "RGBA")
+    )
+
+
+@pytest.mark.parametrize("mode", ["P", "LA", "RGBA", "I;16", "F", "1"])
+def test_a_large_picture_taken_strip_by_strip_is_as_if_taken_whole(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = photo(1900, 1300).convert("L")
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 256)
+    picture = picture.convert(mode) if mode != "I;16" else picture
+    box = (33.3, 101.7, 1811.0, 1299.0)
+    whole = np.asarray(resampled(picture, (64, 48), box).convert("RGB")).astype(int)
+    monkeypatch.setattr(pixels, "_STRIP_PIXELS", 20_000)
+    in_strips = np.asarray(resampled(picture, (64, 48), box).convert("RGB")).astype(int)
+    assert np.array_equal(whole, in_strips)
+    if mode in ("P", "LA", "I;16", "F"):
+        grey = photo(1900, 1300).convert("L").convert("RGB")
+        plain = np.asarray(grey.resize((64, 48), Image.Resampling.BICUBIC, box)).astype(int)
+        assert np.abs(whole - plain).mean() < 1.5
 
 
 def test_palettes_become_their_colours() -> None:

@@ -178,7 +178,10 @@ def test_a_cut_off_file_without_a_preview_says_so(there: float) -> None:
     data = dng(SENSOR)
     error = failure(data[: int(there if there > 1 else there * len(data))])
     assert error.kind is ErrorKind.TRUNCATED
-    assert error.message == "The file is cut off: what is left is not enough to show the picture."
+    assert re.fullmatch(
+        r"The file is cut off: (what is left|only \d\d %) .*the picture( is there)?\.",
+        error.message,
+    )
 
 
 @pytest.mark.parametrize("start", [b"FUJIFILMCCD-RAW 0201", b"\0\0\0\x18ftypcrx \0\0\0\1crx isom"])
@@ -186,16 +189,54 @@ def test_a_raw_file_of_another_make_cut_off_in_its_header_says_so(start: bytes) 
     assert failure(start, "a").kind is ErrorKind.TRUNCATED
 
 
-def test_a_cut_off_file_is_still_seen_by_its_preview() -> None:
+@pytest.mark.parametrize("there", [0.2, 0.5, 0.99])
+@pytest.mark.parametrize("tail", [b"", b"\0", b"\xff"], ids=["cut", "zeros", "ones"])
+def test_a_cut_off_file_is_still_seen_by_its_preview(there: float, tail: bytes) -> None:
     whole = dng(SENSOR, PREVIEW)
-    assert shows_preview(decoded(whole[: len(whole) // 2]))
+    written = int(there * len(whole))
+    picture = decoded(whole[:written] + tail * (len(whole) - written))
+    assert shows_preview(picture)
+    assert picture.note == "The file is cut off; the preview in it was whole."
+
+
+def test_a_file_cut_off_before_the_directory_of_its_sensors_data_says_so() -> None:
+    whole = bytearray(dng(SENSOR, PREVIEW))
+    at = whole.index(struct.pack("<HHI", 330, 4, 1)) + 8
+    whole[at : at + 4] = struct.pack("<I", len(whole) + 1000)  # as if it had been behind the data
+    assert failure(bytes(whole)).kind is ErrorKind.TRUNCATED
+
+
+def test_a_canon_file_cut_off_before_its_data_is_cut_off_not_black() -> None:
+    tags = [(256, 3, 1, 5616), (257, 3, 1, 3744), (259, 3, 1, 6), (273, 4, 1, 60_000)]
+    tags.append((279, 4, 1, 900_000))
+    data = struct.pack("<2sHI2sHI", b"II", 42, 16, b"CR", 2, 70_000)
+    data += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    data += struct.pack("<I", 65_000) + random.Random(1).randbytes(50_000)
+    assert failure(data, "IMG_0001.CR2").kind is ErrorKind.TRUNCATED
+
+
+@pytest.mark.parametrize("there", [0.6, 0.9])
+def test_most_of_a_sensors_data_is_developed_with_an_honest_note(there: float) -> None:
+    whole = dng(SENSOR)
+    written = int(there * len(whole))
+    picture = decoded(whole[:written] + bytes(len(whole) - written))
+    percent = re.fullmatch(r"The file is cut off; (\d+) % of the picture was there\.", picture.note)
+    assert percent is not None
+    assert int(percent[1]) == pytest.approx(100 * there, abs=2)
+
+
+def test_less_than_half_of_a_sensors_data_is_a_failure() -> None:
+    whole = dng(SENSOR)
+    written = int(0.3 * len(whole))
+    error = failure(whole[:written] + bytes(len(whole) - written))
+    assert error.kind is ErrorKind.TRUNCATED
 
 
 def test_a_small_preview_is_better_than_nothing_and_gets_a_note() -> None:
     small = dng(SENSOR, PREVIEW.resize((60, 40)))
     picture = decoded(small[: len(small) // 2])
     assert shows_preview(picture)
-    assert picture.note == "Only a preview of 60 × 40 pixels could be read."
+    assert picture.note == ("The file is cut off. Only a preview of 60 × 40 pixels could be read.")
 
 
 def test_a_damaged_preview_gives_way_to_the_sensors_data() -> None:

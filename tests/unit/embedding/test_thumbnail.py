@@ -54,6 +54,18 @@ def test_an_extreme_shape_keeps_at_least_one_pixel(size: tuple[int, int]) -> Non
     assert sorted(made.image.size) == [1, 64]
 
 
+@pytest.mark.parametrize(
+    ("mode", "format"), [("L", "JPEG"), ("1", "PNG"), ("I;16", "PNG"), ("LA", "PNG"), ("F", "TIFF")]
+)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_grey_picture_is_turned_as_well(mode: str, format: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.new("L", (400, 200), 90).convert(mode)
+    size = thumbnail(encoded(picture, format, exif=exif)).image.size
+    assert size == ((64, 32) if orientation < 5 else (32, 64))
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_comes_out_upright(orientation: int) -> None:
     upright = Image.new("RGB", (400, 200), "white")

@@ -30,7 +30,9 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, object]]:
     """What the cleaning would put into the queue."""
     found: list[tuple[int, object]] = []
     monkeypatch.setattr(
-        thumbnail_cleanup, "_enqueue_cleanup", lambda after, begun: found.append((after, begun))
+        thumbnail_cleanup,
+        "_enqueue_cleanup",
+        lambda after, begun: found.append((after, begun.isoformat())),
     )
     return found
 
