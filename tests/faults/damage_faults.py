@@ -44,20 +44,13 @@ def _store_deleted(scene: Scene) -> None:
 
 
 def _until_rebuilt(scene: Scene) -> None:
-    """Wait until as many pictures were embedded since the fault as there are to embed."""
-
-    def rebuilt() -> bool:
-        """Every completed picture has its vector, and the session is at rest."""
-        lost = scene.rows(
-            "SELECT 1 FROM training_jobs JOIN training_sessions ON"
-            " training_sessions.id = session_id WHERE training_jobs.status <> 'failed' AND"
-            " (training_jobs.status <> 'completed' OR NOT EXISTS (SELECT 1 FROM asset_vectors"
-            "  WHERE asset_vectors.asset_id = training_jobs.asset_id))"
-        )
-        begun = scene.first_settled_after(scene.struck_at)
-        return begun is not None and not lost
-
-    scene.until(rebuilt, "the store is not rebuilt")
+    """Wait until a worker has looked at the store and every picture has its vector again."""
+    scene.until_ready()
+    lost = (
+        "SELECT 1 FROM training_jobs WHERE status IN ('pending', 'running') OR"
+        " status = 'completed' AND asset_id NOT IN (SELECT asset_id FROM asset_vectors)"
+    )
+    scene.until(lambda: not scene.rows(lost), "the store is not rebuilt")
     scene.until_complete()
 
 
@@ -106,17 +99,9 @@ def _store_damaged(name: str, damage: Callable[[Path, random.Random], None]) -> 
         if scene.programs[-1].process.returncode != 0 and "damaged" in said:
             shutil.rmtree(scene.data / "vectors")
         scene.window()
-        finish(scene)
-        scene.until(lambda: _is_whole(scene), "not every completed picture has its vector")
+        _until_rebuilt(scene)
 
     add(Fault(f"a file of the vector store {name}", inject, fresh=True))
-
-
-def _is_whole(scene: Scene) -> bool:
-    return not scene.rows(
-        "SELECT 1 FROM training_jobs WHERE status IN ('pending', 'running') OR status = 'completed'"
-        " AND asset_id NOT IN (SELECT asset_id FROM asset_vectors)"
-    )
 
 
 for _name, _damage in DAMAGE.items():

@@ -127,7 +127,7 @@ def _window_beside_a_command(scene: Scene) -> None:
     """Whoever needs a worker has one, also when the one that it relied on is gone."""
     scene.window()
     scene.until_runs("worker")
-    scene.until(lambda: (scene.data / "run" / "worker.json").exists(), "no worker is ready")
+    scene.until_ready()
     step = hold("app.db.jobs:claim", 2)
     scene.index(scene.album(), step)
     scene.until(scene.session, "no session was begun")

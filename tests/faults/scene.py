@@ -281,6 +281,11 @@ class Scene:
         self.until(lambda: self.of(role), f"there is no {role} process")
         return self.of(role)[0]
 
+    def until_ready(self) -> None:
+        """Wait until a worker takes work; at its start it has compared ledger and store."""
+        ready = self.data / "run" / "worker.json"
+        self.until(ready.exists, "no worker is ready")
+
     def kill(self, *roles: Role) -> None:
         """End all processes of these kinds as a power cut does; without a kind, all there are."""
         chosen = [p for role in roles for p in self.of(role)]

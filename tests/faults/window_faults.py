@@ -27,7 +27,7 @@ def _starting(scene: Scene) -> None:
 
 def _idle(scene: Scene) -> None:
     """All is ready, and there is nothing to do."""
-    scene.until(lambda: (scene.data / "run" / "worker.json").exists(), "no worker is ready")
+    scene.until_ready()
 
 
 def _indexing(scene: Scene) -> None:
