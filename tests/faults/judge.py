@@ -28,6 +28,7 @@ BAD_OUTPUT = ("Traceback", "never awaited", "Task was destroyed", "ResourceWarni
 STRAY = re.compile(r"(\.partial$|\.tmp$|/\.new-|dump\.rdb|/core(\.\d+)?$|temp-.*\.rdb$)")
 LIBRARIES_OWN = "torchinductor_"
 """PyTorch makes this folder in the temporary one and keeps it for the next time."""
+OF_OTHERS = 0o077
 KEPT_IN_PLACE = {"data", "pictures", "cache", "work", "temporary", "output", "plan", "disk"}
 
 
@@ -72,7 +73,7 @@ def judge(scene: Scene, *, expected: str = "completed") -> Verdict:
     verdict.broken += sorted(scene.listeners)
     verdict.broken += [f"a step names {at}, which is gone" for at in scene.plan.unknown()]
     verdict.broken += _outputs(scene)
-    verdict.broken += _stray_files(scene)
+    verdict.broken += _files(scene)
     for album in scene.albums:
         verdict.broken += [f"touched: {path!r}" for path in album.touched()]
     with scene.inside(), _store() as store:
@@ -111,7 +112,7 @@ def _outputs(scene: Scene) -> Iterator[str]:
                 yield f"window.log has “{words}”: {text[text.index(words) :][:1500]}"
 
 
-def _stray_files(scene: Scene) -> Iterator[str]:
+def _files(scene: Scene) -> Iterator[str]:
     for path in scene.place.iterdir():
         if path.name not in KEPT_IN_PLACE:
             yield f"a stray file: {path.name}"
@@ -119,8 +120,13 @@ def _stray_files(scene: Scene) -> Iterator[str]:
         if not path.name.startswith(LIBRARIES_OWN):
             yield f"a stray file: {path}"
     for parent, _, names in os.walk(scene.data):
-        found = (os.path.join(parent, name) for name in names)
-        yield from (f"a stray file: {path}" for path in found if STRAY.search(path))
+        if os.stat(parent).st_mode & OF_OTHERS:
+            yield f"others may enter {parent}"
+        for path in (os.path.join(parent, name) for name in names):
+            if STRAY.search(path):
+                yield f"a stray file: {path}"
+            if os.lstat(path).st_mode & OF_OTHERS and not os.path.islink(path):
+                yield f"others may read {path}"
 
 
 @contextmanager

@@ -227,13 +227,14 @@ class Scene:
                 get_sync_engine.cache_clear()
             get_settings.cache_clear()
 
-        before = dict(os.environ)
+        before, rights = dict(os.environ), os.umask(0o077)  # as the program does
         forget()
         os.environ.update({"DATA_DIR": str(self.data)} | self.settings)
         try:
             yield
         finally:
             forget()
+            os.umask(rights)
             os.environ.clear()
             os.environ.update(before)
 
