@@ -79,8 +79,9 @@ def judge(scene: Scene, *, expected: str = "completed") -> Verdict:
     with scene.inside(), _store() as store:
         _check_ledger(verdict, store)
         _check_evidence(verdict, scene)
-        _check_fates(verdict, scene)
-        _check_vectors(verdict, scene, store)
+        statuses = _statuses()
+        _check_fates(verdict, scene, statuses)
+        _check_vectors(verdict, scene, store, statuses)
     return verdict
 
 
@@ -167,18 +168,23 @@ def _check_evidence(verdict: Verdict, scene: Scene) -> None:
             verdict.doubled.append(f"job {job} was embedded {number} times")
 
 
-def _check_fates(verdict: Verdict, scene: Scene) -> None:
-    """Every file has become what it should, or still waits for its turn."""
+def _statuses() -> dict[str, set[str]]:
+    """By path, the statuses of a file's jobs in all sessions."""
     from app.db.engine import get_sync_engine
     from app.db.models import ImageAsset, TrainingJob
 
-    statuses: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     rows = select(ImageAsset.path, TrainingJob.status).join(
         TrainingJob, TrainingJob.asset_id == ImageAsset.id
     )
     with get_sync_engine().connect() as conn:
         for path, status in conn.execute(rows):
-            statuses.setdefault(path, set()).add(status)
+            found.setdefault(path, set()).add(status)
+    return found
+
+
+def _check_fates(verdict: Verdict, scene: Scene, statuses: dict[str, set[str]]) -> None:
+    """Every file has become what it should, or still waits for its turn."""
     for path, fate in (item for album in scene.albums for item in album.fates.items()):
         found = statuses.get(path, set())
         right = {
@@ -191,14 +197,17 @@ def _check_fates(verdict: Verdict, scene: Scene) -> None:
             verdict.lost.append(f"{path!r} should be {fate}, its jobs are {sorted(found)}")
 
 
-def _check_vectors(verdict: Verdict, scene: Scene, store: VectorStore) -> None:
+def _check_vectors(
+    verdict: Verdict, scene: Scene, store: VectorStore, statuses: dict[str, set[str]]
+) -> None:
     """Decode and embed a sample anew, and compare with what is stored."""
     from app.db.engine import get_sync_engine
     from app.db.models import ImageAsset
 
     with get_sync_engine().connect() as conn:
         ids = {row.path: row.id for row in conn.execute(select(ImageAsset.id, ImageAsset.path))}
-    paths = [path for album in scene.albums for path in album.indexed() if path in ids]
+    wanted = (path for album in scene.albums for path in album.indexed())
+    paths = [path for path in wanted if statuses.get(path) == {"completed"}]
     chosen = paths if len(paths) <= SAMPLE else paths[:: len(paths) // SAMPLE]
     if not chosen:
         return
