@@ -2,41 +2,127 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+
+from app.errors import AppError
+
+BROKEN_PIPE = 141
+"""As a shell has it for a program that nobody listens to any more."""
 
 
 def main() -> int:
-    """Start the window or the command line; the exit code."""
-    from app.errors import AppError
+    """Start the window or the command line; the exit code.
+
+    Whatever happens, a person gets a sentence, the log a trace, and the caller an exit code.
+    """
     from app.private_files import keep_to_this_user
 
     keep_to_this_user()
+    _use_utf8()
+    _prepare_streams()
+    sys.excepthook = lambda _kind, error, _trace: _tell_unforeseen(error)
+    threading.excepthook = lambda info: _log_only(info.exc_value)
     try:
-        if len(sys.argv) > 1:
-            from app.cli.commands import run_command
-
-            return run_command(sys.argv[1:])
-        return _window()
+        code = _run()
+        sys.stdout.flush()
+        return code
     except AppError as error:
-        print(error.message, error.hint, sep="\n", file=sys.stderr)
-        return 1
+        return _tell_why(error)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        return _nobody_listens()
+    except Exception as error:  # noqa: BLE001 — the last place that can say it in a sentence
+        return _tell_unforeseen(error)
+
+
+def _run() -> int:
+    if len(sys.argv) > 1:
+        from app.cli.commands import run_command
+
+        return run_command(sys.argv[1:])
+    return _window()
 
 
 def _window() -> int:
-    from app.ui.display import has_display, require_libraries
+    from app.ui.display import has_display, open_window
 
     if has_display():
-        require_libraries()
-        from app.ui.main import run_window
-
-        return run_window()
+        return open_window()
     from app.cli.commands import run_command
     from app.config import RESOURCES
 
     print("There is no screen here: indexing the sample pictures in the terminal instead.")
     return run_command(["index", str(RESOURCES / "samples"), "--name", "Sample pictures"])
+
+
+def _use_utf8() -> None:
+    """Start again with file names in UTF-8 where the locale has them in ASCII.
+
+    The ledger is shared with processes that see them as UTF-8, so all must agree on a name.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _prepare_streams() -> None:
+    """Whatever is printed can be: also where a stream is closed, or knows ASCII only."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _tell(*lines: str) -> None:
+    try:
+        print(*filter(None, lines), sep="\n", file=sys.stderr, flush=True)
+    except OSError:  # the terminal is gone; the log has it
+        _silence(sys.stderr)
+
+
+def _tell_why(error: AppError) -> int:
+    from app.logs import log_told
+
+    log_told(error)
+    _tell(error.message, error.hint)
+    return 1
+
+
+def _tell_unforeseen(error: BaseException) -> int:
+    from app.db.errors import ledger_error
+    from app.logs import log_unforeseen
+
+    plain = log_unforeseen(error)
+    plain = ledger_error(error) or plain
+    _tell(plain.message, plain.hint)
+    return 1
+
+
+def _log_only(error: BaseException | None) -> None:
+    """What a thread failed of; whoever waits for it says what that means."""
+    from app.logs import log_unforeseen
+
+    if error is not None and not isinstance(error, SystemExit):
+        log_unforeseen(error)
+
+
+def _nobody_listens() -> int:
+    """The reader of the output has gone, as ``head`` does; that is no failure to talk about."""
+    _silence(sys.stdout)
+    return BROKEN_PIPE
+
+
+def _silence(stream: object) -> None:
+    """Let what is still to be flushed at the end go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]
+    os.close(nowhere)
 
 
 if __name__ == "__main__":

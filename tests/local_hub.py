@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,6 +25,7 @@ class LocalHub:
         knows_ranges: answers with the whole file otherwise.
         hold_after: the body waits there until ``go_on`` is set.
         status: every answer is this one.
+        instead: answers ``GET`` in place of the files, a method for each request handler.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class LocalHub:
         self.held = threading.Event()
         self.go_on = threading.Event()
         self.status = 200
+        self.instead: Callable[[BaseHTTPRequestHandler, bytes, int], None] | None = None
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -75,6 +77,10 @@ class LocalHub:
             handler.send_header("Content-Length", "0")
             handler.send_header("Connection", "close")
             handler.end_headers()
+            return
+        if method == "GET" and self.instead is not None:
+            begin = re.fullmatch(r"bytes=(\d+)-", wanted)
+            self.instead(handler, content, int(begin[1]) if begin else 0)
             return
         start = 0
         if self.knows_ranges and (match := re.fullmatch(r"bytes=(\d+)-", wanted)):

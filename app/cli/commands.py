@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -16,7 +16,8 @@ from app.api.training_schemas import (
     TrainingSessionCreate,
 )
 from app.cli import models, output, update
-from app.cli.foreground import follow, working
+from app.cli.foreground import Start, follow, working
+from app.cli.interruption import run_until_told
 from app.cli.search import add_arguments as add_search_arguments
 from app.cli.search import search
 from app.db.engine import close_engines
@@ -24,13 +25,14 @@ from app.db.migrate import migrate
 from app.errors import AppError
 from app.logs import set_up_logs
 from app.queue.file_walk import printable
+from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 
 Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Run one command; 0: done, 1: an error, 2: wrong usage, 3: a worker already runs."""
+    """Run one command; 0: done, 1: an error, 2: wrong usage, 128 and more: ended by a signal."""
     options = _parser().parse_args(arguments)
     if options.command == "worker":
         from app.cli.worker import run
@@ -38,7 +40,7 @@ def run_command(arguments: Sequence[str]) -> int:
         return run(child=options.child)
     set_up_logs("terminal")
     migrate()
-    return asyncio.run(_run(options))
+    return run_until_told(_run(options))
 
 
 async def _run(options: argparse.Namespace) -> int:
@@ -84,32 +86,31 @@ async def _start(options: argparse.Namespace, backend: Backend) -> int:
 
 
 async def _retry(options: argparse.Namespace, backend: Backend) -> int:
-    async with working(backend), backend.db() as db:
-        count = await backend.training.retry_failed(
-            db, options.session, batch_size=options.batch_size, device=options.device
-        )
+    async with working() as runtime:
+        async with backend.db() as db:
+            count = await backend.training.retry_failed(
+                db, options.session, batch_size=options.batch_size, device=options.device
+            )
         if not options.json:
             print(f"Trying {count:,} again." if count else "Nothing failed.")
-        return await _follow(options, backend, options.session) if count else 0
+        return await _follow(options, backend, options.session, runtime) if count else 0
 
 
 async def _start_and_follow(
     options: argparse.Namespace, backend: Backend, session_id: int, *, print_response: bool
 ) -> int:
     """Start, then stay until the session ends, unless somebody else's worker does the work."""
-    async with working(backend) as elsewhere:
-        start = asyncio.create_task(_start_session(backend, session_id))
-        try:
-            if print_response:
-                response = await start
-                print(response.model_dump_json() if options.json else response.message)
-                if elsewhere:
-                    return 0
-                options.json = False
-                options.quiet = True
-            return await _follow(options, backend, session_id, start)
-        finally:
-            await asyncio.gather(start, return_exceptions=True)
+    async with working() as runtime:
+        start = partial(_start_session, backend, session_id)
+        if not print_response:
+            return await _follow(options, backend, session_id, runtime, start)
+        elsewhere = runtime.status().worker == "elsewhere"
+        response = await start()
+        print(response.model_dump_json() if options.json else response.message)
+        if elsewhere:
+            return 0
+        options.json, options.quiet = False, True
+        return await _follow(options, backend, session_id, runtime)
 
 
 async def _start_session(backend: Backend, session_id: int) -> StartResponse:
@@ -121,9 +122,10 @@ async def _follow(
     options: argparse.Namespace,
     backend: Backend,
     session_id: int,
-    start: asyncio.Task[StartResponse] | None = None,
+    runtime: Supervisor,
+    start: Start | None = None,
 ) -> int:
-    progress = await follow(backend, session_id, start, show=not options.json)
+    progress = await follow(backend, session_id, runtime, start, show=not options.json)
     if options.json:
         print(progress.model_dump_json())
     elif not getattr(options, "quiet", False):
@@ -176,14 +178,14 @@ async def _failed(options: argparse.Namespace, backend: Backend) -> int:
 
 
 async def _doctor(options: argparse.Namespace, backend: Backend) -> int:
-    async with working(backend, wait_until_ready=True), backend.db() as db:
+    async with working(wait_until_ready=True), backend.db() as db:
         status = await backend.system.status(db)
     print(status.model_dump_json(indent=2) if options.json else output.doctor(status))
     return 0 if status.redisPingMs is not None and any(w.alive for w in status.workers) else 1
 
 
 async def _verify(options: argparse.Namespace, backend: Backend) -> int:
-    async with working(backend, wait_until_ready=True):
+    async with working(wait_until_ready=True):
         report = await backend.system.verify(repair=options.repair, sample=options.sample)
     print(report.model_dump_json() if options.json else output.report(report))
     return 1 if report.problems else 0

@@ -1,17 +1,23 @@
-"""A command that needs a worker: start one unless one runs, watch the session, end cleanly."""
+"""A command that needs a worker: see to it that one runs, watch the session, end cleanly."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from sqlalchemy import select
 from tqdm import tqdm
 
 from app.api.training_schemas import StartResponse, TrainingProgress
 from app.config import get_settings
+from app.db.engine import get_sync_session
+from app.db.errors import LedgerError
+from app.db.models import WorkerRecord
 from app.errors import AppError
+from app.queue.liveness import is_alive
 from app.queue.reconcile import reconcile
 from app.runtime.supervisor import Supervisor
 from app.runtime.worker_process import is_worker_elsewhere
@@ -19,75 +25,159 @@ from app.services.backend import Backend
 
 POLL_S = 0.3
 WORKER_READY_WITHIN_S = 120
+GIVE_UP_AFTER_S = 90.0
+"""So long a command waits for a worker that fails, or a ledger that is away, before it ends."""
+PAUSED_WITHIN_S = 0.3
+
+Start = Callable[[], Awaitable[StartResponse]]
 
 
 @asynccontextmanager
-async def working(backend: Backend, *, wait_until_ready: bool = False) -> AsyncIterator[bool]:
-    """Have a worker for the length of the block; True where it is somebody else's.
+async def working(*, wait_until_ready: bool = False) -> AsyncIterator[Supervisor]:
+    """See to it that a worker runs for the length of the block.
+
+    While somebody else's does the work, it is left to that one; once that one is gone, because
+    its window or its command has ended, one is started here.
 
     Raises:
         AppError: no worker could be started.
     """
-    if await _has_worker(backend):
-        yield True
-        return
-    supervisor = Supervisor(lambda name: reconcile([name]))
+    supervisor = Supervisor(lambda name: reconcile([name]), is_elsewhere=_is_elsewhere)
     supervisor.start()
     try:
         await _until(supervisor, redis_only=not wait_until_ready)
-        yield False
+        yield supervisor
     finally:
-        await asyncio.to_thread(supervisor.stop)
+        # not in the loop's threads: they may all be stuck on a disk that is away
+        supervisor.stop()
 
 
-async def _has_worker(backend: Backend) -> bool:
+def _is_elsewhere() -> bool:
     """Whether somebody else's worker runs; on the embedded store its lock says so at once."""
     if not get_settings().qdrant_url:
-        return await asyncio.to_thread(is_worker_elsewhere)
-    async with backend.db() as db:
-        status = await backend.system.status(db)
-    return any(worker.alive for worker in status.workers)
+        return is_worker_elsewhere()
+    with get_sync_session() as db:
+        workers = db.scalars(select(WorkerRecord).where(WorkerRecord.stopped_at.is_(None))).all()
+    return any(is_alive(worker) for worker in workers)
 
 
 async def _until(supervisor: Supervisor, *, redis_only: bool) -> None:
+    waited = Waiting(supervisor)
     for _ in range(round(WORKER_READY_WITHIN_S / POLL_S)):
         status = supervisor.status()
         if "failed" in (status.redis, status.worker):
             raise AppError(status.message, "The log in the data folder says more.")
-        if status.redis == "ready" and (redis_only or status.worker in ("ready", "elsewhere")):
+        ready = status.worker in ("ready", "elsewhere")
+        begun = ready or status.worker_pid is not None
+        if status.redis == "ready" and (begun if redis_only else ready):
             return
-        await asyncio.sleep(POLL_S)
+        waited.tell()
+        await asyncio.sleep(POLL_S / 3)
     raise AppError("The indexing process did not start in time.", "See its log.")
+
+
+class Waiting:
+    """Says on the terminal what keeps a command waiting, each thing once."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._told = ""
+        self._since: float | None = None
+
+    def tell(self, problem: AppError | None = None) -> None:
+        """Look at how it is now.
+
+        Args:
+            problem: what went wrong at this look, and may go well at the next.
+
+        Raises:
+            AppError: the problem, or that no worker starts, where it has stayed for too long.
+        """
+        status = self._supervisor.status()
+        if problem is None and "failed" in (status.redis, status.worker):
+            problem = AppError(status.message, "The log in the data folder says more.")
+        if problem is None:
+            self._since = None
+        elif self._since is None:
+            self._since = time.monotonic()
+        elif time.monotonic() - self._since > GIVE_UP_AFTER_S:
+            raise problem
+        sentence = problem.message if problem is not None else _steady(status.message)
+        if sentence and sentence != self._told:
+            tqdm.write(sentence, file=sys.stderr)
+        self._told = sentence
+
+
+def _steady(message: str) -> str:
+    """Without the seconds that are counted down."""
+    return message.partition(" It starts again in")[0]
 
 
 async def follow(
     backend: Backend,
     session_id: int,
-    start: asyncio.Task[StartResponse] | None,
+    supervisor: Supervisor,
+    start: Start | None = None,
     *,
     show: bool,
 ) -> TrainingProgress:
     """Watch a session until it ends or is paused; Ctrl-C pauses it.
 
+    Args:
+        start: called to begin with, and again where the ledger was away meanwhile.
+
     Raises:
-        AppError: it could not be started.
+        AppError: it could not be started, or what it needs has been away for too long.
     """
+    waiting = Waiting(supervisor)
+    begin = asyncio.ensure_future(start()) if start is not None else None
     with tqdm(unit=" pictures", disable=not show, file=sys.stderr, dynamic_ncols=True) as bar:
         try:
             while True:
-                if start is not None and start.done():
-                    start.result()  # raises why it could not start
-                progress = await _poll(backend, session_id)
-                _draw(bar, progress)
-                begun = start is None or start.done() or progress.status != "pending"
-                if begun and progress.status not in ("pending", "running"):
-                    return progress
+                problem = None
+                try:
+                    if begin is not None and begin.done():
+                        begin.result()  # raises why it could not start
+                    progress = await _poll(backend, session_id)
+                    _draw(bar, progress)
+                    begun = begin is None or begin.done() or progress.status != "pending"
+                    if begun and progress.status not in ("pending", "running"):
+                        return progress
+                except LedgerError as error:
+                    if not error.transient:
+                        raise
+                    problem = error
+                    if start is not None and begin is not None and _has_failed(begin):
+                        begin = asyncio.ensure_future(start())
+                waiting.tell(problem)
                 await asyncio.sleep(POLL_S)
         except asyncio.CancelledError:
-            async with backend.db() as db:
-                await backend.training.pause(db, session_id)
-            tqdm.write(f"Paused. Go on with: resume {session_id}", file=sys.stderr)
+            if begin is not None:
+                begin.cancel()
+            await _pause(backend, session_id)
             raise
+        finally:
+            if begin is not None:
+                await asyncio.gather(begin, return_exceptions=True)
+
+
+def _has_failed(task: asyncio.Future[StartResponse]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
+
+
+async def _pause(backend: Backend, session_id: int) -> None:
+    """Pause, unless the ledger takes longer than somebody who quits wants to wait."""
+
+    async def pause() -> None:
+        async with backend.db() as db:
+            await backend.training.pause(db, session_id)
+
+    try:
+        await asyncio.wait_for(pause(), PAUSED_WITHIN_S)
+    except (AppError, TimeoutError):
+        tqdm.write(f"Stopped. Go on with: start {session_id}", file=sys.stderr)
+    else:
+        tqdm.write(f"Paused. Go on with: resume {session_id}", file=sys.stderr)
 
 
 async def _poll(backend: Backend, session_id: int) -> TrainingProgress:

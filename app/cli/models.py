@@ -61,7 +61,7 @@ async def _download(backend: Backend, spec: str, show: bool) -> dict[str, object
     if spec in {choice.spec for choice in CURATED}:
         state = await _follow(backend, spec, show)
     else:  # where it is to be had, only the worker can tell
-        async with working(backend, wait_until_ready=True):
+        async with working(wait_until_ready=True):
             state = await _follow(backend, spec, show)
     if state.phase == "failed":
         raise AppError(state.message, state.hint)
@@ -106,7 +106,7 @@ async def _use(backend: Backend, spec: str, show: bool) -> dict[str, object]:
 
 
 async def _measure(backend: Backend, spec: str, show: bool) -> dict[str, object]:
-    async with working(backend, wait_until_ready=True):
+    async with working(wait_until_ready=True):
         speed = await backend.models.measure(spec)
     said = f"About {_rate(speed.picturesPerSecond)} pictures a second on {speed.measuredOn}."
     return {"spec": spec, **speed.model_dump(), "text": said}

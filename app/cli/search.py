@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 
 from pydantic import ValidationError
 
 from app.api.search_schemas import SearchPage, SearchQuery
-from app.cli.foreground import working
+from app.cli.foreground import Waiting, working
 from app.errors import AppError
 from app.queue.file_walk import printable
+from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 from app.services.worker_questions import WorkerAwayError
 
-LOADED_WITHIN_S = 300
 TRY_AGAIN_S = 0.5
 
 
@@ -35,8 +36,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 async def search(options: argparse.Namespace, backend: Backend) -> int:
     """Print the best pictures, one a line; 1 where there is none."""
     query = _query(options)
-    async with working(backend, wait_until_ready=True):
-        page = await _answer(backend, query, max(options.top, 1))
+    async with working(wait_until_ready=True) as supervisor:
+        page = await _answer(backend, query, max(options.top, 1), supervisor)
     if options.json:
         print(page.model_dump_json())
     else:
@@ -70,12 +71,18 @@ def _query(options: argparse.Namespace) -> SearchQuery:
         raise AppError(f"{name} {message}.", "See: search --help") from error
 
 
-async def _answer(backend: Backend, query: SearchQuery, top: int) -> SearchPage:
-    """Ask until the model is loaded."""
-    async with asyncio.timeout(LOADED_WITHIN_S):
-        while True:
-            try:
-                async with backend.db() as db:
-                    return await backend.search.search(db, query, limit=top)
-            except WorkerAwayError:
-                await asyncio.sleep(TRY_AGAIN_S)
+async def _answer(
+    backend: Backend, query: SearchQuery, top: int, supervisor: Supervisor
+) -> SearchPage:
+    """Ask until there is an answer; what takes so long is said."""
+    waiting, told = Waiting(supervisor), ""
+    while True:
+        try:
+            async with backend.db() as db:
+                return await backend.search.search(db, query, limit=top)
+        except WorkerAwayError as error:
+            if error.message != told:
+                print(error.message, file=sys.stderr, flush=True)
+            told = error.message
+        waiting.tell()
+        await asyncio.sleep(TRY_AGAIN_S)

@@ -24,8 +24,8 @@ async def run(options: argparse.Namespace, backend: Backend) -> int:
     if not options.json:
         print(text(summary))
     if progress.status == "running":
-        async with working(backend):
-            progress = await follow(backend, options.session, None, show=not options.json)
+        async with working() as runtime:
+            progress = await follow(backend, options.session, runtime, show=not options.json)
         if not options.json:
             print(output.summary(progress))
     removed = await _prune(options, backend) if options.prune else 0
@@ -41,7 +41,7 @@ async def _prune(options: argparse.Namespace, backend: Backend) -> int:
         print(preview_text(preview))
     if not preview.missing or not (options.yes or await asyncio.to_thread(_agreed)):
         return 0
-    async with working(backend, wait_until_ready=True), backend.db() as db:
+    async with working(wait_until_ready=True), backend.db() as db:
         removed = await backend.updates.prune(db, options.session)
     if not options.json:
         print(f"{removed:,} removed from the index. No file was touched.")

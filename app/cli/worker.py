@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
+import threading
 
 import psutil
 
+from app.db.errors import DATABASE_ERRORS, ledger_error
 from app.errors import AppError
-from app.logs import set_up_logs
+from app.logs import log_told, log_unforeseen, set_up_logs
 from app.queue.context import context
+from app.queue.reconcile import release
 from app.queue.worker_main import WorkerElsewhereError, work_until_stopped
+from app.runtime.ending import END_WITHIN_S, end_queue_server, leave, leave_within
 from app.runtime.parent_watch import watch_parent
-from app.runtime.redis_server import ensure_redis, stop_redis
+from app.runtime.redis_server import ensure_redis
+from app.runtime.supervisor import TICK_S, QueueWatch
 from app.runtime.worker_process import EXIT_ELSEWHERE, EXIT_FAILED
+
+log = logging.getLogger(__name__)
 
 NICENESS = 10
 """How far behind other processes a worker in the background stands; 0 is not, 19 is most."""
+LET_GO_WITHIN_S = 0.6
 
 
 def run(*, child: bool) -> int:
@@ -29,20 +38,53 @@ def run(*, child: bool) -> int:
     # Before torch is loaded: its idle threads sleep instead of spinning on cores that decode.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     set_up_logs("worker", to_terminal=not child)
+    threading.Thread(target=_end_in_time, name="ending", daemon=True).start()
     if child:
         _stay_behind()
         watch_parent(context().stop.set)
     try:
-        ensure_redis()
-        work_until_stopped()
+        code = _work(child)
     except AppError as error:
         if not child:
             raise
+        log_told(error)
         print(json.dumps({"message": error.message, "hint": error.hint}), flush=True)
-        return EXIT_ELSEWHERE if isinstance(error, WorkerElsewhereError) else EXIT_FAILED
+        code = EXIT_ELSEWHERE if isinstance(error, WorkerElsewhereError) else EXIT_FAILED
     finally:
-        stop_redis()
+        end_queue_server(LET_GO_WITHIN_S)
+    leave(code)  # the model's libraries take their time to be taken down
+
+
+def _work(child: bool) -> int:
+    try:
+        ensure_redis()
+        if not child:  # nobody else looks after the queue's server
+            threading.Thread(target=_keep_queue, name="queue-watch", daemon=True).start()
+        work_until_stopped()
+    except DATABASE_ERRORS as error:
+        raise ledger_error(error) or log_unforeseen(error) from error
     return 0
+
+
+def _keep_queue() -> None:
+    watch, stop = QueueWatch(), context().stop
+    while not stop.wait(TICK_S):
+        try:
+            watch.look()
+        except Exception:  # whatever it was, the next look may go well
+            log.exception("the queue server could not be looked after")
+
+
+def _end_in_time() -> None:
+    """Once told to stop, end also where a picture, the store or a server keeps the process."""
+    context().stop.wait()
+    leave_within(END_WITHIN_S, 0, _let_go, LET_GO_WITHIN_S)
+
+
+def _let_go() -> None:
+    """What a worker owes to others that cannot end in order."""
+    threading.Thread(target=release, args=(context().name,), daemon=True).start()
+    end_queue_server(LET_GO_WITHIN_S)
 
 
 def _stay_behind() -> None:

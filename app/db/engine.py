@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
@@ -15,10 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 
 from app.config import get_settings
+from app.db.errors import BUSY_TIMEOUT_S, DATABASE_ERRORS, raise_plain
 from app.errors import AppError
 from app.masking import hide_in_address
 
-BUSY_TIMEOUT_S = 30
+OLDEST_SQLITE = (3, 38)
+CONNECT_WITHIN_S = 10
 
 
 def ledger_url() -> URL:
@@ -45,9 +48,17 @@ def _url(asynchronous: bool) -> URL:
     settings = get_settings()
     url = ledger_url()
     if url.get_backend_name() == "sqlite":
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise AppError(
+                f"SQLite {sqlite3.sqlite_version} on this computer is too old for the ledger.",
+                f"Install SQLite {OLDEST_SQLITE[0]}.{OLDEST_SQLITE[1]} or newer, or a Python that "
+                "brings it.",
+            )
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         return url.set(drivername="sqlite+aiosqlite" if asynchronous else "sqlite+pysqlite")
-    return url.set(drivername="postgresql+psycopg")
+    return url.set(drivername="postgresql+psycopg").update_query_dict(
+        {"connect_timeout": str(CONNECT_WITHIN_S)} if "connect_timeout" not in url.query else {}
+    )
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -109,9 +120,18 @@ def get_async_engine() -> AsyncEngine:
 
 @asynccontextmanager
 async def open_db() -> AsyncIterator[AsyncSession]:
-    """A database session for one piece of work."""
-    async with AsyncSession(get_async_engine(), expire_on_commit=False) as db:
-        yield db
+    """A database session for one piece of work.
+
+    Raises:
+        LedgerError: in place of what the database raises inside the block, also in threads that
+            the block waits for.
+    """
+    try:
+        async with AsyncSession(get_async_engine(), expire_on_commit=False) as db:
+            yield db
+    except DATABASE_ERRORS as error:
+        raise_plain(error)
+        raise
 
 
 async def close_engines() -> None:

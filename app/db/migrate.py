@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DatabaseError
 
 from app.config import get_settings
 from app.db.engine import get_sync_engine
-from app.errors import AppError, first_line
+from app.db.errors import DATABASE_ERRORS, backup_folder, backups, raise_plain
+from app.errors import AppError
+from app.locks import holders
 
 MIGRATIONS = Path(__file__).resolve().parent.parent.parent / "migrations"
 HEAD = "0004"
@@ -21,26 +22,36 @@ HEAD = "0004"
 has nothing to upgrade the import of Alembic."""
 
 BACKUPS_KEPT = 3
+LOCK_WITHIN_S = 60
 
 
 def migrate() -> None:
     """Create or upgrade the ledger.
 
     Raises:
-        AppError: the ledger is newer than this program, damaged, or cannot be opened or written.
+        AppError: the ledger is newer than this program, damaged, held by another program, or
+            cannot be opened, copied or written.
     """
     settings = get_settings()
+    lock = settings.run_dir / "migrate.lock"
     try:
         settings.run_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(settings.run_dir / "migrate.lock", timeout=60):
+        with FileLock(lock, timeout=LOCK_WITHIN_S, fallback_to_soft=False):
             _migrate()
+    except Timeout as error:
+        raise AppError(
+            f"The ledger has been brought up to date for {LOCK_WITHIN_S} seconds by "
+            f"{holders(lock)}.",
+            "Wait until that is done, or end it, then try again.",
+        ) from error
     except OSError as error:
         raise AppError(
-            f"The data folder {settings.data_dir} cannot be used: {error.strerror}.",
-            "Make it writable, or set DATA_DIR to another folder.",
+            f"The data folder {settings.data_dir} cannot be used: {error.strerror or error}.",
+            "Make it writable and see that its disk has room, or set DATA_DIR to another folder.",
         ) from error
-    except DatabaseError as error:
-        raise ledger_error(error) from error
+    except DATABASE_ERRORS as error:
+        raise_plain(error)
+        raise
 
 
 def _migrate() -> None:
@@ -49,7 +60,13 @@ def _migrate() -> None:
         revision = _revision(connection)
     if revision == HEAD:
         return
-    if revision is not None and revision not in known_revisions():
+    known = known_revisions()
+    if HEAD not in known:
+        raise AppError(
+            f"The program is incomplete: the folder {MIGRATIONS} is missing or not whole.",
+            "Install the program again; your data stays.",
+        )
+    if revision is not None and revision not in known:
         raise AppError(
             "The ledger was written by a newer version of Afterimage.",
             "Install the newest version, or set DATA_DIR to another folder to begin afresh.",
@@ -79,6 +96,7 @@ def _upgrade() -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with get_sync_engine().connect().execution_options(write=True) as connection:
         if connection.dialect.name == "postgresql":  # several machines may start at once
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WITHIN_S}s'"))
             connection.execute(text("SELECT pg_advisory_xact_lock(7261)"))
         config.attributes["connection"] = connection
         with _foreign_keys_off(connection):
@@ -103,32 +121,14 @@ def _foreign_keys_off(connection: Connection) -> Iterator[None]:
 
 def _back_up(ledger: Path, revision: str) -> None:
     """A consistent copy beside the ledger, also while others write to it."""
-    folder = ledger.parent / "backups"
+    folder = backup_folder(ledger)
     folder.mkdir(exist_ok=True)
     partial = folder / "partial"
-    with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(partial)) as target:
-        source.backup(target)
-    partial.replace(folder / f"ledger-{revision}.sqlite3")
-    copies = sorted(folder.glob("ledger-*.sqlite3"), key=lambda path: path.stat().st_mtime)
-    for old in copies[:-BACKUPS_KEPT]:
+    try:
+        with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy)
+        partial.replace(folder / f"ledger-{revision}.sqlite3")
+    finally:
+        partial.unlink(missing_ok=True)  # half a copy on a full disk is in the way
+    for old in backups(ledger)[:-BACKUPS_KEPT]:
         old.unlink()
-
-
-def ledger_error(error: Exception) -> AppError:
-    """What a person can do about a ledger that does not answer or cannot be written."""
-    reason = first_line(error).split(") ", 1)[-1]
-    if "full" in reason:
-        return AppError(
-            "The disk that holds the ledger is full.", "Free some space, then start again."
-        )
-    if "readonly" in reason or "read-only" in reason or "unable to open" in reason:
-        return AppError(
-            f"The data folder {get_settings().data_dir} cannot be written.",
-            "Make it writable, or set DATA_DIR to another folder.",
-        )
-    if get_settings().database_url.startswith("postgresql"):
-        return AppError(
-            f"The database server does not answer: {reason}.",
-            "Check that it runs and that DATABASE_URL is right.",
-        )
-    return AppError(f"The ledger cannot be used: {reason}.", "A copy lies in the folder 'backups'.")

@@ -313,7 +313,7 @@ def _load(
         if kind == "WEBP" and share < 1:  # which its decoder was not to notice
             raise EOFError
         opened.load()
-        go_to_frame_that_shows_something(opened, kind)
+        go_to_frame_that_shows_something(opened, data, kind)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - see _open

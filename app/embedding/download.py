@@ -13,7 +13,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,14 @@ log = logging.getLogger(__name__)
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 10.0
 _ATTEMPTS = 5
-"""So often a broken connection is taken up again without a byte in between."""
+"""So often a broken connection is taken up again where it brought next to nothing."""
+_WRONG_ATTEMPTS = 2
+"""So often a server may send something that is not the file."""
+_PROGRESS = 65_536
+"""Bytes beyond the furthest so far; with less, a connection has brought next to nothing."""
+_FINAL = range(400, 500)
+"""Answers that stay the same when asked again, but for those in ``_PASSING``."""
+_PASSING = (408, 416, 425, 429)
 _PAUSE_SECONDS = 1.0
 _REPORT_EVERY_SECONDS = 0.1
 _ROOM_TO_SPARE = 100_000_000
@@ -76,6 +83,10 @@ class _Remote:
         """Of the content, in hexadecimal; empty where the hub does not tell it."""
         is_digest = len(self.etag) == 64 and set(self.etag) <= set("0123456789abcdef")
         return self.etag if is_digest else ""
+
+
+class _WrongContentError(Exception):
+    """A server sent something that cannot be this file, such as a page that says why not."""
 
 
 class _Stopped(Exception):
@@ -155,18 +166,18 @@ class _Transfer:
         for path in files(self._spec):
             if path.suffix == PARTIAL and path != partial:
                 path.unlink(missing_ok=True)
-        self._check_room(remote.size - size_of(partial))
         try:
+            self._check_room(remote.size - size_of(partial))
             partial.touch()
             with partial.open("r+b") as file:
                 file.seek(0, os.SEEK_END)
                 self._fetch_rest(remote, file)
                 file.flush()
                 os.fsync(file.fileno())
+            self._check(remote, partial)
+            partial.replace(target)
         except OSError as error:
             raise self._cannot_write(error) from error
-        self._check(remote, partial)
-        partial.replace(target)
         return target
 
     # What there is
@@ -199,8 +210,9 @@ class _Transfer:
                     "Connect to the internet and try again, or use a model folder of your own or "
                     f"{DEMO_MODEL}, the built-in one.",
                 ) from error
-            if found.size and found.etag:
+            if found.size and found.etag and found.commit_hash:
                 return _Remote(url, name, found.size, found.etag)
+            raise self._not_the_file(url, "its answer names no file of a hub")
         raise self._failed(
             f"{repository} has no weights for it", "Choose another model, or try again later."
         )
@@ -217,25 +229,38 @@ class _Transfer:
     # Fetching
 
     def _fetch_rest(self, remote: _Remote, file: BinaryIO) -> None:
-        """Until all is there, each time from where it broke off."""
+        """Until all is there, each time from where it broke off, as long as that brings more."""
         network_error = _network_error()
-        attempts = 0
+        broken = wrong = 0
+        furthest = file.tell()
         while (here := file.tell()) != remote.size:
             self._check_stop()
             if here > remote.size:  # never written by this program
                 _begin_again(file)
                 continue
+            reason: Exception | None = None
             try:
                 self._stream(remote, file)
-            except (network_error, OSError) as error:
-                attempts = 1 if file.tell() > here else attempts + 1
-                log.info("%s broke off at %d: %s", remote.url, file.tell(), first_line(error))
-                if attempts >= _ATTEMPTS:
-                    raise self._failed(
-                        f"the connection broke off at {_mb(file.tell())} of {_mb(remote.size)}",
-                        "Try again; it goes on from there.",
-                    ) from error
-                self._stop.wait(_PAUSE_SECONDS)
+            except _WrongContentError as error:
+                wrong += 1
+                if wrong >= _WRONG_ATTEMPTS:
+                    raise self._not_the_file(remote.url, str(error)) from error
+                reason = error
+            except (network_error, OSError, ValueError) as error:
+                reason = error
+            broken = 1 if file.tell() >= min(furthest + _PROGRESS, remote.size) else broken + 1
+            furthest = max(furthest, file.tell())
+            if file.tell() == remote.size:
+                return
+            log.info(
+                "%s broke off at %d: %s", remote.url, file.tell(), reason and first_line(reason)
+            )
+            if broken >= _ATTEMPTS:
+                raise self._failed(
+                    f"the connection broke off at {_mb(file.tell())} of {_mb(remote.size)}",
+                    "Try again; it goes on from there.",
+                ) from reason
+            self._stop.wait(_PAUSE_SECONDS)
 
     def _stream(self, remote: _Remote, file: BinaryIO) -> None:
         from huggingface_hub import get_session
@@ -247,12 +272,20 @@ class _Transfer:
         with get_session().stream(
             "GET", remote.url, headers=headers, timeout=_READ_SECONDS
         ) as response:
+            if response.status_code in _FINAL and response.status_code not in _PASSING:
+                raise self._failed(
+                    f"{_host(remote.url)} answered with status {response.status_code}",
+                    "Try again later, or choose another model.",
+                )
+            if response.status_code not in (200, 206):
+                raise ConnectionError(f"status {response.status_code}")
+            _require_the_file(remote, response.status_code, response.headers, start)
             if response.status_code == 200:  # a server that knows no ranges begins at the start
                 _begin_again(file)
-            elif response.status_code != 206:
-                raise ConnectionError(f"status {response.status_code}")
             for piece in response.iter_raw():
                 self._check_stop()
+                if file.tell() + len(piece) > remote.size:
+                    raise _WrongContentError(f"more than {_mb(remote.size)}")
                 try:
                     file.write(piece)
                 except OSError as error:
@@ -293,6 +326,13 @@ class _Transfer:
             self._reported_at, self._phase = time.monotonic(), phase
             self._on_progress(DownloadProgress(phase, done, total))
 
+    def _not_the_file(self, url: str, what: str) -> AppError:
+        return self._failed(
+            f"{_host(url)} sends something other than the file ({what})",
+            "Something on the way may answer in its place, such as a proxy, a filter, or the page "
+            "on which a network asks who you are. Try again on another network.",
+        )
+
     def _failed(self, why: str, hint: str) -> AppError:
         return AppError(f"The model {self._spec} could not be downloaded: {why}.", hint)
 
@@ -314,6 +354,23 @@ def _network_error() -> type[Exception]:
 
     error: type[Exception] = HTTPError
     return error
+
+
+def _require_the_file(remote: _Remote, status: int, headers: Mapping[str, str], start: int) -> None:
+    """Raise a _WrongContentError where an answer cannot be the wanted part of the file.
+
+    What is here already is still untouched then: a page must not cost what was fetched before.
+    """
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        raise _WrongContentError("a page")
+    length = headers.get("content-length", "")
+    wanted = remote.size if status == 200 else remote.size - start
+    if length.isdigit() and int(length) != wanted:
+        raise _WrongContentError(f"{int(length):,} bytes in place of {wanted:,}")
+    part = headers.get("content-range", "")
+    if status == 206 and part and not part.startswith(f"bytes {start}-"):
+        raise _WrongContentError(f"the part {part!r}")
 
 
 def _begin_again(file: BinaryIO) -> None:

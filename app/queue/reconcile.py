@@ -9,7 +9,15 @@ from sqlalchemy import select, update
 
 from app.db import jobs, sessions
 from app.db.engine import get_sync_session, write_transaction
-from app.db.models import IS_UNSETTLED, AssetVector, SessionStatus, TrainingSession, WorkerRecord
+from app.db.models import (
+    IS_HELD,
+    IS_UNSETTLED,
+    AssetVector,
+    SessionStatus,
+    TrainingJob,
+    TrainingSession,
+    WorkerRecord,
+)
 from app.db.settle import expire_leases
 from app.db.types import utc_now
 from app.db.vectors import is_broken_off
@@ -50,6 +58,17 @@ def reconcile(dead_workers: Sequence[str] = ()) -> None:
     _ring_for_stale_payloads()
     _ring_for_broken_stores()
     ring_for_due_sessions()
+
+
+def release(worker: str) -> None:
+    """Hand back what a worker held that was ended on purpose: no picture is to blame for that."""
+    held = select(TrainingJob.session_id).where(IS_HELD, TrainingJob.worker == worker)
+    with write_transaction() as conn:
+        for session_id in conn.scalars(held.distinct()).all():
+            jobs.hand_back_all(conn, session_id, worker)
+        conn.execute(
+            update(WorkerRecord).where(WorkerRecord.name == worker).values(stopped_at=utc_now())
+        )
 
 
 def _ring_for_stale_payloads() -> None:

@@ -11,13 +11,12 @@ from typing import Any
 
 from rq.timeouts import JobTimeoutException
 from sqlalchemy import Connection, bindparam, func, select, update
-from sqlalchemy.exc import OperationalError
 
 from app.api.training_schemas import SessionConfig
 from app.db import jobs, sessions
 from app.db.engine import get_sync_engine, get_sync_session, write_transaction
+from app.db.errors import ledger_error
 from app.db.jobs import Claim
-from app.db.migrate import ledger_error
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.settle import settle, settle_unchanged
 from app.db.types import utc_now
@@ -290,10 +289,8 @@ class SessionRun:
     def _give_up(self, error: Exception) -> None:
         """The session cannot go on: say why on it; what is done is kept."""
         log.error("session %d stops", self.session_id, exc_info=error)
-        reason: Exception = error
-        if isinstance(error, OperationalError):
-            reason = ledger_error(error)
-        elif not isinstance(error, AppError):
+        reason = error if isinstance(error, AppError) else ledger_error(error)
+        if reason is None:
             reason = AppError(
                 f"Something unexpected happened: {first_line(error)}.", "The log says more."
             )

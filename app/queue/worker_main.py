@@ -20,6 +20,7 @@ from app.db.engine import write_transaction
 from app.db.jobs import renew_leases
 from app.db.migrate import migrate
 from app.errors import AppError
+from app.locks import holders
 from app.queue.context import IDLE, WorkerContext, context
 from app.queue.ledger_repair import repair_if_counts_differ
 from app.queue.liveness import LOCK_NAME, STATE_NAME
@@ -27,6 +28,9 @@ from app.queue.reconcile import reconcile
 from app.queue.worker import QUEUES, RECONCILE_EVERY_S, run_worker
 
 log = logging.getLogger(__name__)
+
+LOCK_WITHIN_S = 0.5
+"""Longer than somebody takes to look whether the lock is held."""
 
 
 class WorkerElsewhereError(AppError):
@@ -72,13 +76,14 @@ def _sole_owner() -> Iterator[None]:
         yield
         return
     settings.run_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.run_dir / LOCK_NAME, timeout=0)
+    path = settings.run_dir / LOCK_NAME
+    lock = FileLock(path, timeout=LOCK_WITHIN_S, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout as error:
         raise WorkerElsewhereError(
-            f"Another worker already uses the data folder {settings.data_dir}.",
-            "To run several, set QDRANT_URL to a Qdrant server.",
+            f"Another worker already uses the data folder {settings.data_dir}: {holders(path)}.",
+            "End it, or set QDRANT_URL to a Qdrant server, which has room for several.",
         ) from error
     try:
         yield

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.errors import AppError
-from app.queue.liveness import worker_name
-from app.runtime.redis_server import ensure_redis, stop_redis
+from app.queue.reconcile import release
+from app.runtime.ending import end_queue_server, within
+from app.runtime.redis_server import ensure_redis
 from app.runtime.worker_process import (
     EXIT_ELSEWHERE,
     EXIT_FAILED,
@@ -29,6 +30,12 @@ LOOK_AGAIN_S = 2.0
 TRY_AGAIN_S = 30.0
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
+STOP_WITHIN_S = 1.6
+"""From a stop to the end of everything; a worker that is not done by then is killed."""
+FOR_THE_QUEUE_S = 0.5
+"""The part of it that is kept for the queue server."""
+RELEASED_WITHIN_S = 0.2
+REACT_WITHIN_S = 0.1
 GOOD_LIFE_S = 60.0
 """A worker that lived this long has not died at its start: the next one starts soon."""
 
@@ -57,22 +64,31 @@ class Supervisor:
         on_worker_death: called in that thread with the name of a worker that ended by itself or
             was killed, before the next one starts, so that its leases can be taken back at once.
         command: starts the worker; by default the program itself.
+        is_elsewhere: whether somebody else's worker does the work, so that none is started here
+            for as long as it lives.
     """
 
     def __init__(
-        self, on_worker_death: Callable[[str], None], command: Sequence[str] | None = None
+        self,
+        on_worker_death: Callable[[str], None],
+        command: Sequence[str] | None = None,
+        *,
+        is_elsewhere: Callable[[], bool] = is_worker_elsewhere,
     ) -> None:
         self._on_worker_death = on_worker_death
+        self._on_worker_stopped: Callable[[str], None] = release
+        self._is_elsewhere = is_elsewhere
         self._command = command or worker_command()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._stop_asked = threading.Event()
-        self._stop_timeout_s = 0.0
+        self._starting = threading.Lock()
+        """Held while a worker is started: one is started before a stop, or never."""
+        self._ending = threading.Lock()
+        self._ended = False
+        self._end_by = 0.0
         self._status = RuntimeStatus()
 
-        self._redis: RedisState = "starting"
-        self._redis_problem = ""
-        self._redis_delay = Delay()
-        self._next_ping = 0.0
+        self._queue = QueueWatch()
 
         self._worker: WorkerState = "starting"
         self._worker_problem = ""
@@ -89,53 +105,42 @@ class Supervisor:
         """The latest state, without waiting."""
         return self._status
 
-    def stop(self, timeout: float = 20) -> None:
+    def stop(self, timeout: float = STOP_WITHIN_S) -> None:
         """End the worker after its batch, then the embedded Redis unless others use it.
 
+        A worker that is not done in time is killed; what it held is handed back at once.
+
         Args:
-            timeout: seconds after which a worker that has not ended is killed.
+            timeout: seconds after which all of that has happened.
         """
-        if not self._stop_asked.is_set():
-            self._stop_timeout_s = timeout
-            self._stop_asked.set()
+        with self._starting:
+            if not self._stop_asked.is_set():
+                self._end_by = time.monotonic() + timeout
+                self._stop_asked.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            # its thread may wait for a ledger or a queue server that does not answer
+            self._thread.join(REACT_WITHIN_S)
+            self._end()
 
     def _run(self) -> None:
-        try:
-            while not self._stop_asked.is_set():
-                self._look()
-                self._stop_asked.wait(TICK_S)
-        finally:
-            self._end()
+        while not self._stop_asked.is_set():
+            self._look()
+            self._stop_asked.wait(TICK_S)
+        self._end()
 
     def _look(self) -> None:
         try:
-            self._look_after_redis()
+            self._queue.look()
             self._look_after_worker()
         except Exception:  # a bug here must not leave the processes without anyone to watch them
             log.exception("the supervisor failed")
             self._stop_asked.wait(TRY_AGAIN_S)
         self._publish()
 
-    def _look_after_redis(self) -> None:
-        if time.monotonic() < self._next_ping:
-            return
-        try:
-            ensure_redis()
-        except AppError as error:
-            log.error("%s", error)
-            self._redis, self._redis_problem = "failed", str(error)
-            self._next_ping = time.monotonic() + self._redis_delay.next_s()
-        else:
-            self._redis, self._redis_problem = "ready", ""
-            self._redis_delay.reset()
-            self._next_ping = time.monotonic() + PING_EVERY_S
-
     def _look_after_worker(self) -> None:
         child = self._child
         if child is None:
-            if self._redis == "ready" and time.monotonic() >= self._next_start:
+            if self._queue.state == "ready" and time.monotonic() >= self._next_start:
                 self._start_worker()
         elif (code := child.exit_code()) is not None:
             self._child = None
@@ -144,11 +149,15 @@ class Supervisor:
             self._worker = "ready"
 
     def _start_worker(self) -> None:
-        if self._worker == "elsewhere" and is_worker_elsewhere():
+        if self._is_elsewhere():
+            self._worker = "elsewhere"
             self._next_start = time.monotonic() + LOOK_AGAIN_S
             return
         try:
-            self._child = WorkerProcess(self._command)
+            with self._starting:
+                if self._stop_asked.is_set():
+                    return
+                self._child = WorkerProcess(self._command)
         except OSError as error:
             self._fail(f"The indexing process cannot be started: {error.strerror}.")
             return
@@ -178,27 +187,36 @@ class Supervisor:
 
     def _report_death(self, child: WorkerProcess) -> None:
         try:
-            self._on_worker_death(worker_name(child.pid))
+            self._on_worker_death(child.name)
         except Exception:  # whatever it was, the next worker must start
             log.exception("the work of worker %d could not be taken back", child.pid)
 
     def _end(self) -> None:
-        child, self._child = self._child, None
-        if child is not None and child.end(self._stop_timeout_s) not in (0, EXIT_ELSEWHERE):
+        """End everything in what is left of the time; the second caller finds nothing to do."""
+        with self._ending:
+            if self._ended:
+                return
+            self._ended = True
+            child, self._child = self._child, None
+            if child is not None:
+                self._end_worker(child)
+            end_queue_server(max(self._end_by - time.monotonic(), FOR_THE_QUEUE_S))
+            self._worker = "stopped"
+            self._queue.problem = ""
+            self._publish()
+
+    def _end_worker(self, child: WorkerProcess) -> None:
+        child.is_ready()  # its name
+        left = self._end_by - time.monotonic() - FOR_THE_QUEUE_S - RELEASED_WITHIN_S
+        if child.end(left) not in (0, EXIT_ELSEWHERE):
             log.warning("worker %d did not end by itself", child.pid)
-            self._report_death(child)
-        try:
-            stop_redis()
-        except AppError as error:
-            log.warning("%s", error)
-        self._worker, self._redis_problem = "stopped", ""
-        self._publish()
+            within(RELEASED_WITHIN_S, lambda: self._on_worker_stopped(child.name))
 
     def _publish(self) -> None:
         self._status = RuntimeStatus(
-            redis=self._redis,
+            redis=self._queue.state,
             worker=self._worker,
-            message=self._redis_problem or self._message(),
+            message=self._queue.problem or self._message(),
             restarts=self._restarts,
             worker_pid=self._child.pid if self._child else None,
         )
@@ -214,6 +232,31 @@ class Supervisor:
                 return self._worker_problem
             case "ready" | "elsewhere" | "stopped":
                 return ""
+
+
+class QueueWatch:
+    """Sees to it that the queue's server answers."""
+
+    def __init__(self) -> None:
+        self.state: RedisState = "starting"
+        self.problem = ""
+        self._delay = Delay()
+        self._next_look = 0.0
+
+    def look(self) -> None:
+        """Start or restart the server where it is time to look and it does not answer."""
+        if time.monotonic() < self._next_look:
+            return
+        try:
+            ensure_redis()
+        except AppError as error:
+            log.error("%s", error)
+            self.state, self.problem = "failed", str(error)
+            self._next_look = time.monotonic() + self._delay.next_s()
+        else:
+            self.state, self.problem = "ready", ""
+            self._delay.reset()
+            self._next_look = time.monotonic() + PING_EVERY_S
 
 
 class Delay:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from filelock import FileLock, Timeout
-
 from app.config import get_settings
 from app.errors import AppError
-from app.queue.liveness import LOCK_NAME, STATE_NAME
+from app.locks import is_held
+from app.queue.liveness import LOCK_NAME, STATE_NAME, worker_name
 
 EXIT_ELSEWHERE = 3
 """Exit code of a worker that found another one at work on this data folder."""
 EXIT_FAILED = 4
 """Exit code of a worker whose last line of output is an AppError, in JSON."""
+
+KILLED_WITHIN_S = 0.3
 
 
 class WorkerProcess:
@@ -45,6 +48,8 @@ class WorkerProcess:
             )
         self._started = time.monotonic()
         self.pid = self._process.pid
+        self.name = worker_name(self.pid)
+        """What the ledger knows it by."""
 
     def exit_code(self) -> int | None:
         """None while it runs."""
@@ -56,21 +61,34 @@ class WorkerProcess:
     def is_ready(self) -> bool:
         """Whether it has said that it takes work."""
         try:
-            return bool(json.loads(self._state_file.read_text("utf-8"))["pid"] == self.pid)
-        except (OSError, ValueError, TypeError, KeyError):
+            state = json.loads(self._state_file.read_text("utf-8"))
+            if state["pid"] != self.pid:
+                return False
+            self.name = str(state.get("name", self.name))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return False
+        return True
 
     def age_s(self) -> float:
         """Seconds since its start."""
         return time.monotonic() - self._started
 
     def end(self, timeout_s: float) -> int:
-        """Have it finish its batch and wait; kill it after the timeout. Returns its exit code."""
+        """Have it finish its batch and wait; kill it after the timeout, with all its children.
+
+        Returns:
+            its exit code.
+        """
         self._close_input()
         with suppress(subprocess.TimeoutExpired):
-            return self._process.wait(timeout_s)
+            return self._process.wait(max(timeout_s, 0))
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)  # it leads a group of its own
         self._process.kill()
-        return self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # a dead disk keeps even a killed process
+            return self._process.wait(KILLED_WITHIN_S)
+        return -signal.SIGKILL
 
     def output(self) -> str:
         """The end of what it wrote."""
@@ -102,8 +120,4 @@ def worker_command() -> list[str]:
 
 def is_worker_elsewhere() -> bool:
     """Whether some process holds the lock of this data folder's one worker."""
-    try:
-        with FileLock(get_settings().run_dir / LOCK_NAME, timeout=0):
-            return False
-    except Timeout:
-        return True
+    return is_held(get_settings().run_dir / LOCK_NAME)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from app.api.model_schemas import ModelDownload
 from app.embedding.download import DownloadProgress, download
 from app.errors import AppError
+from app.logs import log_unforeseen
 
 _RATE_WINDOW_S = 10.0
 _ESTIMATE_AFTER_S = 1.0
@@ -45,6 +46,8 @@ class RunningDownload:
             self._complete = download(spec, hub_path(spec), self._note, self.stop) is not None
         except AppError as error:
             self._error = error
+        except Exception as error:  # noqa: BLE001 — nobody waits for this thread's errors
+            self._error = log_unforeseen(error)
 
     def _note(self, progress: DownloadProgress) -> None:
         """Called in the download's thread."""

@@ -7,12 +7,13 @@ the worker uses; the caller's async session is only read from and brought up to 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.error_kinds import ErrorKind
@@ -29,10 +30,13 @@ from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.types import normal_path, path_to_text
 from app.embedding.models import check_model
 from app.errors import AppError
+from app.logs import log_unforeseen
 from app.queue.doorbell import ring
 from app.queue.file_walk import check_folder, is_below, printable
 from app.queue.progress import session_progress
 from app.services.asset_discovery import AssetDiscoveryService, find_session
+
+_log = logging.getLogger(__name__)
 
 
 class TrainingService:
@@ -208,16 +212,37 @@ class TrainingService:
         return await db.run_sync(session_progress, session)
 
     async def resume_interrupted(self, db: AsyncSession) -> list[int]:
-        """Go on with running sessions whose walk or doorbell was lost; their ids."""
+        """Go on with running sessions whose walk or doorbell was lost; their ids.
+
+        One that cannot go on now, because its folder is away, keeps no other from doing so: it
+        stays as it is and says why in ``waiting_for``.
+        """
         await db.commit()
         rows = await db.execute(
             select(TrainingSession.id).where(TrainingSession.status == SessionStatus.RUNNING)
         )
         resumed = []
         for session_id in list(rows.scalars()):
-            await self.enqueue_training(db, session_id)
-            resumed.append(session_id)
+            reason: AppError | None = None
+            try:
+                await self.enqueue_training(db, session_id)
+                resumed.append(session_id)
+            except AppError as error:
+                _log.warning("session %d waits: %s", session_id, error, exc_info=error.__cause__)
+                reason = error
+            except Exception as error:  # noqa: BLE001 — the other sessions go on whatever it was
+                reason = log_unforeseen(error)
+            await _write(_note_wait, session_id, str(reason) if reason is not None else None)
         return resumed
+
+
+def _note_wait(conn: Connection, session_id: int, reason: str | None) -> None:
+    """Say on a running session what it waits for, or that it waits no more."""
+    conn.execute(
+        update(TrainingSession)
+        .where(TrainingSession.id == session_id, TrainingSession.status == SessionStatus.RUNNING)
+        .values(waiting_for=reason)
+    )
 
 
 def _refuse_cancelled(session: TrainingSession) -> None:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
+from rq.exceptions import DeserializationError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
+from sqlalchemy import select
 
+from app.config import get_settings
+from app.db.engine import get_sync_session
+from app.db.models import WorkerRecord
 from app.errors import AppError
+from app.locks import is_held
+from app.queue.liveness import LOCK_NAME, is_alive
 from app.queue.worker import QUEUE_SEARCH, get_queue
 
 ANSWER_WITHIN_S = 600
+NEVER = -1
+"""RQ's word for a job without a limit of time: a model takes as long to load as it takes."""
+KEPT_LONGER_S = 60
+"""A question outlives the wait for it, so that its state can be told at the end."""
+_SEARCH = "app.queue.search."
 _TRY_AGAIN = "It is answered as soon as the indexing process is there; see the System page."
+_GONE = (RedisError, NoSuchJobError, InvalidJobOperation, DeserializationError, OSError)
+"""What redis and RQ raise where the server, the job or its answer went away meanwhile."""
 
 
 class WorkerAwayError(AppError):
-    """No worker took the question: it is starting, busy loading, or gone. Ask again in a moment."""
+    """No worker answered: it is starting, busy, loading, or gone. Ask again in a moment."""
 
 
 def ask_worker(function: str, timeout_s: float = ANSWER_WITHIN_S, **arguments: Any) -> Any:
@@ -27,37 +42,55 @@ def ask_worker(function: str, timeout_s: float = ANSWER_WITHIN_S, **arguments: A
             by then is dropped.
 
     Raises:
-        WorkerAwayError: no worker answered in time.
+        WorkerAwayError: no worker answered in time; it says what that worker is doing.
         AppError: what the function raised, or that it has a bug, which the log explains.
     """
     try:
         queue = get_queue(QUEUE_SEARCH)
     except AppError as error:
         raise WorkerAwayError(error.message, _TRY_AGAIN) from error
+    seconds = max(round(timeout_s), 1)
     try:
         job = queue.enqueue(
             "app.queue.questions.answer",
             args=(function, arguments),
-            ttl=max(round(timeout_s), 1),
-            # a model that takes long to load is there for the next question
-            job_timeout=ANSWER_WITHIN_S,
-            result_ttl=60,
-            failure_ttl=60,
+            ttl=seconds + KEPT_LONGER_S,
+            job_timeout=NEVER,
+            result_ttl=KEPT_LONGER_S,
+            failure_ttl=KEPT_LONGER_S,
         )
-        answer = _answer(job, timeout_s)
-    except RedisError as error:
+        result = job.latest_result(timeout=seconds)
+        if result is None:
+            raise _unanswered(job, function)
+        failed = result.type is not result.Type.SUCCESSFUL
+        answer = {} if failed else dict(result.return_value or {})
+    except _GONE as error:
         raise WorkerAwayError("The queue does not answer.", _TRY_AGAIN) from error
+    if failed:
+        raise AppError("The indexing process could not answer.", "Its log says why.")
     if "error" in answer:
         raise AppError(*answer["error"])
     return answer["answer"]
 
 
-def _answer(job: Job, timeout_s: float) -> dict[str, Any]:
-    result = job.latest_result(timeout=max(round(timeout_s), 1))
-    if result is None:
-        if job.get_status() == JobStatus.STARTED:
-            raise WorkerAwayError("The model is being loaded.", "The answer comes after that.")
-        raise WorkerAwayError("The indexing process does not answer.", _TRY_AGAIN)
-    if result.type is not result.Type.SUCCESSFUL:
-        raise AppError("The indexing process could not answer.", "Its log says why.")
-    return dict(result.return_value or {})
+def _unanswered(job: Job, function: str) -> WorkerAwayError:
+    """Why nobody answered, from the question's state and the workers' signs of life."""
+    if job.get_status() == JobStatus.STARTED:
+        if function.startswith(_SEARCH):
+            return WorkerAwayError("The model is being loaded.", "The answer comes after that.")
+        return WorkerAwayError("The indexing process is still at it.", "Ask again later.")
+    with suppress(*_GONE):
+        job.delete()  # nobody waits for it any more
+    if _worker_lives():
+        return WorkerAwayError(
+            "The indexing process is busy, or loads a model.", "The answer comes after that."
+        )
+    if is_held(get_settings().run_dir / LOCK_NAME):
+        return WorkerAwayError("The indexing process is starting.", _TRY_AGAIN)
+    return WorkerAwayError("No indexing process is running.", _TRY_AGAIN)
+
+
+def _worker_lives() -> bool:
+    with get_sync_session() as db:
+        workers = db.scalars(select(WorkerRecord).where(WorkerRecord.stopped_at.is_(None))).all()
+    return any(is_alive(worker) for worker in workers)

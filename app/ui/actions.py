@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Control = QAbstractButton | QAction
+END_WITHIN_S = 0.5
 
 
 @dataclass(slots=True)
@@ -88,12 +89,13 @@ class ActionRunner:
             control.setText(text)
 
     async def close(self) -> None:
-        """Cancel what is running and wait for its end."""
+        """Cancel what is running and wait for its end, but not for what is stuck."""
         self._closed = True
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=END_WITHIN_S)
 
     async def _guarded(
         self,

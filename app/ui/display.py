@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 
-from app.errors import AppError
+from app.errors import AppError, first_line
 
 _XCB_LIBRARIES = {
     "libxcb-cursor.so.0": "libxcb-cursor0",
@@ -53,6 +53,23 @@ def require_libraries() -> None:
             "Some system libraries that the window needs are missing.",
             f"Install them with: sudo apt-get install {' '.join(packages)}",
         )
+
+
+def open_window() -> int:
+    """Show the window until it is closed; the exit code.
+
+    Raises:
+        AppError: something that it needs is not installed.
+    """
+    require_libraries()
+    try:
+        from app.ui.main import run_window
+    except ImportError as error:
+        raise AppError(
+            f"The window cannot be opened: {first_line(error)}.",
+            "Install the program again; or use it in the terminal: afterimage --help",
+        ) from error
+    return run_window()
 
 
 if __name__ == "__main__":

@@ -84,7 +84,8 @@ class ErrorDialog(QDialog):
 
 def show_error(parent: QWidget | None, error: AppError) -> ErrorDialog:
     """Say what happened and what to do; returns at once."""
-    _log.info("shown to the person: %s", error)
+    cause = error if error.__cause__ is not None else None
+    _log.info("shown to the person: %s", error, exc_info=cause)
     return _show(parent, error.message, error.hint)
 
 

@@ -11,7 +11,7 @@ import qasync
 from PySide6.QtWidgets import QApplication
 
 THREADS = 8  # for file system, Redis and ledger calls; each is short
-END_WITHIN_S = 5.0
+END_WITHIN_S = 0.3
 _PREFIX = "window-helper"
 
 
@@ -36,3 +36,12 @@ def make_loop(app: QApplication) -> asyncio.AbstractEventLoop:
 def helpers() -> list[threading.Thread]:
     """The loop's threads that are still alive."""
     return [thread for thread in threading.enumerate() if thread.name.startswith(_PREFIX)]
+
+
+def left_behind() -> list[threading.Thread]:
+    """Threads of any kind that the interpreter would wait for at its end."""
+    return [
+        thread
+        for thread in threading.enumerate()
+        if not thread.daemon and thread is not threading.main_thread()
+    ]

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.ui.parts.theme import app_icon, theme
 from app.ui.places import instance_name, window_settings
+from app.ui.qt_messages import take_messages
 from app.ui.single_instance import SingleInstance
 from app.ui.tray import Tray
 from app.ui.window import TITLE, MainWindow
@@ -35,6 +36,7 @@ PAINT_WITHIN_S = 0.5
 
 def run_window() -> int:
     """Show the window and serve it until it is closed; the exit code."""
+    take_messages()
     app = make_application()
     instance = SingleInstance(instance_name())
     if not instance.claim():
@@ -47,6 +49,9 @@ def run_window() -> int:
     paint(app, window)
     try:
         return _serve(app, window, tray)
+    except Exception as error:  # noqa: BLE001 — a window never closes without a word
+        _say_last(error)
+        return 1
     finally:
         instance.release()
         window.deleteLater()
@@ -78,7 +83,7 @@ def paint(app: QApplication, window: MainWindow) -> None:
 
 def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
     from app.ui.collector import Collector
-    from app.ui.event_loop import helpers, make_loop
+    from app.ui.event_loop import left_behind, make_loop
     from app.ui.program import Parts, Program
 
     loop = make_loop(app)
@@ -86,14 +91,14 @@ def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
     collector.start()
     code = 1
     try:
-        parts = Parts(open_backend, close_backend, make_runtime, add_pages)
+        parts = Parts(open_backend, close_backend, make_runtime, add_pages, end_in_time)
         program = Program(window, tray, parts)
         _end_on_signals(program)
         code = loop.run_until_complete(program.run())
     finally:
         loop.close()
         collector.stop()
-        if stuck := helpers():
+        if code == 0 and (stuck := left_behind()):
             # Python would wait for them, and they wait for something that never comes
             logging.getLogger(__name__).warning("left behind: %s", [item.name for item in stuck])
             logging.shutdown()
@@ -101,11 +106,27 @@ def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
     return code
 
 
+def _say_last(error: Exception) -> None:
+    """The window cannot go on: a dialog says so, and waits until it is read."""
+    from app.logs import log_unforeseen
+    from app.ui.errors import ErrorDialog, details_of
+
+    said = log_unforeseen(error)
+    ErrorDialog(None, said.message, said.hint, details_of(error)).exec()
+
+
 def _end_on_signals(program: Program) -> None:
     """Close in order when the system or the terminal asks to; sessions go on at the next start."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda _number, _frame: program.end())
+
+
+def end_in_time() -> None:
+    """Called when the window is to end: that happens soon, whatever is stuck meanwhile."""
+    from app.runtime.ending import END_WITHIN_S, leave_within
+
+    leave_within(END_WITHIN_S, 0)
 
 
 # What is heavy: called after the first paint

@@ -16,7 +16,7 @@ from app.errors import AppError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-END_WITHIN_S = 2.0
+END_WITHIN_S = 0.3
 
 VISIBLE_MS = 500
 HIDDEN_MS = 2_000
@@ -81,9 +81,11 @@ class Watch:
                 self._deliver(result)
             self._say("")
         except AppError as error:
+            if str(error) != self.problem:  # the same failure twice a second is logged once
+                _log.warning("a refresh failed: %s", error, exc_info=error.__cause__)
             self._say(str(error))
         except Exception:  # noqa: BLE001 — one bad refresh must not end the polling
-            if not self.problem:  # the same failure twice a second is logged once
+            if not self.problem:
                 _log.exception("a refresh failed")
             self._say("What is shown could not be refreshed; the log says why.")
         finally:
@@ -177,7 +179,8 @@ class Poller(QObject):
             await asyncio.wait(tasks, timeout=END_WITHIN_S)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=END_WITHIN_S)
 
     def _tick(self) -> None:
         for watch in list(self._watches):

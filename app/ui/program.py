@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-STOP_WITHIN_S = 30.0
+STOP_WITHIN_S = 1.4
+CLOSE_WITHIN_S = 0.2
+"""For what is given back at the end: connections; the system takes back what is stuck."""
 SYSTEM_EVERY_S = 2.0
 STARTING = "Starting the indexing process…"
 
@@ -52,6 +56,8 @@ class Parts:
     make_runtime: Callable[[], Runtime]
     add_pages: Callable[[MainWindow, Backend, ActionRunner, Poller], SessionsFeed]
     """Build the pages and put them into the window; in the window's thread."""
+    end_in_time: Callable[[], None] = lambda: None
+    """Called when the end begins: whatever is stuck, the process ends soon."""
 
 
 class Program:
@@ -78,13 +84,11 @@ class Program:
         """Everything from the first paint to the end; the exit code."""
         install_handlers(self.window, asyncio.get_running_loop())
         try:
-            if not await self._open():
-                await self._ended.wait()
-                return 1
+            opened = await self._open()
             await self._ended.wait()
         finally:
             await self._close()
-        return 0
+        return 0 if opened else 1
 
     def end(self) -> None:
         """Stop without asking: the system is shutting down, or all is settled."""
@@ -101,19 +105,27 @@ class Program:
     async def _open(self) -> bool:
         try:
             backend = await asyncio.to_thread(self._parts.open_backend)
-        except AppError as error:
-            _log.error("cannot start: %s", error)
-            self.window.show_message("warning-circle", error.message, error.hint)
-            self.window.status.set_problem("Afterimage could not start.")
+            self._backend = self.runner.backend = backend
+            self.feed = self._parts.add_pages(self.window, backend, self.runner, self.poller)
+        except Exception as error:  # noqa: BLE001 — whatever it is, the window says so and stays
+            self._say_why_not(error)
             return False
-        self._backend = self.runner.backend = backend
-        self.feed = self._parts.add_pages(self.window, backend, self.runner, self.poller)
         gc.freeze()  # what is loaded stays; to look through it again would stall the window
         self._connect_feed(self.feed)
         self.poller.watch(self._look_at_system, self._show_system, every_s=SYSTEM_EVERY_S)
         self.poller.start()
         self.runner.run(None, self._start_runtime)
         return True
+
+    def _say_why_not(self, error: Exception) -> None:
+        from app.logs import log_told, log_unforeseen
+
+        if isinstance(error, AppError):
+            log_told(said := error)
+        else:
+            said = log_unforeseen(error)
+        self.window.show_message("warning-circle", said.message, said.hint)
+        self.window.status.set_problem("Afterimage could not start.")
 
     def _connect_feed(self, feed: SessionsFeed) -> None:
         feed.progressed.connect(self._show_progress)
@@ -203,21 +215,39 @@ class Program:
 
     async def _close(self) -> None:
         """Let the worker finish what it has in hand; nothing is lost if it does not."""
+        self._parts.end_in_time()
         self.window.show_message(
             "hourglass", "Finishing the current pictures…", "Afterimage closes in a moment."
         )
+        stopped = self._stop_runtime()
         await self.poller.close()
         await self.runner.close()
-        if self._runtime is not None:
-            try:
-                await asyncio.to_thread(self._runtime.stop, STOP_WITHIN_S)
-            except AppError as error:
-                _log.warning("the processes did not stop: %s", error)
+        await stopped
         if self._backend is not None:
-            await self._parts.close_backend()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._parts.close_backend(), CLOSE_WITHIN_S)
         self.task_bar.show(None)
         self.tray.hide()
         self.window.let_close()
+
+    def _stop_runtime(self) -> asyncio.Future[None]:
+        """Begin to stop the processes, in a thread of its own: the helpers may all be stuck."""
+        loop = asyncio.get_running_loop()
+        stopped: asyncio.Future[None] = loop.create_future()
+        runtime = self._runtime
+        if runtime is None:
+            stopped.set_result(None)
+            return stopped
+
+        def stop() -> None:
+            try:
+                runtime.stop(STOP_WITHIN_S)
+            except Exception:  # noqa: BLE001 — the window closes whatever this was
+                _log.exception("the processes did not stop")
+            loop.call_soon_threadsafe(stopped.set_result, None)
+
+        threading.Thread(target=stop, name="stop", daemon=True).start()
+        return stopped
 
 
 def _resumed_at(progress: Progress) -> str:

@@ -24,7 +24,7 @@ import qdrant_edge as qe
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from app.vectors.embedded_errors import FREE_TO_WRITE, damaged, disk_full, plain_errors
+from app.vectors.embedded_errors import FREE_TO_WRITE, LOCK_NAME, damaged, disk_full, plain_errors
 from app.vectors.store import (
     FENCE,
     IDS_PER_PAGE,
@@ -84,7 +84,7 @@ class EmbeddedStore:
         self._closed = False
         # No fallback: a lock by mere existence would outlive a killed process.
         self._owner = FileLock(
-            folder / ".lock", timeout=0, thread_local=False, fallback_to_soft=False
+            folder / LOCK_NAME, timeout=0, thread_local=False, fallback_to_soft=False
         )
         with plain_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,10 @@ from pathlib import Path
 from filelock import Timeout
 
 from app.errors import AppError, first_line
+from app.locks import holders
 
+LOCK_NAME = ".lock"
+"""In the store's folder; held by the process that has it open."""
 FREE_TO_WRITE = 256 * 2**20
 """Bytes; the engine writes through memory maps, so a full disk ends the process with SIGBUS."""
 
@@ -45,7 +48,7 @@ def _engine_error(folder: Path, error: BaseException) -> AppError:
 
 def _in_use(folder: Path) -> AppError:
     return AppError(
-        f"The picture index in {folder} is in use by another process.",
+        f"The picture index in {folder} is in use by {holders(folder / LOCK_NAME)}.",
         "Close the other one, or set QDRANT_URL to a Qdrant server that several workers can share.",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,47 @@ def test_a_start_that_fails_stays_in_the_window_until_it_is_closed(qt_loop: Any,
         assert run.runtime.calls == []
         run.window.close()
         assert await task == 1
+
+    qt_loop.run(steps())
+
+
+@pytest.mark.parametrize("where", ["open", "pages"])
+def test_a_start_that_fails_unforeseen_is_told_in_the_window_too(
+    qt_loop: Any, run: Run, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("disk image is malformed")
+
+    async def steps() -> None:
+        if where == "open":
+            run.open = fail
+        else:
+            run.program._parts = replace(run.parts, add_pages=fail)  # type: ignore[arg-type]
+        task = run.begin()
+        page = run.window.stack.currentWidget
+        await qt_loop.until(lambda: "RuntimeError: disk image" in page().accessibleName())
+        assert run.window.isVisible()
+        assert run.window.status.text == "Afterimage could not start."
+        run.window.close()
+        assert await task == 1
+
+    qt_loop.run(steps())
+    assert "Traceback" in caplog.text
+
+
+def test_processes_that_do_not_stop_do_not_keep_the_window(qt_loop: Any, run: Run) -> None:
+    async def steps() -> None:
+        def fail(timeout: float) -> None:
+            raise RuntimeError("no end")
+
+        run.runtime.stop = fail  # type: ignore[method-assign]
+        ends: list[str] = []
+        run.program._parts = replace(run.parts, end_in_time=lambda: ends.append("in time"))
+        task = run.begin()
+        await qt_loop.until(lambda: "start" in run.runtime.calls)
+        run.window.close()
+        assert await task == 0
+        assert ends == ["in time"]
 
     qt_loop.run(steps())
 

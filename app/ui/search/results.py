@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from app.ui.poller import Poller
     from app.ui.search.asker import Answer
 
-AWAY = "The indexing process is not ready."
 AWAY_HINT = "Your search is answered as soon as it is; the System page says more."
 
 
@@ -138,7 +137,7 @@ class SearchResults(QWidget):
         """A question was not answered; results that are there stay, dimmed."""
         away = isinstance(error, WorkerAwayError)
         icon_name = "hourglass" if away else "warning-circle"
-        message, hint = (AWAY, AWAY_HINT) if away else (error.message, error.hint)
+        message, hint = error.message, AWAY_HINT if away else error.hint
         if self.hits:
             self.grid.set_dimmed(True)
             self.notice.say(icon_name, f"{message} {hint}".strip())

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import huggingface_hub
 import pytest
 from filelock import FileLock
 from huggingface_hub import constants
@@ -110,11 +113,122 @@ def test_a_server_that_knows_no_ranges_sends_all_of_it_again(hub: LocalHub) -> N
     assert path.read_bytes() == WEIGHTS
 
 
+def reply(status: int, body: bytes, **headers: str) -> Callable[..., None]:
+    """Answers every download with the same."""
+
+    def answer(handler: BaseHTTPRequestHandler, _content: bytes, _start: int) -> None:
+        handler.send_response(status)
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+PAGE = b"<html>Blocked by your administrator</html>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(200, PAGE),
+        reply(206, PAGE),
+        reply(200, PAGE, Content_Type="text/html; charset=utf-8"),
+        reply(206, WEIGHTS[5:], Content_Range=f"bytes 5-{len(WEIGHTS) - 1}/{len(WEIGHTS)}"),
+        reply(200, WEIGHTS + b"more"),
+    ],
+)
+def test_something_else_than_the_file_is_refused_and_costs_nothing_that_is_here(
+    hub: LocalHub, answer: Callable[..., None]
+) -> None:
+    hub.break_after = [1_000_000, 0, 0, 0, 0]
+    with pytest.raises(AppError, match="broke off"):
+        download(SPEC, PATH)
+    hub.requests.clear()
+    hub.instead = answer
+    with pytest.raises(AppError, match="sends something other than the file") as caught:
+        download(SPEC, PATH)
+    assert "proxy" in caught.value.hint
+    assert len(hub.ranges()) == 2
+    assert partly_downloaded(SPEC) == 1_000_000
+    assert downloaded(SPEC) is None
+    hub.instead = None
+    assert download(SPEC, PATH) is not None
+
+
+def test_a_page_of_unknown_length_never_gets_longer_than_the_file(hub: LocalHub) -> None:
+    def endless(handler: BaseHTTPRequestHandler, content: bytes, _start: int) -> None:
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        for _ in range(2):
+            handler.wfile.write(content)
+
+    hub.instead = endless
+    with pytest.raises(AppError, match="something other than the file"):
+        download(SPEC, PATH)
+    assert partly_downloaded(SPEC) <= len(WEIGHTS)
+    assert downloaded(SPEC) is None
+
+
+def test_bodies_that_get_shorter_and_shorter_come_to_an_end(hub: LocalHub) -> None:
+    lengths = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1]
+
+    def shorter(handler: BaseHTTPRequestHandler, content: bytes, start: int) -> None:
+        handler.send_response(206)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.wfile.write(content[start:][: lengths.pop(0) if lengths else 0])
+
+    hub.instead = shorter
+    with pytest.raises(AppError, match="broke off at 1 MB of 6 MB"):
+        download(SPEC, PATH)
+    assert len(hub.ranges()) == 6
+
+
+def test_a_server_that_knows_no_ranges_and_always_breaks_off_comes_to_an_end(
+    hub: LocalHub,
+) -> None:
+    hub.knows_ranges = False
+    hub.break_after = [1_000_000] * 20
+    with pytest.raises(AppError, match="broke off"):
+        download(SPEC, PATH)
+    assert len(hub.ranges()) == 5
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 407])
+def test_a_refusal_is_not_asked_again(hub: LocalHub, status: int) -> None:
+    hub.instead = reply(status, PAGE)
+    with pytest.raises(AppError, match=f"answered with status {status}"):
+        download(SPEC, PATH)
+    assert len(hub.ranges()) == 1
+
+
+def test_endless_redirects_come_to_an_end(hub: LocalHub) -> None:
+    hub.instead = reply(302, b"", Location=f"/{FILE}")
+    with pytest.raises(AppError, match="could not be downloaded"):
+        download(SPEC, PATH)
+
+
+def test_a_portal_that_answers_for_the_hub_is_told_from_a_hub(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(size=len(PAGE), etag="abc", commit_hash=None)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: found)
+    with pytest.raises(AppError, match="names no file of a hub"):
+        download(SPEC, PATH)
+    assert hub.requests == []
+
+
 def test_a_wrong_checksum_is_refused_and_nothing_of_it_kept(hub: LocalHub) -> None:
     hub.etag = "0" * 64
     with pytest.raises(AppError, match="damaged: its checksum is not") as caught:
         download(SPEC, PATH)
     assert "Try again" in caught.value.hint
+    assert names() == []
+    with pytest.raises(AppError, match="damaged"):
+        download(SPEC, PATH)
     assert names() == []
     hub.etag = ""
     assert download(SPEC, PATH) is not None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+from io import BytesIO
+
 import numpy as np
+import pillow_heif
 import pytest
 from drawn_pictures import content, encoded, photo
 from PIL import Image
@@ -19,7 +23,7 @@ BLANK = {
     "black": Image.new("RGB", SIZE, "black"),
     "blue": Image.new("RGB", SIZE, (10, 30, 200)),
 }
-ANIMATED = ["GIF", "WEBP", "PNG", "AVIF"]
+ANIMATED = ["GIF", "WEBP", "PNG", "AVIF", "HEIF"]
 
 
 def animation(format: str, *pictures: Image.Image) -> bytes:
@@ -67,8 +71,20 @@ def test_a_blank_animation_that_is_cut_off_is_what_it_was(format: str) -> None:
     data = animation(format, BLANK["white"], BLANK["blue"], PICTURE)
     whole = seen(data)
     assert np.ptp(whole.pixels) > 100
-    if format != "AVIF":  # which is not opened then
+    if format not in ("AVIF", "HEIF"):  # which are not opened then
         seen(data[:-60])
+
+
+def test_a_frame_larger_than_the_picture_is_not_gone_to() -> None:
+    data = bytearray(animation("GIF", BLANK["black"], PICTURE))
+    second = data.rindex(b"," + struct.pack("<HHHH", 0, 0, *SIZE))
+    data[second + 5 : second + 9] = struct.pack("<HH", 40_000, 40_000)
+    assert seen(bytes(data)).pixels.max() == 0
+    heif = pillow_heif.from_pillow(BLANK["black"])
+    heif.add_from_pillow(photo(640, 480))
+    file = BytesIO()
+    heif.save(file)
+    assert (seen(file.getvalue()).width, seen(file.getvalue()).height) == SIZE
 
 
 def test_pages_are_not_frames() -> None:

@@ -14,6 +14,7 @@ from app.api.training_schemas import SessionConfig, TrainingSessionCreate
 from app.db.models import ImageAsset, SessionStatus, TrainingSession
 from app.errors import AppError
 from app.queue import doorbell
+from app.services import training_service
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.training_service import TrainingService
 
@@ -181,3 +182,43 @@ async def test_what_cannot_be_paused_says_why(db: AsyncSession, root: Path) -> N
 async def test_a_session_that_does_not_exist_is_named(db: AsyncSession) -> None:
     with pytest.raises(AppError, match="no session 99"):
         await service.get_session_progress(db, 99)
+
+
+async def test_one_folder_that_is_away_keeps_no_other_session_from_resuming(
+    db: AsyncSession, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_service, "ring", lambda _: "job")
+    away = root.with_name("away")
+    (root / "a").rename(away)
+    first, second = await create(db, away), await create(db, root / "b")
+    for session in (first, second):
+        session.status = SessionStatus.RUNNING.value
+    await db.commit()
+    away.rename(root / "a")
+
+    assert await service.resume_interrupted(db) == [second.id]
+    await db.refresh(first)
+    assert first.status == "running"
+    assert "does not exist" in (first.waiting_for or "")
+
+    (root / "a").rename(away)
+    assert await service.resume_interrupted(db) == [first.id, second.id]
+    await db.refresh(first)
+    assert (first.waiting_for, first.total_images) == (None, 2)
+
+
+async def test_what_nobody_foresaw_at_one_session_keeps_no_other_from_resuming(
+    db: AsyncSession, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await create(db, root / "a"), await create(db, root / "b")
+    for session in (first, second):
+        session.status = SessionStatus.RUNNING.value
+    await db.commit()
+
+    async def enqueue(_db: AsyncSession, session_id: int) -> str:
+        return "job" if session_id == second.id else [][session_id]
+
+    monkeypatch.setattr(service, "enqueue_training", enqueue)
+    assert await service.resume_interrupted(db) == [second.id]
+    await db.refresh(first)
+    assert "IndexError" in (first.waiting_for or "")

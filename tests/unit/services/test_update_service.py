@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select, update
@@ -382,3 +383,67 @@ async def test_what_cannot_be_watched_says_why_in_one_sentence(
     await heard.until(lambda: heard.problem)
     heard.watch.close()
     assert sentence in heard.problem
+
+
+async def test_any_failure_of_the_library_is_told_and_does_not_end_the_watch(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Internal(RuntimeError):
+        """As the library has it, which is no OSError."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Internal("error in underlying watcher: Too many open files (os error 24)")
+
+    monkeypatch.setattr(folder_watch, "watch", refuse)
+    monkeypatch.setattr(folder_watch, "POLL_EVERY_S", 0.05)
+    heard = Heard(root)
+    await heard.until(lambda: "max_user_instances" in heard.problem)
+    await heard.until(lambda: heard.watch._known is not None)
+    (root / "new.jpg").touch()
+    await heard.until(lambda: heard.number == 1)
+    heard.watch.close()
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])
+async def test_a_network_folder_is_looked_through(
+    root: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    mounts = [
+        SimpleNamespace(mountpoint="/", fstype="ext4"),
+        SimpleNamespace(mountpoint=str(root), fstype=kind),
+    ]
+    monkeypatch.setattr(folder_watch.psutil, "disk_partitions", lambda all: mounts)
+    monkeypatch.setattr(folder_watch, "POLL_EVERY_S", 0.05)
+    monkeypatch.setattr(folder_watch, "watch", lambda *_, **__: [][0])
+    heard = Heard(root / "album 0")
+    try:
+        await heard.until(lambda: heard.watch._known is not None)
+        (root / "album 0" / "new.JPG").touch()
+        (root / "album 0" / "0.jpg").write_bytes(b"changed")
+        (root / "album 0" / "notes.txt").touch()
+        await heard.until(lambda: heard.number == 2)
+        (root / "album 0" / "new.JPG").unlink()
+        await heard.until(lambda: heard.number == 1)
+        heard.watch.forget()
+        await heard.until(lambda: heard.watch._known is not None)
+        heard.number = -1
+        (root / "album 0" / "one more.jpg").touch()
+        await heard.until(lambda: heard.number == 1)
+    finally:
+        heard.watch.close()
+    assert heard.problem == ""
+
+
+def test_a_folder_on_a_disk_tells_of_its_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = [
+        SimpleNamespace(mountpoint="/", fstype="nfs"),
+        SimpleNamespace(mountpoint=str(tmp_path), fstype="fuseblk"),
+        SimpleNamespace(mountpoint=f"{tmp_path}/a", fstype="nfs"),
+    ]
+    monkeypatch.setattr(folder_watch.psutil, "disk_partitions", lambda all: mounts)
+    assert not folder_watch.sends_no_events(str(tmp_path))
+    assert not folder_watch.sends_no_events(str(tmp_path / "about"))
+    assert folder_watch.sends_no_events(str(tmp_path / "a" / "b"))
+    assert folder_watch.sends_no_events("/elsewhere")

@@ -317,7 +317,7 @@ class TestEmbeddedStore:
         other = subprocess.run(
             [sys.executable, "-c", code, folder], capture_output=True, text=True, timeout=60
         )
-        assert "in use by another process" in other.stdout
+        assert f"(process {os.getpid()}, since" in other.stdout
         store.close()
         EmbeddedStore(folder).close()
 

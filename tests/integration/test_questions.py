@@ -1,0 +1,124 @@
+"""Questions to a worker that starts, loads, is busy or is gone: asked again, never a trace."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from rq.job import Job, JobStatus
+
+from app.config import get_settings
+from app.db.migrate import migrate
+from app.errors import AppError
+from app.queue.connection import get_redis
+from app.queue.context import context
+from app.queue.worker import QUEUE_SEARCH, get_queue
+from app.runtime import valkey
+from app.runtime.redis_server import ensure_redis, stop_redis
+from app.services.worker_questions import WorkerAwayError, ask_worker
+
+FIND = "app.queue.search.find"
+
+
+@pytest.fixture(autouse=True)
+def queue(data_dir: Path) -> Iterator[None]:
+    """A queue's server and a ledger, and no worker."""
+    migrate()
+    ensure_redis()
+    yield
+    stop_redis()
+    valkey.end_servers()
+
+
+def ask(function: str = FIND) -> object:
+    return ask_worker(function, 1)
+
+
+def refused(function: str = FIND) -> str:
+    with pytest.raises(WorkerAwayError) as caught:
+        ask(function)
+    return caught.value.message
+
+
+def while_it_waits(change: str) -> None:
+    """Do something to the question's job as soon as it is there."""
+
+    def work() -> None:
+        queue = get_queue(QUEUE_SEARCH)
+        while not (ids := queue.get_job_ids()):
+            pass
+        job = Job.fetch(ids[0], connection=queue.connection)
+        if change == "flush":
+            get_redis().flushall()
+        elif change == "delete":
+            job.delete()
+        elif change == "start":
+            job.set_status(JobStatus.STARTED)
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def test_without_a_worker_it_says_so_and_leaves_no_question_behind() -> None:
+    assert refused() == "No indexing process is running."
+    assert get_queue(QUEUE_SEARCH).get_job_ids() == []
+    assert get_redis().keys("rq:job:*") == []
+
+
+def test_a_worker_that_is_starting_is_told_from_one_that_is_gone(data_dir: Path) -> None:
+    with FileLock(get_settings().run_dir / "worker.lock"):
+        assert refused() == "The indexing process is starting."
+
+
+def test_a_worker_that_is_busy_with_another_question_is_waited_for() -> None:
+    context().beat()
+    assert refused() == "The indexing process is busy, or loads a model."
+    context.cache_clear()
+
+
+def test_a_model_that_is_being_loaded_is_named() -> None:
+    while_it_waits("start")
+    assert refused() == "The model is being loaded."
+    get_redis().flushall()
+    while_it_waits("start")
+    assert refused("app.queue.ledger_check.check_ledger") == "The indexing process is still at it."
+
+
+@pytest.mark.parametrize("change", ["flush", "delete"])
+def test_a_question_that_is_lost_on_the_way_is_asked_again(change: str) -> None:
+    while_it_waits(change)
+    assert "queue does not answer" in refused()
+
+
+def test_a_queue_that_is_gone_is_no_trace() -> None:
+    stop_redis()
+    assert refused() in ("The queue is not running.", "The queue does not answer.")
+
+
+def test_an_answer_that_is_an_error_is_that_error() -> None:
+    from app.queue.worker import ThreadWorker
+
+    stop = threading.Event()
+    worker = threading.Thread(
+        target=lambda: ThreadWorker([get_queue(QUEUE_SEARCH)], "answers", stop).work(burst=True)
+    )
+    asked: list[BaseException] = []
+
+    def put() -> None:
+        try:
+            ask("app.queue.model_jobs.remove_index")
+        except AppError as error:
+            asked.append(error)
+
+    asker = threading.Thread(target=put)
+    asker.start()
+    while not get_queue(QUEUE_SEARCH).get_job_ids():
+        pass
+    worker.start()
+    worker.join()
+    asker.join()
+    (error,) = asked
+    assert not isinstance(error, WorkerAwayError)
+    assert "could not answer" in str(error)
