@@ -38,7 +38,7 @@ def ledger_url() -> URL:
             raise AppError(
                 f"DATABASE_URL is set to {hide_in_address(settings.database_url)}, which is not "
                 "an address of a database.",
-                "Write it like postgresql://name:password@host:5432/database.",
+                "Write it like postgresql://host:5432/name, with user:password@ before the host.",
             ) from None  # the error tells parts of the password
     # not from a text, in which ? and % of the data folder's name would have another meaning
     return URL.create("sqlite", database=str(settings.ledger_file))

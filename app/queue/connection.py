@@ -170,5 +170,5 @@ def connect(
         raise AppError(
             f"REDIS_URL is set to {hide_in_address(address)}, which is not an address of a Redis "
             "server.",
-            "Write it like redis://:password@host:6379/0.",
+            "Write it like redis://host:6379/0, with :password@ before the host.",
         ) from None  # the error tells parts of the password

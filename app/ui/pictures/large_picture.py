@@ -22,7 +22,15 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QImage, QImageIOHandler, QImageReader, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import (
+    QColorSpace,
+    QImage,
+    QImageIOHandler,
+    QImageReader,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.config import RAW_EXTENSIONS
@@ -185,7 +193,10 @@ def _decoded(buffer: QBuffer, edge: int) -> QImage:
     if pixels > (MAX_PIXELS if scales else MAX_WHOLE_PIXELS):
         return QImage()
     reader.setScaledSize(_fitted(size, edge))
-    return reader.read()
+    image = reader.read()
+    if image.colorSpace().isValid():
+        image.convertToColorSpace(QColorSpace(QColorSpace.NamedColorSpace.SRgb))
+    return image
 
 
 def _content(path: str) -> bytes | None:

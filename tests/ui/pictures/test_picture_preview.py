@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ledger_rows import add_pictures, add_session
 from page_parts import Parts, save_picture
+from PIL import Image
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import QLabel
 
 from app.db.engine import write_transaction
 from app.db.models import TrainingEvidence
+from app.embedding.colour_profiles import profile_of_nclx
 from app.queue.thumbnails import make_thumbnails
 from app.ui.pictures import large_picture
 from app.ui.pictures.grid import HeldTiles, PictureGrid, tile_for
@@ -53,6 +55,13 @@ def test_a_picture_is_scaled_and_never_enlarged(qapp, tmp_path: Path, ending: st
     path = save_picture(str(tmp_path / f"a.{ending}"), 400, 200)
     assert read_picture(path, 40).size() == QSize(40, 20)
     assert read_picture(path, 4_000).size() == QSize(400, 200)
+
+
+def test_a_picture_is_shown_in_the_colours_of_its_profile(qapp, tmp_path: Path) -> None:
+    # linear light, which is much lighter than its numbers look
+    profile = profile_of_nclx({"transfer_characteristics": 8})
+    Image.new("RGB", (9, 9), (128, 128, 128)).save(tmp_path / "a.png", icc_profile=profile)
+    assert read_picture(str(tmp_path / "a.png"), 9).pixelColor(4, 4).red() == pytest.approx(188, abs=2)
 
 
 def test_what_is_no_picture_gives_none(qapp, tmp_path: Path, monkeypatch) -> None:

@@ -135,14 +135,13 @@ def test_sqlite_s_errors_are_told_apart_by_their_codes(code: int, sentence: str)
     "url",
     ["postgresql:", "postgresql://host:port/database", "sqlite:ledger", "postgresql://[::1/d"],
 )
-def test_a_database_url_that_cannot_be_read_is_named_without_its_content(
+def test_a_database_url_that_cannot_be_read_is_named(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     get_settings.cache_clear()
-    with pytest.raises(AppError, match="DATABASE_URL is not the address") as caught:
+    with pytest.raises(AppError, match=r"DATABASE_URL is set to .*, which is not an address"):
         migrate()
-    assert url not in caught.value.message
 
 
 @pytest.mark.parametrize(

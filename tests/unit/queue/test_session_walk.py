@@ -15,6 +15,7 @@ from sqlalchemy import func, select, update
 
 from app.api.error_kinds import ErrorKind
 from app.api.update_schemas import UpdateSummary
+from app.config import FORMER_DEFAULT_EXTENSIONS
 from app.db import sessions
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.migrate import migrate
@@ -257,6 +258,17 @@ def test_the_same_size_at_another_time_is_a_change(root: Path) -> None:
     session_id = indexed(root)
     os.utime(root / "a" / "one.jpg", ns=(1, 1))
     assert walked(session_id).changed == 1
+
+
+def test_an_older_session_looks_for_the_endings_that_came_since(root: Path) -> None:
+    session_id = indexed(root)
+    (root / "DSC0001.HIF").write_bytes(b"x")
+    former = {"extensions": sorted(FORMER_DEFAULT_EXTENSIONS)}
+    chosen = {"extensions": ["jpg", "png"]}
+    for config, new in ((chosen, 0), (former, 1)):
+        with write_transaction() as conn:
+            conn.execute(update(TrainingSession).values(config=config))
+        assert walked(session_id).new == new
 
 
 def test_what_another_session_has_noted_is_still_a_change_here(root: Path) -> None:
