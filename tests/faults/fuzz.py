@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,19 +112,44 @@ def read_address() -> Callable[[bytes], object]:
     return once
 
 
+def read_job() -> Callable[[bytes], object]:
+    """What lies in the queue is a job of a listed function with JSON for arguments, or none."""
+    from redis import Redis
+    from rq.exceptions import DeserializationError, NoSuchJobError
+
+    from app.queue.functions import JOBS, KnownJob, UnknownFunctionError
+
+    nowhere = Redis()  # nothing is sent
+
+    def once(data: bytes) -> None:
+        job = KnownJob("job", connection=nowhere)
+        stored = data if len(data) % 3 == 0 else zlib.compress(data)
+        try:
+            job.restore({b"created_at": b"2024-01-01T00:00:00Z", b"data": stored, b"meta": data})
+            function = job.func
+        except (DeserializationError, NoSuchJobError, UnknownFunctionError):
+            return
+        if f"{function.__module__}.{function.__name__}" not in JOBS:
+            raise AssertionError(f"{function} is not on the list")
+
+    return once
+
+
 TARGETS: dict[str, Callable[[], Callable[[bytes], object]]] = {
     "decode": decode_picture,
     "settings": read_settings,
     "session": read_session,
     "paths": read_paths,
     "address": read_address,
+    "job": read_job,
 }
 SEEDS = {
     "settings": b'{"model": "demo", "device": "cuda:1", "training_batch_size": 32}',
     "session": b'{"name": "x", "rootPath": "/a", "subdirectories": ["/a/b"], "config": {'
     b'"recursive": true, "extensions": ["jpg"], "batch_size": 4, "watch": false}}',
     "paths": b"a/b \xff\xfe/../c//d800.jpg",
-    "address": b'{"port": 6379, "password": "x", "pid": 1}',
+    "address": b'{"socket": "/run/queue.sock", "pid": 1}',
+    "job": b'["app.queue.training_jobs.train_session", null, [], {"session_id": 1}]',
 }
 """What a target begins with; ``decode`` has a picture of every format and mode."""
 SHARES = {"decode": 6.0}
