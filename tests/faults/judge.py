@@ -26,8 +26,8 @@ SAMPLE = 48
 UNDONE = ("pending", "running")
 BAD_OUTPUT = ("Traceback", "never awaited", "Task was destroyed", "ResourceWarning", "QObject::")
 STRAY = re.compile(r"(\.partial$|\.tmp$|/\.new-|dump\.rdb|/core(\.\d+)?$|temp-.*\.rdb$)")
-LIBRARIES_OWN = "torchinductor_"
-"""PyTorch makes this folder in the temporary one and keeps it for the next time."""
+KEPT_FOR_THE_NEXT_TIME = ("torchinductor_", f"afterimage-{os.getuid()}")
+"""Folders in the temporary one: PyTorch's, and the one for locks that prove which worker lives."""
 OF_OTHERS = 0o077
 KEPT_IN_PLACE = {"data", "pictures", "cache", "work", "temporary", "output", "plan", "disk"}
 
@@ -118,7 +118,7 @@ def _files(scene: Scene) -> Iterator[str]:
         if path.name not in KEPT_IN_PLACE:
             yield f"a stray file: {path.name}"
     for path in (*(scene.place / "work").iterdir(), *(scene.place / "temporary").iterdir()):
-        if not path.name.startswith(LIBRARIES_OWN):
+        if not path.name.startswith(KEPT_FOR_THE_NEXT_TIME):
             yield f"a stray file: {path}"
     for parent, _, names in os.walk(scene.data):
         if os.stat(parent).st_mode & OF_OTHERS:
