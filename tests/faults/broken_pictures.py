@@ -21,7 +21,7 @@ sys.path.append(str(TESTS / "unit" / "embedding"))
 from drawn_raw import dng
 
 SIDE = 96
-_ALPHA = tuple(struct.pack("<HHIH", 338, 3, 1, kind) for kind in (2, 1))
+_PLAIN_ALPHA, _MULTIPLIED_ALPHA = (struct.pack("<HHIH", 338, 3, 1, kind) for kind in (2, 1))
 """The entry of a TIFF that says what its alpha is: as colours are, or multiplied into them."""
 MODES = {
     "png": ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"),
@@ -70,7 +70,11 @@ def encoded(kind: str, mode: str) -> bytes:
             _converted(picture, wanted).save(data, kind.upper())
         except (OSError, ValueError, KeyError):
             continue
-        return data.getvalue().replace(*_ALPHA) if mode in ("La", "RGBa") else data.getvalue()
+        return (
+            data.getvalue().replace(_PLAIN_ALPHA, _MULTIPLIED_ALPHA)
+            if mode in ("La", "RGBa")
+            else data.getvalue()
+        )
     raise AssertionError(kind)
 
 

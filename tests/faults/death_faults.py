@@ -147,7 +147,7 @@ def _two_commands(scene: Scene) -> None:
         must(program.wait() == 0, f"a command did not end well: {program.said()[-500:]}")
 
 
-@fault("worker stopped beyond its lease, and woken", quick=True)
+@fault("worker stopped beyond its lease, and woken")
 def _asleep(scene: Scene) -> None:
     step = stop("app.vectors.embedded:EmbeddedStore.upsert", 2)
     scene.index(scene.album(), step, *shorter_lease(2))

@@ -123,11 +123,11 @@ def _files(scene: Scene) -> Iterator[str]:
     for parent, _, names in os.walk(scene.data):
         if os.stat(parent).st_mode & OF_OTHERS:
             yield f"others may enter {parent}"
-        for path in (os.path.join(parent, name) for name in names):
-            if STRAY.search(path):
-                yield f"a stray file: {path}"
-            if os.lstat(path).st_mode & OF_OTHERS and not os.path.islink(path):
-                yield f"others may read {path}"
+        for file in (os.path.join(parent, name) for name in names):
+            if STRAY.search(file):
+                yield f"a stray file: {file}"
+            if os.lstat(file).st_mode & OF_OTHERS and not os.path.islink(file):
+                yield f"others may read {file}"
 
 
 @contextmanager

@@ -93,7 +93,9 @@ class Child(Server):
 
 class RedisServer(Child):
     def __init__(self, folder: Path) -> None:
-        port = valkey.free_port()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
         self.url = f"redis://127.0.0.1:{port}/0"
         self.command = [
             str(valkey.find_program()),
