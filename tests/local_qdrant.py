@@ -1,10 +1,12 @@
 """What stands in for a Qdrant server, which no package index has: its REST calls over HTTP.
 
-    python tests/local_qdrant.py PORT_FILE
+    python tests/local_qdrant.py PORT_FILE [FOLDER]
 
 It answers the calls that the program makes, with qdrant-client's own local mode behind them, in a
 process of its own, so that several workers can share it. It shows nothing of a real server's
 engine, speed or durability; ``TEST_QDRANT_URL`` runs the tests of the store against a real one.
+
+With a folder it keeps its points there, and started again it takes the port that the file names.
 """
 
 from __future__ import annotations
@@ -212,11 +214,15 @@ def running_qdrant() -> Iterator[LocalQdrant]:
             server.end()
 
 
-def main(port_file: Path) -> None:
+def main(port_file: Path, folder: str = "") -> None:
     """Serve until killed; the port is written to a file once it is known."""
+    global _client
     signal.signal(signal.SIGUSR1, lambda *_: _away.set())
     signal.signal(signal.SIGUSR2, lambda *_: _away.clear())
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    if folder:
+        _client = QdrantClient(path=folder, force_disable_check_same_thread=True)
+    port = int(port_file.read_text()) if port_file.exists() else 0
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     partial = port_file.with_suffix(".partial")
     partial.write_text(str(server.server_port))
     partial.replace(port_file)
@@ -224,4 +230,4 @@ def main(port_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
