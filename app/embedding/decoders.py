@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -149,6 +150,7 @@ class Decoders:
         done: Done[T] = self._try(niceness, (function, args), data, self._limits.memory)
         if not _is_worth_another_try(done.error):
             return done
+        self.rest()  # whatever ended one process may have ended the others, too
         with self._turn_alone():
             return self._try(niceness, (function, args), data, self._limits.memory_alone)
 
@@ -196,10 +198,15 @@ class Decoders:
     def _take(self, niceness: int) -> _Decoder:
         if self._stop.is_set():
             raise Stopped
-        with self._lock:
-            if free := self._free[niceness]:
-                return free.pop()
-        return _Decoder(self._starter, niceness)
+        while True:
+            with self._lock:
+                free = self._free[niceness]
+                decoder = free.pop() if free else None
+            if decoder is None:
+                return _Decoder(self._starter, niceness)
+            if decoder.is_there():
+                return decoder
+            decoder.end(self._starter)  # while it had nothing to do; no picture is to blame
 
     @contextlib.contextmanager
     def _turn_alone(self) -> Iterator[None]:
@@ -232,6 +239,11 @@ class _Decoder:
         send(self.channel, task, data, look)
         done: tuple[Any, PictureError | None, float] = receive(self.channel, look)[0]
         return done
+
+    def is_there(self) -> bool:
+        """Whether it waits for a task; one that ended has closed its socket."""
+        readable, _, _ = select.select([self.channel], [], [], 0)
+        return not readable
 
     def end(self, starter: Starter) -> int:
         """Kill it; the exit code that it had, or has now."""

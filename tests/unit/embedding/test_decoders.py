@@ -170,6 +170,20 @@ def test_a_process_that_was_killed_while_it_had_nothing_to_do_costs_nothing(make
     assert decoders.run(0, eval, b"1 + 1").result() == 2
 
 
+def test_several_that_were_killed_while_they_had_nothing_to_do_cost_nothing(
+    make: Make, tmp_path: Path
+) -> None:
+    decoders = make()
+    own_id = b"(__import__('time').sleep(0.2), __import__('os').getpid())[1]"
+    with ThreadPoolExecutor(3) as threads:
+        tasks = [threads.submit(decoders.run, 0, eval, own_id) for _ in range(3)]
+    for task in tasks:
+        os.kill(task.result().result(), signal.SIGKILL)
+    tried = tmp_path / "tried"
+    assert decoders.run(0, exec, noting(tried, "")).error is None
+    assert tries(tried) == 1
+
+
 def test_a_fork_server_that_was_killed_is_started_again(make: Make) -> None:
     decoders = make()
     parent = decoders.run(0, eval, b"__import__('os').getppid()").result()
