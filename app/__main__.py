@@ -17,6 +17,10 @@ def main() -> int:
 
     Whatever happens, a person gets a sentence, the log a trace, and the caller an exit code.
     """
+    if sys.argv[1:2] == ["decoder"]:  # a child of the worker
+        from app.embedding.decoder_process import main as serve
+
+        return serve(sys.argv[2:])
     from app.private_files import keep_to_this_user
 
     keep_to_this_user()
@@ -39,6 +43,9 @@ def main() -> int:
 
 
 def _run() -> int:
+    from app.config import check_settings
+
+    check_settings()
     if len(sys.argv) > 1:
         from app.cli.commands import run_command
 
@@ -126,4 +133,8 @@ def _silence(stream: object) -> None:
 
 
 if __name__ == "__main__":
+    if getattr(sys, "frozen", False):
+        import multiprocessing
+
+        multiprocessing.freeze_support()
     sys.exit(main())
