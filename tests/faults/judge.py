@@ -86,13 +86,17 @@ def judge(scene: Scene, *, expected: str = "completed") -> Verdict:
 
 
 def _recovery(scene: Scene) -> float:
-    """Seconds from the fault to the next picture that got its vector, or to rest."""
+    """Seconds from the fault until a picture got its vector and all that the dead held is free.
+
+    With nothing left to index, seconds to rest.
+    """
     if not scene.struck_at:
         return 0.0
     settled = scene.first_settled_after(scene.struck_at)
     session = scene.session()
     rested = session.finished_at if session is not None else None
-    return max((settled or rested or scene.struck_at) - scene.struck_at, 0.0)
+    freed = scene.last_freed_after(scene.struck_at) or 0.0
+    return max(settled or rested or 0.0, freed, scene.struck_at) - scene.struck_at
 
 
 def _outputs(scene: Scene) -> Iterator[str]:
