@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 
@@ -21,6 +22,24 @@ def main() -> int:
         from app.embedding.decoder_process import main as serve
 
         return serve(sys.argv[2:])
+    try:
+        _prepare_process()
+        code = _run()
+        sys.stdout.flush()
+        _leave_if_ending(code)
+        return code
+    except AppError as error:
+        return _tell_why(error)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        return 130
+    except BrokenPipeError:
+        return _nobody_listens()
+    except Exception as error:  # noqa: BLE001 — the last place that can say it in a sentence
+        return _tell_unforeseen(error)
+
+
+def _prepare_process() -> None:
     from app.private_files import keep_to_this_user
 
     keep_to_this_user()
@@ -28,18 +47,6 @@ def main() -> int:
     _prepare_streams()
     sys.excepthook = lambda _kind, error, _trace: _tell_unforeseen(error)
     threading.excepthook = lambda info: _log_only(info.exc_value)
-    try:
-        code = _run()
-        sys.stdout.flush()
-        return code
-    except AppError as error:
-        return _tell_why(error)
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        return _nobody_listens()
-    except Exception as error:  # noqa: BLE001 — the last place that can say it in a sentence
-        return _tell_unforeseen(error)
 
 
 def _run() -> int:
@@ -51,6 +58,11 @@ def _run() -> int:
 
         return run_command(sys.argv[1:])
     return _window()
+
+
+def _leave_if_ending(code: int) -> None:
+    if ending := sys.modules.get("app.runtime.ending"):  # loaded where there was something to end
+        ending.leave_if_ending(code)
 
 
 def _window() -> int:

@@ -16,7 +16,7 @@ import psutil
 from redis.exceptions import RedisError
 
 from app.errors import AppError
-from app.queue.connection import connect, embedded_server
+from app.queue.connection import EmbeddedServer, connect, embedded_server
 from app.runtime.redis_server import stop_redis
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ END_WITHIN_S = 1.9
 """From a quit to the end of everything; what is not finished by then is killed, and not lost."""
 LAST_RESORT_S = 0.4
 ANSWER_WITHIN_S = 0.1
+_ending = threading.Event()
 
 
 def leave(code: int) -> NoReturn:
@@ -34,6 +35,12 @@ def leave(code: int) -> NoReturn:
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def leave_if_ending(code: int) -> None:
+    """At the end of a program that was told to end: it takes no longer than it must."""
+    if _ending.is_set():
+        leave(code)
 
 
 def leave_within(
@@ -54,6 +61,7 @@ def leave_within(
         within(last_within_s, last)
         leave(code)
 
+    _ending.set()
     threading.Thread(target=end, name="end", daemon=True).start()
     # the last resort needs no interpreter lock, which a library may hold
     faulthandler.dump_traceback_later(seconds + LAST_RESORT_S, exit=True, file=_nowhere())
@@ -84,7 +92,7 @@ def end_queue_server(seconds: float) -> None:
     if within(seconds - ANSWER_WITHIN_S, _stop_redis):
         return
     server = embedded_server()
-    if server is None or _answers(server.url):
+    if server is None or _answers(server):
         return
     with suppress(psutil.Error):
         process = psutil.Process(server.pid)
@@ -100,9 +108,9 @@ def _stop_redis() -> None:
         log.warning("%s", error)
 
 
-def _answers(url: str) -> bool:
+def _answers(server: EmbeddedServer) -> bool:
     try:
-        with connect(url, answer_within_s=ANSWER_WITHIN_S) as client:
+        with connect(server, answer_within_s=ANSWER_WITHIN_S) as client:
             return bool(client.ping())
     except (RedisError, AppError):
         return False

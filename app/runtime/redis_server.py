@@ -20,6 +20,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from app.config import get_settings
 from app.errors import AppError
+from app.locks import holders
 from app.masking import hide_in_address
 from app.queue.connection import EmbeddedServer, address_file, connect, embedded_server
 from app.runtime import valkey
@@ -90,15 +91,17 @@ def _check_given(url: str) -> None:
 def _locked() -> Iterator[None]:
     """Only one process at a time starts or stops the server."""
     settings = get_settings()
+    lock = settings.run_dir / "redis.lock"
     try:
         for folder in (settings.run_dir, settings.log_dir, valkey.data_folder()):
             folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(settings.run_dir / "redis.lock", timeout=LOCK_WITHIN_S):
+        with FileLock(lock, timeout=LOCK_WITHIN_S, fallback_to_soft=False):
             yield
     except Timeout as error:
         raise AppError(
-            "Another process has been starting the queue for a minute and is not done.",
-            "End the other windows and terminals of this program, then try again.",
+            f"The queue's server has been starting or stopping for {LOCK_WITHIN_S:.0f} seconds in "
+            f"{holders(lock)}.",
+            "End that process, then try again.",
         ) from error
     except OSError as error:
         raise AppError(
