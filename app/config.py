@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from app.errors import AppError
 from app.masking import kind_of, learn
+from app.private_files import replace_file
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 DEMO_MODEL = "demo"
@@ -169,9 +170,7 @@ def save_setting(name: str, value: Any) -> None:
     _checked(stored)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        partial = settings.settings_file.with_suffix(".partial")
-        partial.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
-        partial.replace(settings.settings_file)
+        replace_file(settings.settings_file, json.dumps(stored, indent=2) + "\n")
     except OSError as error:
         raise AppError(
             f"The settings could not be saved to {settings.settings_file}: {error.strerror}.",

@@ -110,9 +110,7 @@ def _announce() -> None:
     state = {"pid": os.getpid(), "name": context().name, "ready": True}
     path = get_settings().run_dir / STATE_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(state), encoding="utf-8")
-    partial.replace(path)
+    replace_file(path, json.dumps(state))
 
 
 def _warm_up() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import logging
-import os
 import secrets
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ import psutil
 
 from app.config import get_settings
 from app.errors import AppError
-from app.private_files import socket_folder
+from app.private_files import replace_file, socket_folder
 from app.queue.connection import EmbeddedServer, address_file
 
 log = logging.getLogger(__name__)
@@ -105,15 +104,7 @@ def launch(program: Path) -> tuple[EmbeddedServer, subprocess.Popen[bytes]]:
 
 
 def _write_address(server: EmbeddedServer) -> None:
-    path = address_file()
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(asdict(server), file)
-        file.flush()
-        os.fsync(descriptor)
-    partial.replace(path)
+    replace_file(address_file(), json.dumps(asdict(server)))
 
 
 def _configuration(socket: Path) -> list[str]:

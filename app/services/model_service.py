@@ -32,6 +32,7 @@ from app.embedding.models import (
     weights_file,
 )
 from app.errors import AppError
+from app.private_files import replace_file
 from app.services.model_download import RunningDownload
 from app.services.search_service import SearchService
 from app.services.training_service import TrainingService
@@ -330,9 +331,7 @@ def _write_own_folders(folders: Sequence[str]) -> None:
     path = _list_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(folders, indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
+        replace_file(path, json.dumps(folders, indent=2) + "\n")
     except OSError as error:
         raise AppError(
             f"The list of models {path} could not be written: {error.strerror}.",

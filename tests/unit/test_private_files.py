@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import AppError
-from app.private_files import child, make_private_folder, socket_folder
+from app.private_files import child, make_private_folder, replace_file, socket_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="rights are another matter there")
 
@@ -135,3 +136,20 @@ def test_a_file_system_without_sockets_is_passed_over(
 
     monkeypatch.setattr(socket, "socket", NoSockets)
     assert socket_folder(data).parent == short
+
+
+def test_a_file_is_written_whole_or_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.json"
+    replace_file(file, "one")
+    assert mode(file) == 0o600
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("app.private_files.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        replace_file(file, "two")
+    assert file.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [file]
