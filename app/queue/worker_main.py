@@ -22,6 +22,7 @@ from app.db.jobs import renew_leases
 from app.db.migrate import migrate
 from app.errors import AppError, first_line
 from app.locks import holders
+from app.private_files import replace_file
 from app.queue.context import WorkerContext, context
 from app.queue.ledger_repair import repair_if_counts_differ
 from app.queue.liveness import LOCK_NAME, STATE_NAME, proof_of_life
