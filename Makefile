@@ -14,7 +14,7 @@ INSTALL_MISSING = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt
 	fi
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format worker bench screenshots install uninstall clean
+.PHONY: help run test check format worker bench soak fuzz screenshots install uninstall clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -44,6 +44,13 @@ worker: $(READY) ## work on sessions in this terminal
 
 bench: $(READY) ## measure; ONLY=window|search|speed|scale picks a group, JSON=file writes the figures
 	@$(PY) tests/benchmarks/bench.py $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
+
+soak: $(READY) ## disturb the program for MINUTES=10; SEED=n, ONLY=text|million, PICTURES=n, JSON=file
+	@$(PY) tests/faults/soak.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(ONLY),--only '$(ONLY)') $(if $(PICTURES),--pictures $(PICTURES)) $(if $(JSON),--json $(JSON))
+
+fuzz: $(READY) ## feed odd bytes to what reads files, for MINUTES=10; needs atheris, and says how to get it
+	@$(PY) tests/faults/fuzz.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY))
 
 screenshots: $(READY) ## draw every state of the window into docs/images, light and dark
 	@QT_QPA_PLATFORM=offscreen $(PY) packaging/make_screenshots.py

@@ -18,6 +18,10 @@ def main() -> int:
 
     Whatever happens, a person gets a sentence, the log a trace, and the caller an exit code.
     """
+    if sys.argv[1:2] == ["decoder"]:  # a child of the worker
+        from app.embedding.decoder_process import main as serve
+
+        return serve(sys.argv[2:])
     try:
         _prepare_process()
         code = _run()
@@ -46,6 +50,9 @@ def _prepare_process() -> None:
 
 
 def _run() -> int:
+    from app.config import check_settings
+
+    check_settings()
     if len(sys.argv) > 1:
         from app.cli.commands import run_command
 
@@ -138,4 +145,8 @@ def _silence(stream: object) -> None:
 
 
 if __name__ == "__main__":
+    if getattr(sys, "frozen", False):
+        import multiprocessing
+
+        multiprocessing.freeze_support()
     sys.exit(main())

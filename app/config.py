@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     training_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
     decode_threads: Annotated[int, Field(ge=0, le=64)] = 0
-    """Threads that decode pictures; 0 takes one for each processor that may be used."""
+    """Pictures decoded at once; 0 takes one for each processor that may be used."""
     max_image_megapixels: Annotated[int, Field(ge=1, le=2000)] = 200
     job_timeout: Annotated[int, Field(ge=60)] = 3600
     """Seconds after which one queue job hands a session over to the next; nothing is lost."""
@@ -141,6 +141,21 @@ def get_settings() -> Settings:
         os.environ.get("DATA_DIR") or platformdirs.user_data_dir("afterimage")
     ).expanduser()
     return _checked(_read_settings_file(data_dir / "settings.json"))
+
+
+def check_settings() -> None:
+    """Refuse settings that do not go together; for every way into the program.
+
+    Raises:
+        AppError: several machines could share the ledger, but not the vectors: each would index a
+            part of the pictures, and none would find all of them.
+    """
+    settings = get_settings()
+    if settings.database_url.startswith("postgresql") and not settings.qdrant_url:
+        raise AppError(
+            "DATABASE_URL names a PostgreSQL server, but QDRANT_URL is not set.",
+            "Set QDRANT_URL to a Qdrant server that all machines share, or remove DATABASE_URL.",
+        )
 
 
 def save_setting(name: str, value: Any) -> None:

@@ -9,13 +9,16 @@ class AppError(Exception):
     Args:
         message: what happened and why, as one plain sentence.
         hint: what to do about it, as one plain sentence; may be empty.
+        transient: it passes, by itself or once a person has acted, and whoever it stopped can
+            simply try again: a server that is away, a disk that is full or not connected.
 
     Passwords in either are hidden, because others' errors and addresses are quoted in them.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, transient: bool = False) -> None:
         self.message = hide(message)
         self.hint = hide(hint)
+        self.transient = transient
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -39,6 +39,8 @@ def hide_in_address(address: str) -> str:
 
 def learn(address: str) -> None:
     """Remember the password of an address, so that :func:`hide` finds it wherever it stands."""
+    if address.startswith("sqlite:"):  # a file has none
+        return
     _, secret = _split(address)
     found = [secret, *(value.strip("'\"") for _, value in _PARAMETER.findall(address))]
     for text in found:

@@ -14,9 +14,11 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing downloads at test time
 sys.path.append(str(Path(__file__).parent.parent / "packaging"))  # the drawing code
 
+from app import masking
 from app.config import Settings, get_settings
 from app.db.engine import get_sync_engine
 from app.queue.connection import close_redis
+from app.queue.context import context
 from app.runtime import redis_server
 
 SETTING_NAMES = [name.upper() for name in Settings.model_fields]
@@ -39,8 +41,12 @@ def data_dir(
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # thumbnails lie there
     monkeypatch.setenv("XDG_RUNTIME_DIR", session_folder)
+    monkeypatch.setattr(masking, "_known", set())
     get_settings.cache_clear()
+    masking._known.clear()  # an address of one test would take words out of another's sentences
     yield tmp_path / "data"
+    if context.cache_info().currsize:
+        context().close_decoders()
     close_redis()
     redis_server._client.cache_clear()
     redis_server._use.release()

@@ -1,15 +1,18 @@
 """What stands in for a Qdrant server, which no package index has: its REST calls over HTTP.
 
-    python tests/local_qdrant.py PORT_FILE
+    python tests/local_qdrant.py PORT_FILE [FOLDER]
 
 It answers the calls that the program makes, with qdrant-client's own local mode behind them, in a
 process of its own, so that several workers can share it. It shows nothing of a real server's
 engine, speed or durability; ``TEST_QDRANT_URL`` runs the tests of the store against a real one.
+
+With a folder it keeps its points there, and started again it takes the port that the file names.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +36,7 @@ VERSION = "1.17.0"
 
 _client = QdrantClient(":memory:")
 _turn = threading.Lock()
+_away = threading.Event()
 
 Answer = Callable[[str, dict[str, Any]], Any]
 
@@ -132,6 +136,9 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:
+        if _away.is_set():
+            self.close_connection = True
+            return
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         # /, /collections, /collections/NAME or /collections/NAME/WHAT
         path = unquote(urlsplit(self.path).path)
@@ -170,26 +177,52 @@ def _plain(result: Any) -> Any:
     return result.model_dump(mode="json") if hasattr(result, "model_dump") else result
 
 
+class LocalQdrant:
+    """Such a server, in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        port_file = folder / "port"
+        self._process = subprocess.Popen([sys.executable, __file__, str(port_file)])
+        deadline = time.monotonic() + START_WITHIN_S
+        while not port_file.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the stand-in for Qdrant did not start")
+            time.sleep(0.05)
+        self.url = f"http://127.0.0.1:{port_file.read_text()}"
+
+    def go_away(self) -> None:
+        """Close every connection without an answer from now on."""
+        self._process.send_signal(signal.SIGUSR1)
+
+    def come_back(self) -> None:
+        """Answer again, with the data that there was."""
+        self._process.send_signal(signal.SIGUSR2)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
 @contextmanager
-def running_qdrant() -> Iterator[str]:
-    """The address of such a server, in a process that ends with the block."""
+def running_qdrant() -> Iterator[LocalQdrant]:
+    """Such a server, which is gone after the block."""
     with tempfile.TemporaryDirectory() as folder:
-        port_file = Path(folder) / "port"
-        with subprocess.Popen([sys.executable, __file__, str(port_file)]) as process:
-            try:
-                deadline = time.monotonic() + START_WITHIN_S
-                while not port_file.exists():
-                    if process.poll() is not None or time.monotonic() > deadline:
-                        raise RuntimeError("the stand-in for Qdrant did not start")
-                    time.sleep(0.05)
-                yield f"http://127.0.0.1:{port_file.read_text()}"
-            finally:
-                process.kill()
+        server = LocalQdrant(Path(folder))
+        try:
+            yield server
+        finally:
+            server.end()
 
 
-def main(port_file: Path) -> None:
+def main(port_file: Path, folder: str = "") -> None:
     """Serve until killed; the port is written to a file once it is known."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    global _client
+    signal.signal(signal.SIGUSR1, lambda *_: _away.set())
+    signal.signal(signal.SIGUSR2, lambda *_: _away.clear())
+    if folder:
+        _client = QdrantClient(path=folder, force_disable_check_same_thread=True)
+    port = int(port_file.read_text()) if port_file.exists() else 0
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     partial = port_file.with_suffix(".partial")
     partial.write_text(str(server.server_port))
     partial.replace(port_file)
@@ -197,4 +230,4 @@ def main(port_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

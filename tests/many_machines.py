@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from local_qdrant import running_qdrant
+from local_qdrant import LocalQdrant, running_qdrant
 
 from app.config import Settings, get_settings
 from app.queue.connection import close_redis, redis_url
-from app.queue.liveness import STATE_NAME, worker_name
+from app.queue.liveness import STATE_NAME
 from app.runtime.redis_server import ensure_redis, stop_redis
 
 READY_WITHIN_S = 60
@@ -44,15 +45,15 @@ def running_postgres(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def shared_servers(postgres_url: str) -> Iterator[None]:
+def shared_servers(postgres_url: str) -> Iterator[LocalQdrant]:
     """PostgreSQL, Redis and a stand-in for Qdrant are in the settings of this process."""
-    with running_qdrant() as qdrant_url, pytest.MonkeyPatch.context() as patch:
+    with running_qdrant() as qdrant, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", postgres_url)
-        patch.setenv("QDRANT_URL", qdrant_url)
+        patch.setenv("QDRANT_URL", qdrant.url)
         get_settings.cache_clear()
         ensure_redis()
         try:
-            yield
+            yield qdrant
         finally:
             close_redis()
             stop_redis()
@@ -64,10 +65,7 @@ class WorkerMachine:
     """A worker that shares nothing but servers and pictures with this process."""
 
     process: subprocess.Popen[bytes]
-
-    @property
-    def name(self) -> str:
-        return worker_name(self.process.pid)
+    name: str
 
     def kill(self) -> None:
         """As a power cut does."""
@@ -76,17 +74,20 @@ class WorkerMachine:
 
 
 @contextmanager
-def worker_machine(data_folder: Path, processor: int | None = None) -> Iterator[WorkerMachine]:
+def worker_machine(
+    data_folder: Path, processor: int | None = None, program: Sequence[str] = ("-m", "app")
+) -> Iterator[WorkerMachine]:
     """A worker that is ready; it ends with the block.
 
     Args:
         data_folder: its own.
         processor: the only one that it may run on.
+        program: what Python is to run; it is told to be a worker.
     """
     shared = {name: str(getattr(get_settings(), name.lower())) for name in _SHARED}
     settings = {name.upper() for name in Settings.model_fields}
     own = {name: value for name, value in os.environ.items() if name not in settings}
-    command = [sys.executable, "-m", "app", "worker"]
+    command = [sys.executable, *program, "worker"]
     if processor is not None:
         command = ["taskset", "--cpu-list", str(processor), *command]
     process = subprocess.Popen(
@@ -97,10 +98,8 @@ def worker_machine(data_folder: Path, processor: int | None = None) -> Iterator[
         | {"DATA_DIR": str(data_folder), "REDIS_URL": redis_url(), "LOG_LEVEL": "WARNING"},
         stdout=subprocess.DEVNULL,
     )
-    machine = WorkerMachine(process)
     try:
-        _wait_for(data_folder / "run" / STATE_NAME, process)
-        yield machine
+        yield WorkerMachine(process, _name(data_folder / "run" / STATE_NAME, process))
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -109,9 +108,11 @@ def worker_machine(data_folder: Path, processor: int | None = None) -> Iterator[
         process.wait()
 
 
-def _wait_for(state: Path, process: subprocess.Popen[bytes]) -> None:
+def _name(state: Path, process: subprocess.Popen[bytes]) -> str:
+    """What a worker is called, as it says once it is ready."""
     deadline = time.monotonic() + READY_WITHIN_S
     while not state.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("the worker did not start")
         time.sleep(0.05)
+    return str(json.loads(state.read_text())["name"])

@@ -70,6 +70,11 @@ class ErrorKind(StrEnum):
         "Not enough memory",
         "Close other programs or choose a smaller batch size, then try again.",
     )
+    TOO_SLOW = (
+        "too_slow",
+        "The picture takes too long to decode",
+        "Save the picture anew as JPEG or PNG, or exclude it.",
+    )
     INVALID_VECTOR = (
         "invalid_vector",
         "The model gave no usable result",

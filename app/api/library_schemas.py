@@ -14,7 +14,7 @@ with a vector is never waiting or failed."""
 
 DuplicateKind = Literal["exact", "similar"]
 DuplicateOrder = Literal["size", "newest"]
-LookState = Literal["never", "waiting", "running", "done", "failed"]
+ScanState = Literal["never", "waiting", "running", "done", "failed", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,12 @@ class DuplicateGroup(BaseModel):
     best: LibraryPicture
 
 
-class Look(BaseModel):
-    """The last look for pictures that look alike, as far as the queue remembers it."""
+class ScanStatus(BaseModel):
+    """The last scan of a model's pictures for those that look alike."""
 
-    state: LookState
+    state: ScanState
     share: float = 0.0
-    """How much of it is done, 0 to 1."""
+    """How much of it is done, 0 to 1; a scan that waits and has begun goes on from there."""
     endedAt: datetime | None = None
+    error: str = ""
+    """Why it failed, or could not go on and is tried again."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.api import exclude_patterns
 from app.api.update_schemas import UpdateSummary
 from app.config import DEFAULT_EXTENSIONS, FORMER_DEFAULT_EXTENSIONS, get_settings
 
@@ -19,6 +20,8 @@ class SessionConfig(BaseModel):
     recursive: bool = True
     extensions: list[str] = Field(default_factory=lambda: list(DEFAULT_EXTENSIONS))
     """Without the dot, lower case."""
+    exclude: list[str] = Field(default_factory=list)
+    """Patterns of files and folders to leave out, from the root on: ``*.png``, ``Exports/``."""
     batch_size: Annotated[int, Field(ge=1, le=1024)] = Field(
         default_factory=lambda: get_settings().training_batch_size
     )
@@ -35,6 +38,11 @@ class SessionConfig(BaseModel):
         if not cleaned or not all(cleaned):
             raise ValueError("must name at least one file type, such as jpg")
         return list(DEFAULT_EXTENSIONS) if set(cleaned) == FORMER_DEFAULT_EXTENSIONS else cleaned
+
+    @field_validator("exclude")
+    @classmethod
+    def _clean_patterns(cls, value: list[str]) -> list[str]:
+        return exclude_patterns.clean(value)
 
 
 class TrainingSessionCreate(BaseModel):
@@ -98,7 +106,9 @@ class TrainingProgress(BaseModel):
     discovering: bool
     """The walk over the folders is still going on."""
     stalled: bool
-    """Running, but nothing was finished for a while."""
+    """Running, but nothing was finished for a while, and nobody knows why."""
+    waitingFor: str | None = None
+    """Why a running session stands still for the moment, in a sentence; it goes on by itself."""
     model: str
     """As chosen: ``demo``, ``name/pretrained`` or a folder."""
     device: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class UpdateSummary(BaseModel):
@@ -17,6 +17,8 @@ class UpdateSummary(BaseModel):
     """Gone since the last look."""
     back: int = 0
     """Missing before, there again and as they were."""
+    left_out: int = 0
+    """Indexed before, and in folders of other programs, or matching a pattern."""
     unchanged: int = 0
     gone: int = 0
     """All that are missing in this session, those of earlier updates included."""
@@ -66,3 +68,6 @@ class WatchedFolder(BaseModel):
     folders: list[str]
     extensions: list[str]
     recursive: bool
+    root: str = ""
+    """Where ``exclude``, as ``SessionConfig`` has it, counts from."""
+    exclude: list[str] = Field(default_factory=list)

@@ -57,6 +57,8 @@ async def _index(options: argparse.Namespace, backend: Backend) -> int:
     wanted: dict[str, object] = {"recursive": not options.no_recursive}
     if options.extensions is not None:
         wanted["extensions"] = options.extensions.split(",")
+    if options.exclude:
+        wanted["exclude"] = options.exclude
     if options.batch_size is not None:
         wanted["batch_size"] = options.batch_size
     data = TrainingSessionCreate(
@@ -214,6 +216,12 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("folders", nargs="+", metavar="FOLDER")
     index.add_argument("--name", help="name of the session; default: the folder's name")
     index.add_argument("--extensions", help="file types, such as jpg,png; default: all known")
+    index.add_argument(
+        "--exclude",
+        action="append",
+        metavar="PATTERN",
+        help="leave out names or paths, such as '*.png' or 'Exports/'; may be repeated",
+    )
     index.add_argument("--no-recursive", action="store_true", help="leave subfolders out")
     index.add_argument("--model", help="demo, NAME/PRETRAINED or a checkpoint folder")
     index.add_argument("--batch-size", type=int, help="pictures at a time; default 32")

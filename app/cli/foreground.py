@@ -8,16 +8,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from sqlalchemy import select
 from tqdm import tqdm
 
 from app.api.training_schemas import StartResponse, TrainingProgress
 from app.config import get_settings
-from app.db.engine import get_sync_session
+from app.db.engine import get_sync_engine
 from app.db.errors import LedgerError
-from app.db.models import WorkerRecord
 from app.errors import AppError
-from app.queue.liveness import is_alive
+from app.queue.liveness import alive_workers
 from app.queue.reconcile import reconcile
 from app.runtime.supervisor import Supervisor
 from app.runtime.worker_process import is_worker_elsewhere
@@ -56,9 +54,8 @@ def _is_elsewhere() -> bool:
     """Whether somebody else's worker runs; on the embedded store its lock says so at once."""
     if not get_settings().qdrant_url:
         return is_worker_elsewhere()
-    with get_sync_session() as db:
-        workers = db.scalars(select(WorkerRecord).where(WorkerRecord.stopped_at.is_(None))).all()
-    return any(is_alive(worker) for worker in workers)
+    with get_sync_engine().connect() as conn:
+        return bool(alive_workers(conn))
 
 
 async def _until(supervisor: Supervisor, *, redis_only: bool) -> None:
@@ -187,7 +184,8 @@ async def _poll(backend: Backend, session_id: int) -> TrainingProgress:
 
 def _draw(bar: tqdm, progress: TrainingProgress) -> None:
     bar.total = progress.progress.total or None
-    bar.set_description("Counting" if progress.discovering else progress.name, refresh=False)
+    doing = "Counting" if progress.discovering else progress.name
+    bar.set_description(progress.waitingFor or doing, refresh=False)
     if failed := progress.jobsSummary.failed:
         bar.set_postfix_str(f"{failed:,} failed", refresh=False)
     bar.update(progress.progress.current - bar.n)

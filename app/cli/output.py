@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 
 from app.api.training_schemas import LedgerReport, SystemStatus, TrainingProgress
-from app.queue.file_walk import printable
+from app.queue.file_walk import left_out_text, printable
 
 
 def summary(progress: TrainingProgress) -> str:
     """One session in a few lines."""
     jobs = progress.jobsSummary
     lines = [
-        f"{progress.name} (session {progress.sessionId}): {progress.status}",
+        f"{progress.name} (session {progress.sessionId}): {_status(progress)}",
         f"{jobs.completed:,} of {progress.progress.total:,} pictures indexed"
         + (f", {jobs.reused:,} of them reused" if jobs.reused else "")
         + (f", {jobs.failed:,} failed" if jobs.failed else "")
@@ -25,11 +25,17 @@ def summary(progress: TrainingProgress) -> str:
             "demo, which knows drawn shapes only" if progress.model == "demo" else progress.model
         )
         lines.append(f"Model: {model}; {progress.device}, {progress.precision}")
-    if progress.errorMessage:
-        lines.append(progress.errorMessage)
+    if progress.skipped:
+        lines.append(f"Left out: {left_out_text(progress.skipped)}")
+    if why := progress.errorMessage or progress.waitingFor:
+        lines.append(why)
     if jobs.failed:
         lines.append(f"Why they failed: python -m app failed {progress.sessionId}")
     return "\n".join(lines)
+
+
+def _status(progress: TrainingProgress) -> str:
+    return "waiting" if progress.waitingFor else progress.status
 
 
 def sessions(listed: Sequence[TrainingProgress], as_json: bool) -> str:
@@ -39,8 +45,8 @@ def sessions(listed: Sequence[TrainingProgress], as_json: bool) -> str:
     if not listed:
         return "No sessions yet. Begin with: index FOLDER"
     return "\n".join(
-        f"{p.sessionId:>5}  {p.status:<10} {p.jobsSummary.completed:>9,} of {p.progress.total:<9,}"
-        f" {p.name}  ({printable(p.rootPath)})"
+        f"{p.sessionId:>5}  {_status(p):<10} {p.jobsSummary.completed:>9,} of "
+        f"{p.progress.total:<9,} {p.name}  ({printable(p.rootPath)})"
         for p in listed
     )
 

@@ -63,6 +63,7 @@ def text(summary: UpdateSummary) -> str:
             (summary.changed, "changed"),
             (summary.missing, "missing"),
             (summary.back, "back"),
+            (summary.left_out, "left out by now"),
             (summary.unchanged, "unchanged"),
         )
         if number

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,23 @@ from app.masking import hide_in_address
 
 OLDEST_SQLITE = (3, 38)
 CONNECT_WITHIN_S = 10
+IDLE_WITHIN_S = 10
+"""So long a PostgreSQL server keeps the locks of a process that stands still in a transaction."""
+READ_IDLE_WITHIN_S = 60
+"""The same for a window's reads, which lock no row."""
+LOCK_WITHIN_S = BUSY_TIMEOUT_S
+TRIES = 5
+_STOOD_IN_THE_WAY = ("40P01", "40001")
+"""SQLSTATE of a deadlock, and of two transactions that do not go together."""
+_CONNECTION = {
+    "application_name": "afterimage",
+    # a server or a network that is gone without a word is noticed within half a minute
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+
+T = TypeVar("T")
 
 
 def ledger_url() -> URL:
@@ -84,13 +101,30 @@ def _prepare_sqlite(engine: Engine) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # what is read now must stay true
 
 
+def _prepare_postgresql(engine: Engine, idle_s: float) -> None:
+    """Nobody waits for ever for somebody who stands still."""
+
+    @event.listens_for(engine, "connect")
+    def _limits(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {round(idle_s * 1000)}")
+        cursor.execute(f"SET lock_timeout = {round(LOCK_WITHIN_S * 1000)}")
+        cursor.close()
+        connection.commit()
+
+
 @lru_cache(maxsize=1)
 def get_sync_engine() -> Engine:
     """The worker's engine; one a process, made where it is used."""
     url = _url(asynchronous=False)
-    engine = create_engine(url, pool_size=10, max_overflow=10)
     if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, pool_size=10, max_overflow=10)
         _prepare_sqlite(engine)
+        return engine
+    engine = create_engine(  # a connection that was cut while nobody used it is opened again
+        url, pool_size=10, max_overflow=10, pool_pre_ping=True, connect_args=_CONNECTION
+    )
+    _prepare_postgresql(engine, IDLE_WITHIN_S)
     return engine
 
 
@@ -108,13 +142,34 @@ def write_transaction() -> Iterator[Connection]:
             yield connection
 
 
+def in_transaction(work: Callable[[Connection], T]) -> T:
+    """Write in one transaction, from its start again where another one stood in its way.
+
+    Args:
+        work: is rolled back and called again then, so it changes nothing but the ledger.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with write_transaction() as conn:
+                return work(conn)
+        except OperationalError as error:
+            if not left or getattr(error.orig, "sqlstate", "") not in _STOOD_IN_THE_WAY:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
 @lru_cache(maxsize=1)
 def get_async_engine() -> AsyncEngine:
     """The window's engine; one a process and event loop."""
     url = _url(asynchronous=True)
-    engine = create_async_engine(url, pool_size=5, max_overflow=5)
     if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url, pool_size=5, max_overflow=5)
         _prepare_sqlite(engine.sync_engine)
+        return engine
+    engine = create_async_engine(
+        url, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args=_CONNECTION
+    )
+    _prepare_postgresql(engine.sync_engine, READ_IDLE_WITHIN_S)
     return engine
 
 

@@ -20,8 +20,8 @@ BUSY_TIMEOUT_S = 30
 DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, sqlite3.Error, psycopg.Error)
 """What may be the database's doing; :func:`ledger_error` says whether it is."""
 
-_TRANSIENT_STATES = ("08", "40", "53", "55", "57")
-"""Classes of SQLSTATE: connection, rollback, resources, object in use, operator."""
+_TRANSIENT_STATES = ("08", "25P03", "40", "53", "55", "57")
+"""Of SQLSTATE: connection, idle for too long, rollback, resources, object in use, operator."""
 _LASTING_STATES = ("25006", "28", "3D", "42501", "58", "XX")
 """Read-only, refused, no such database, no rights, the system's errors, a damaged database."""
 
@@ -29,13 +29,9 @@ _LASTING_STATES = ("25006", "28", "3D", "42501", "58", "XX")
 class LedgerError(AppError):
     """The ledger's database does not do what it is asked to.
 
-    Attributes:
-        transient: it may well do so in a moment: another program holds it, its server restarts.
+    Where it is transient, it may well do so in a moment: another program holds it, its server
+    restarts, its disk is full.
     """
-
-    def __init__(self, message: str, hint: str, *, transient: bool = False) -> None:
-        super().__init__(message, hint)
-        self.transient = transient
 
 
 def ledger_error(error: BaseException) -> LedgerError | None:
@@ -76,7 +72,9 @@ def _of_sqlite(error: sqlite3.Error) -> LedgerError | None:
             )
         case sqlite3.SQLITE_FULL:
             return LedgerError(
-                "The disk that holds the ledger is full.", "Free some space, then start again."
+                "The disk that holds the ledger is full.",
+                "Free some space, then start again.",
+                transient=True,
             )
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return LedgerError(

@@ -1,6 +1,18 @@
 """Jobs on their way in: created, claimed, handed back, taken back, cancelled.
 
 Every move is one guarded UPDATE inside the caller's transaction, as in :mod:`app.db.sessions`.
+
+Two transactions that wait for each other's rows are a deadlock, which costs one of them its work.
+So whoever changes rows of several tables locks them in one order, on every way through the ledger:
+
+1. ``training_sessions``, by id: whoever moves a job holds its session's row, whose counters he
+   changes at the end;
+2. ``training_jobs``, by id, or those that nobody has locked (``SKIP LOCKED``);
+3. ``image_assets``, by id;
+4. ``training_evidence``, ``asset_vectors``, ``near_duplicates``.
+
+A walk enters files (3) before their jobs: they are new, and nobody else can want them. What still
+stands in another's way is done again, by :func:`app.db.engine.in_transaction`.
 """
 
 from __future__ import annotations
@@ -14,6 +26,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, update
 
+from app.db.clock import ledger_now
 from app.db.files import NewAssets, among_ids, among_paths, upsert
 from app.db.models import (
     IS_HELD,
@@ -26,7 +39,7 @@ from app.db.models import (
     TrainingJob,
     TrainingSession,
 )
-from app.db.sessions import count
+from app.db.sessions import count, lock_sessions
 from app.db.types import utc_now
 
 T = TypeVar("T")
@@ -58,6 +71,7 @@ class Claim:
 
 def create_jobs_for_paths(conn: Connection, session_id: int, paths: Sequence[str]) -> int:
     """One pending job for each of these assets that has none in this session; how many are new."""
+    lock_sessions(conn, [session_id])
     wanted = select(ImageAsset.id).where(among_paths(conn, paths))
     return _create_jobs(conn, session_id, wanted)
 
@@ -69,6 +83,7 @@ def create_jobs_for_new(conn: Connection, session_id: int, new: NewAssets, size:
         size: of their files together, in bytes.
     """
     if new.number:
+        lock_sessions(conn, [session_id])
         columns = (literal(session_id), ImageAsset.id, literal(JobStatus.PENDING.value))
         rows = select(*columns, literal(False), literal(0), literal(0))
         rows = rows.where(ImageAsset.id > new.after).order_by(ImageAsset.id)
@@ -82,6 +97,7 @@ def create_jobs(conn: Connection, session_id: int, asset_ids: Sequence[int]) -> 
     Returns:
         how many jobs became pending.
     """
+    lock_sessions(conn, [session_id])
     created = 0
     for ids in chunks(asset_ids, 10_000):
         created += _create_jobs(
@@ -113,6 +129,7 @@ def reopen_jobs(conn: Connection, session_id: int, asset_ids: Sequence[int]) -> 
     Returns:
         how many jobs became pending.
     """
+    lock_sessions(conn, [session_id])
     reopened = 0
     for status, reused in (
         (JobStatus.COMPLETED, False),
@@ -143,6 +160,59 @@ def reopen_jobs(conn: Connection, session_id: int, asset_ids: Sequence[int]) -> 
         count(conn, session_id, reused_images=-number if reused else 0, **done)
         reopened += number
     return reopened
+
+
+def leave_out(conn: Connection, session_id: int, asset_ids: Sequence[int]) -> int:
+    """Cancel a session's jobs of pictures that its walk leaves out by now.
+
+    Where no other session has such a picture, it is excluded: nothing finds it any more, and a
+    person can include it again. What a worker holds at this moment is left to the next update.
+
+    Returns:
+        how many jobs were cancelled.
+    """
+    cancelled = 0
+    for status, reused in (
+        (JobStatus.PENDING, False),
+        (JobStatus.COMPLETED, False),
+        (JobStatus.COMPLETED, True),
+        (JobStatus.FAILED, False),
+    ):
+        number = conn.execute(
+            update(TrainingJob)
+            .where(
+                TrainingJob.session_id == session_id,
+                TrainingJob.asset_id.in_(asset_ids),
+                TrainingJob.status == status,
+                TrainingJob.reused.is_(reused),
+            )
+            .values(
+                status=JobStatus.CANCELLED.value,
+                reused=False,
+                error_kind=None,
+                error_message=None,
+                finished_at=utc_now(),
+            )
+        ).rowcount
+        before = {} if status == JobStatus.PENDING else {f"{status}_images": -number}
+        count(conn, session_id, reused_images=-number if reused else 0, **before)
+        cancelled += number
+    count(conn, session_id, cancelled_images=cancelled)
+    wanted = (
+        select(TrainingJob.id)
+        .join(TrainingSession, TrainingSession.id == TrainingJob.session_id)
+        .where(
+            TrainingJob.asset_id == ImageAsset.id,
+            TrainingJob.status != JobStatus.CANCELLED,
+            TrainingSession.status != SessionStatus.CANCELLED,
+        )
+    )
+    conn.execute(
+        update(ImageAsset)
+        .where(ImageAsset.id.in_(asset_ids), ~wanted.exists())
+        .values(excluded=True)
+    )
+    return cancelled
 
 
 def _create_jobs(conn: Connection, session_id: int, asset_ids: Any) -> int:
@@ -187,6 +257,7 @@ def claim(
         suspects: take one job whose last attempt took the worker down, instead of fresh ones.
         asset_ids: only jobs of these assets, suspects or not.
     """
+    lock_sessions(conn, [session_id])
     token = secrets.token_hex(16)
     wanted = select(TrainingJob.id).where(
         TrainingJob.session_id == session_id,
@@ -219,7 +290,7 @@ def claim(
             status=JobStatus.RUNNING.value,
             worker=worker,
             lease_token=token,
-            lease_expires_at=utc_now() + LEASE,
+            lease_expires_at=ledger_now(conn) + LEASE,
             attempts=TrainingJob.attempts + 1,
         )
         .returning(TrainingJob.id, TrainingJob.asset_id, TrainingJob.attempts)
@@ -240,10 +311,17 @@ def claim(
 
 def renew_leases(conn: Connection, worker: str) -> None:
     """Push the end of every lease that this worker holds."""
+    mine = (
+        select(TrainingJob.id)
+        .where(IS_HELD, TrainingJob.worker == worker)
+        .order_by(TrainingJob.id)
+        .with_for_update(skip_locked=True)  # being settled at this moment
+        .cte("mine")
+    )
     conn.execute(
         update(TrainingJob)
-        .where(IS_HELD, TrainingJob.worker == worker)
-        .values(lease_expires_at=utc_now() + LEASE)
+        .where(TrainingJob.id.in_(select(mine.c.id)), IS_HELD, TrainingJob.worker == worker)
+        .values(lease_expires_at=ledger_now(conn) + LEASE)
     )
 
 
@@ -259,6 +337,7 @@ def hand_back_all(conn: Connection, session_id: int, worker: str) -> None:
 
 
 def _hand_back(conn: Connection, session_id: int, which: ColumnElement[bool]) -> None:
+    lock_sessions(conn, [session_id])
     returned = conn.execute(
         update(TrainingJob)
         .where(which, IS_HELD)
@@ -275,6 +354,7 @@ def _hand_back(conn: Connection, session_id: int, which: ColumnElement[bool]) ->
 
 def cancel_pending(conn: Connection, session_id: int) -> int:
     """Cancel what a cancelled session has not begun."""
+    lock_sessions(conn, [session_id])
     cancelled = conn.execute(
         update(TrainingJob)
         .where(
@@ -301,9 +381,11 @@ def remove_assets(conn: Connection, asset_ids: Sequence[int]) -> tuple[int, dict
     Returns:
         how many were removed; and by model, the assets whose vectors the store is to forget.
     """
+    of_these = TrainingJob.asset_id.in_(asset_ids)
+    lock_sessions(conn, conn.scalars(select(TrainingJob.session_id).where(of_these)))
     held = conn.execute(
         select(TrainingJob.asset_id, TrainingJob.session_id, TrainingJob.status, TrainingJob.reused)
-        .where(TrainingJob.asset_id.in_(asset_ids))
+        .where(of_these)
         .order_by(TrainingJob.id)
         .with_for_update()
     ).all()
@@ -318,7 +400,7 @@ def remove_assets(conn: Connection, asset_ids: Sequence[int]) -> tuple[int, dict
         )
         if row.id not in busy
     }
-    for session_id in {job.session_id for job in held}:
+    for session_id in sorted({job.session_id for job in held}):
         its = [job for job in held if job.session_id == session_id and job.asset_id in sizes]
         changes = Counter(f"{job.status}_images" for job in its if job.status != JobStatus.PENDING)
         changes["reused_images"] = sum(job.reused for job in its)

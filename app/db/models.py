@@ -71,7 +71,8 @@ JOB_MOVES: dict[str, frozenset[str]] = {
     ),
     JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.CANCELLED}),
     # completed → pending: its file changed, its vector was lost, or another model is wanted
-    JobStatus.COMPLETED: frozenset({JobStatus.PENDING}),
+    # completed → cancelled: its folder is one that walks leave out by now
+    JobStatus.COMPLETED: frozenset({JobStatus.PENDING, JobStatus.CANCELLED}),
     # cancelled → pending: the picture was excluded, and is included again
     JobStatus.CANCELLED: frozenset({JobStatus.PENDING}),
 }
@@ -203,7 +204,7 @@ IS_UNSETTLED = AssetVector.size < literal_column("0")
 
 
 class NearDuplicate(Base):
-    """A picture that looks like others, as found by the last look for near duplicates."""
+    """A picture that looks like others, as found by the last scan for near duplicates."""
 
     __tablename__ = "near_duplicates"
 
@@ -213,6 +214,37 @@ class NearDuplicate(Base):
     """The least asset id of those that look alike."""
     score: Mapped[float]
     """The highest cosine similarity to another one of the group."""
+
+
+class ScanState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class DuplicateScan(Base):
+    """The last scan of a model's pictures for near duplicates, as a person asked for it."""
+
+    __tablename__ = "duplicate_scans"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("embedding_models.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    """A :class:`ScanState`; :mod:`app.db.duplicate_scans` has the moves."""
+    threshold: Mapped[float]
+    """The least cosine similarity, in (0, 1]."""
+    share: Mapped[float]
+    """How much of it is done, 0 to 1."""
+    error: Mapped[str] = mapped_column(Text)
+    """Why it failed, or why it waits; empty where nothing went wrong."""
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    worker: Mapped[str | None] = mapped_column(String(64))
+    token: Mapped[str | None] = mapped_column(String(32))
+    """Whoever runs it has this; it writes nothing once another one does."""
+    beat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class TrainingSession(Base):

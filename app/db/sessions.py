@@ -7,10 +7,12 @@ through ``AsyncConnection.run_sync``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from app.db.clock import ledger_now
 from app.db.models import (
     SESSION_MOVES,
     JobStatus,
@@ -19,7 +21,17 @@ from app.db.models import (
     TrainingSession,
     sources_of,
 )
-from app.db.types import utc_now
+
+
+def lock_sessions(conn: Connection, session_ids: Iterable[int]) -> None:
+    """Be the one who changes these sessions, their jobs and counters, until the transaction ends.
+
+    Sessions are the first of the locks, in the order of their ids; :mod:`app.db.jobs` tells why.
+    """
+    if conn.dialect.name == "postgresql" and (ids := sorted(set(session_ids))):
+        rows = select(TrainingSession.id).where(TrainingSession.id.in_(ids))
+        # key_share: rows that only refer to the session may be entered meanwhile
+        conn.execute(rows.order_by(TrainingSession.id).with_for_update(key_share=True))
 
 
 def move_session(
@@ -32,7 +44,7 @@ def move_session(
             TrainingSession.id == session_id,
             TrainingSession.status.in_(sources_of(SESSION_MOVES, target)),
         )
-        .values(status=target.value, error_message=error_message)
+        .values(status=target.value, error_message=error_message, waiting_for=None)
     ).rowcount
     if moved and target is SessionStatus.RUNNING:
         start_clock(conn, session_id)
@@ -65,12 +77,25 @@ def has_model(conn: Connection, session_id: int, spec: str, model_id: int) -> bo
         TrainingSession.model == spec,
         TrainingSession.model_id == model_id,
     )
-    return conn.execute(kept.with_for_update()).first() is not None
+    return conn.execute(kept.with_for_update(key_share=True)).first() is not None
+
+
+def note_waiting(conn: Connection, session_id: int, sentence: str | None) -> None:
+    """Say why a running session stands still for the moment, or that it does no longer."""
+    conn.execute(
+        update(TrainingSession)
+        .where(
+            TrainingSession.id == session_id,
+            TrainingSession.status == SessionStatus.RUNNING,
+            TrainingSession.waiting_for.is_distinct_from(sentence),
+        )
+        .values(waiting_for=sentence)
+    )
 
 
 def start_clock(conn: Connection, session_id: int) -> None:
     """Note that a running session runs from now on, unless that is noted already."""
-    now = utc_now()
+    now = ledger_now(conn)
     conn.execute(
         update(TrainingSession)
         .where(
@@ -96,7 +121,7 @@ def stop_clock(conn: Connection, session_id: int) -> None:
     ).one()
     if row.running_since is None:
         return
-    now = utc_now()
+    now = ledger_now(conn)
     ended = row.status in (
         SessionStatus.COMPLETED,
         SessionStatus.FAILED,
@@ -115,19 +140,19 @@ def stop_clock(conn: Connection, session_id: int) -> None:
 
 def finish_session(conn: Connection, session_id: int) -> bool:
     """Complete a running session that has been walked whole and has no job left to do."""
+    # What is committed while this waits for the lock is seen by the statement after it only.
+    lock_sessions(conn, [session_id])
     unfinished = select(TrainingJob.id).where(
         TrainingJob.session_id == session_id,
         TrainingJob.status.in_([JobStatus.PENDING, JobStatus.RUNNING]),
     )
     ready = conn.execute(
-        select(TrainingSession.id)
-        .where(
+        select(TrainingSession.id).where(
             TrainingSession.id == session_id,
             TrainingSession.status == SessionStatus.RUNNING,
             TrainingSession.discovered_at.is_not(None),
             ~unfinished.exists(),
         )
-        .with_for_update()
     ).first()
     return ready is not None and move_session(conn, session_id, SessionStatus.COMPLETED)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from app.api.error_kinds import ErrorKind
+from app.db.clock import ledger_now
 from app.db.jobs import Claim, ClaimedJob
 from app.db.models import (
     IS_HELD,
@@ -22,11 +23,13 @@ from app.db.models import (
     TrainingJob,
     TrainingSession,
 )
-from app.db.sessions import count
+from app.db.sessions import count, lock_sessions
 from app.db.types import utc_now
 from app.db.vectors import settle_store
 
-CRASHES_TO_QUARANTINE = 2
+CRASHES_TO_QUARANTINE = 4
+"""A first death in company or alone, and three alone that nobody saw; one that was seen is as much
+as those three."""
 
 
 @dataclass(slots=True)
@@ -117,6 +120,7 @@ def settle(
     Returns:
         the ids of the jobs that were settled.
     """
+    lock_sessions(conn, [claim.session_id])
     held = select(TrainingJob.id).where(TrainingJob.lease_token == claim.token, IS_HELD)
     mine = set(conn.execute(held.with_for_update()).scalars())
     settled = [outcome for outcome in outcomes if outcome.job.job_id in mine]
@@ -215,50 +219,81 @@ def _settle_assets(conn: Connection, outcomes: Sequence[Outcome]) -> None:
         )
 
 
-def expire_leases(conn: Connection, *, dead_workers: Sequence[str] = ()) -> int:
+def expire_leases(
+    conn: Connection,
+    *,
+    dead_workers: Sequence[str] = (),
+    lost_workers: Sequence[str] = (),
+    by_time: bool = True,
+) -> int:
     """Take back what dead workers held; each such attempt gets its evidence row.
 
-    A job goes back to pending, or to cancelled where its session is. A job that was there at two
-    deaths is set aside as failed: it may be what kills the worker.
+    A job goes back to pending, or to cancelled where its session is. What was there at a death is
+    a suspect from then on, and tried alone. Only a death while it was alone speaks against it:
+    one is enough where somebody saw that the worker ended by itself; where everything may have
+    ended at once, as in a power cut, it takes some more. Then it is set aside as failed.
 
     Args:
-        dead_workers: workers known to be gone, whose leases need not run out first.
+        dead_workers: workers that somebody saw end by themselves.
+        lost_workers: workers that are gone, nobody knows how.
+        by_time: also what is held under a lease that has run out.
     """
-    now = utc_now()
+    gone: ColumnElement[bool] = TrainingJob.worker.in_([*dead_workers, *lost_workers])
+    if by_time:
+        gone |= TrainingJob.lease_expires_at < ledger_now(conn)
+    sessions = set(conn.scalars(select(TrainingJob.session_id).where(IS_HELD, gone)))
+    if not sessions:
+        return 0
+    lock_sessions(conn, sessions)
     lost = conn.execute(
         select(TrainingJob, TrainingSession.status.label("session_status"))
         .join(TrainingSession, TrainingSession.id == TrainingJob.session_id)
-        .where(
-            IS_HELD,
-            (TrainingJob.lease_expires_at < now) | TrainingJob.worker.in_(dead_workers),
-        )
+        .where(IS_HELD, gone, TrainingJob.session_id.in_(sessions))
+        .order_by(TrainingJob.id)
         .with_for_update(skip_locked=True, of=TrainingJob)
     ).all()
-    message = "The worker process ended while it worked on this batch."
+    held = _numbers_held(conn, {row.worker for row in lost})
     for row in lost:
-        crashes = row.crashes + 1
-        values: dict[str, Any] = {"status": JobStatus.PENDING.value}
-        counts = {"running_images": -1}
-        if row.session_status == SessionStatus.CANCELLED:
-            values = {"status": JobStatus.CANCELLED.value, "finished_at": now}
-            counts["cancelled_images"] = 1
-        elif crashes >= CRASHES_TO_QUARANTINE:
-            values = {
-                "status": JobStatus.FAILED.value,
-                "error_kind": ErrorKind.WORKER_DIED.value,
-                "error_message": "Indexing broke off twice at this file.",
-                "finished_at": now,
-            }
-            counts["failed_images"] = 1
-        conn.execute(
-            update(TrainingJob)
-            .where(TrainingJob.id == row.id, TrainingJob.status == JobStatus.RUNNING)
-            .values(crashes=crashes, worker=None, lease_token=None, lease_expires_at=None, **values)
+        crashes = _crashes_after(
+            row.crashes, alone=held[row.worker] == 1, seen=row.worker in dead_workers
         )
-        job = ClaimedJob(row.id, row.asset_id, row.attempts, "")
-        conn.execute(
-            insert(TrainingEvidence),
-            _evidence_row(row.session_id, Outcome(job, error_message=message), {}, now),
-        )
-        count(conn, row.session_id, **counts)
+        _take_back(conn, row, crashes, utc_now())
     return len(lost)
+
+
+def _numbers_held(conn: Connection, workers: Collection[str]) -> Counter[str | None]:
+    """How many jobs each of these workers holds."""
+    held = select(TrainingJob.worker).where(IS_HELD, TrainingJob.worker.in_(workers))
+    return Counter(conn.scalars(held))
+
+
+def _crashes_after(before: int, *, alone: bool, seen: bool) -> int:
+    """What a job's ``crashes`` are after one more death: 1 makes a suspect."""
+    if not before or not alone:
+        return max(before, 1)
+    return max(before + 1, CRASHES_TO_QUARANTINE) if seen else before + 1
+
+
+def _take_back(conn: Connection, row: Any, crashes: int, now: datetime) -> None:
+    values: dict[str, Any] = {"status": JobStatus.PENDING.value}
+    counts = {"running_images": -1}
+    if row.session_status == SessionStatus.CANCELLED:
+        values = {"status": JobStatus.CANCELLED.value, "finished_at": now}
+        counts["cancelled_images"] = 1
+    elif crashes >= CRASHES_TO_QUARANTINE:
+        values = {
+            "status": JobStatus.FAILED.value,
+            "error_kind": ErrorKind.WORKER_DIED.value,
+            "error_message": "Indexing broke off at this file, again when it was tried alone.",
+            "finished_at": now,
+        }
+        counts["failed_images"] = 1
+    conn.execute(
+        update(TrainingJob)
+        .where(TrainingJob.id == row.id, TrainingJob.status == JobStatus.RUNNING)
+        .values(crashes=crashes, worker=None, lease_token=None, lease_expires_at=None, **values)
+    )
+    job = ClaimedJob(row.id, row.asset_id, row.attempts, "")
+    outcome = Outcome(job, error_message="The worker process ended while it worked on this batch.")
+    conn.execute(insert(TrainingEvidence), _evidence_row(row.session_id, outcome, {}, now))
+    count(conn, row.session_id, **counts)

@@ -15,16 +15,6 @@ from sqlalchemy.types import TypeDecorator
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile("//([0-9a-f]{4})")
 
-_GREATEST = 2**63 - 1
-
-
-def storable_ns(time_ns: int) -> int:
-    """A file's time as the ledger keeps it: at most that of the year 2262, at least that of 1677.
-
-    A file system can hold later ones, and a wrong clock or a broken copy writes them.
-    """
-    return max(-_GREATEST, min(time_ns, _GREATEST))
-
 
 def path_to_text(path: str) -> str:
     """A file path as text that any database can store; undone by :func:`text_to_path`."""

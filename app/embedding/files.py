@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 
 from app.api.error_kinds import ErrorKind
-from app.db.types import storable_ns
+from app.api.file_times import storable_ns
 from app.embedding.diagnosis import PictureError
 
 MAX_FILE_SIZE = 2 * 1024**3
@@ -26,7 +26,7 @@ class FileContent:
     size: int
     """Bytes."""
     mtime_ns: int
-    """Time of the last change, nanoseconds, see :func:`app.db.types.storable_ns`."""
+    """Time of the last change, nanoseconds, see :func:`app.api.file_times.storable_ns`."""
 
 
 def read_file(path: str) -> FileContent:

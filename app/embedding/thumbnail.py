@@ -66,6 +66,14 @@ def make_thumbnail(data: bytes, name: str, edge: int, max_megapixels: int) -> Th
     return Thumbnail(image, texts)
 
 
+def thumbnail_png(
+    data: bytes, name: str, edge: int, max_megapixels: int, about: Mapping[str, str]
+) -> bytes:
+    """:func:`make_thumbnail` as a PNG file that also says ``about`` what it is."""
+    thumbnail = make_thumbnail(data, name, edge, max_megapixels)
+    return as_png(thumbnail.image, {**about, **thumbnail.texts})
+
+
 def as_png(image: Image.Image, texts: Mapping[str, str]) -> bytes:
     """A PNG file with these texts in it, and with the name of this program."""
     info = PngInfo()
@@ -81,10 +89,10 @@ def empty_png(texts: Mapping[str, str]) -> bytes:
     return as_png(Image.new("RGBA", (1, 1)), texts)
 
 
-def texts_of(path: str) -> dict[str, str] | None:
+def texts_of(data: bytes) -> dict[str, str] | None:
     """What stands in a PNG file, this program's or another's; None where it is not whole."""
     try:
-        with PngImageFile(path) as picture:
+        with PngImageFile(BytesIO(data)) as picture:
             picture.load()
             return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
     except Exception:  # noqa: BLE001 - Pillow raises almost anything on damaged data

@@ -7,7 +7,6 @@ import os
 import socket
 import struct
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,11 +22,10 @@ from redis.retry import Retry
 from app.config import get_settings
 from app.errors import AppError
 from app.masking import hide_in_address
-from app.queue.liveness import worker_name
+from app.queue.liveness import process_name
 
 CONNECT_WITHIN_S = 2.0
-ANSWER_WITHIN_S = 660.0
-"""Longer than the longest blocking call; the default of redis-py, 5 s, would cut them all off."""
+ANSWER_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +110,34 @@ def redis_url() -> str:
     return address if isinstance(address, str) else address.url
 
 
-def get_redis() -> Redis:
-    """The client of this process: shared by its threads, and a new one once the address changes.
+def get_redis(within_s: float = ANSWER_WITHIN_S) -> Redis:
+    """A client of this process: shared by its threads, and a new one once the address changes.
+
+    Args:
+        within_s: the longest that one command may take, waiting for something included; a server
+            that went silent is noticed after so many seconds.
 
     Raises:
         AppError: no address is known, or ``REDIS_URL`` is not one.
     """
-    return _client(_address())
+    return _client(_address(), within_s)
 
 
-@lru_cache(maxsize=1)
-def _client(address: str | EmbeddedServer) -> Redis:
-    return connect(address, answer_within_s=ANSWER_WITHIN_S, client_name=client_name())
+@lru_cache(maxsize=3)
+def _client(address: str | EmbeddedServer, within_s: float) -> Redis:
+    client = connect(address, answer_within_s=within_s, client_name=process_name())
+    _clients.append(client)
+    return client
 
 
-def client_name() -> str:
-    """What this process's connections are called in the server's list of clients."""
-    return worker_name(os.getpid())
+_clients: list[Redis] = []
 
 
 def close_redis() -> None:
-    """Close this process's client; the next use makes a new one."""
-    if _client.cache_info().currsize:
-        with suppress(AppError):  # the server and its address are gone, and so is the connection
-            get_redis().close()
-        _client.cache_clear()
+    """Close this process's clients; the next use makes new ones."""
+    _client.cache_clear()
+    while _clients:
+        _clients.pop().close()
 
 
 def connect(

@@ -7,44 +7,65 @@ import os
 import socket
 import threading
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from app.config import get_settings
+from app.db.clock import ledger_now
 from app.db.engine import write_transaction
 from app.db.files import upsert
 from app.db.models import EmbeddingModel, WorkerRecord
 from app.db.switching import adopt_weights
 from app.db.types import utc_now
-from app.queue.liveness import worker_name
+from app.queue.liveness import process_name
 
 if TYPE_CHECKING:
+    from app.embedding.decoders import Decoders
     from app.embedding.encoder import Encoder
     from app.vectors.store import VectorStore
 
 log = logging.getLogger(__name__)
 
 IDLE = "idle"
+LOADING = "loading the model"
+OTHERS_WHO_DECODE = 2
+"""Beside a session: thumbnails, and a search by an example."""
 
 
 class WorkerContext:
     """Made once a process, on first use, so that any RQ worker can run our jobs."""
 
     def __init__(self) -> None:
-        self.name = worker_name(os.getpid())
+        self.name = process_name()
         self.stop = threading.Event()
         """Set when the process is to end; jobs finish their batch and hand back the rest."""
-        self.state = IDLE
         self.notice = ""
+        self._states: dict[int, str] = {}
         self._encoder: Encoder | None = None
         self._encoder_key: tuple[str, str] | None = None
         self._search_encoder: Encoder | None = None
         self._search_spec = ""
         self._store: VectorStore | None = None
+        self._decoders: Decoders | None = None
         self._encoder_lock = threading.Lock()
         self._search_lock = threading.Lock()
         self._store_lock = threading.Lock()
+        self._decoders_lock = threading.Lock()
+
+    @property
+    def state(self) -> str:
+        """What the worker is doing: of what its threads do, that which tells most."""
+        doing = list(self._states.values())
+        return min(doing, key=_telling, default=IDLE)
+
+    @state.setter
+    def state(self, value: str) -> None:
+        """Say what the calling thread does; the others go on with what they do."""
+        if value == IDLE:
+            self._states.pop(threading.get_ident(), None)
+        else:
+            self._states[threading.get_ident()] = value
 
     @property
     def store(self) -> VectorStore:
@@ -60,6 +81,18 @@ class WorkerContext:
                 self._store = open_store(get_settings())
             return self._store
 
+    @property
+    def decoders(self) -> Decoders:
+        """The processes that decode; none is started before the first picture comes."""
+        with self._decoders_lock:
+            if self._decoders is None:
+                from app.embedding.decoders import Decoders, decode_threads, limits_for
+
+                at_once = decode_threads() + OTHERS_WHO_DECODE
+                limits = limits_for(at_once, get_settings().max_image_megapixels)
+                self._decoders = Decoders(limits, self.stop)
+            return self._decoders
+
     def encoder(self, model: str, device: str = "auto") -> Encoder:
         """The encoder for a model, loaded unless it is the one in memory.
 
@@ -71,7 +104,7 @@ class WorkerContext:
         with self._encoder_lock:
             if self._encoder is None or self._encoder_key != wanted:
                 self._encoder = None  # two models may not fit into memory together
-                before, self.state = self.state, "loading the model"
+                before, self.state = self._states.get(threading.get_ident(), IDLE), LOADING
                 try:
                     self._encoder = self._take_or_load(*wanted)
                 finally:
@@ -120,17 +153,16 @@ class WorkerContext:
         """Write to the ledger that this worker is alive, or that it has stopped."""
         from app.queue.worker import QUEUES
 
-        now = utc_now()
         encoder = self._encoder
-        values = {
+        values: dict[str, Any] = {
             "device": encoder.device if encoder else "",
             "model": encoder.name if encoder else "",
             "state": self.state,
             "notice": self.notice or (encoder.notice if encoder else ""),
-            "beat_at": now,
-            "stopped_at": now if stopped else None,
         }
         with write_transaction() as conn:
+            now = ledger_now(conn)
+            values |= {"beat_at": now, "stopped_at": now if stopped else None}
             conn.execute(
                 upsert(conn, WorkerRecord)
                 .values(
@@ -145,13 +177,26 @@ class WorkerContext:
             )
 
     def close(self) -> None:
-        """Let go of the model and the store."""
+        """Let go of the model and the store, and end the processes that decode."""
+        self.close_decoders()
         with self._encoder_lock, self._search_lock, self._store_lock:
             self._encoder = self._search_encoder = None
             self._encoder_key = None
             if self._store is not None:
                 self._store.close()
                 self._store = None
+
+    def close_decoders(self) -> None:
+        """End the processes that decode; the next picture starts them anew."""
+        with self._decoders_lock:
+            if self._decoders is not None:
+                self._decoders.close()
+                self._decoders = None
+
+
+def _telling(state: str) -> int:
+    """A rank: people wait for the model first, and ask for their sessions next."""
+    return 0 if state == LOADING else 1 if state.startswith("session") else 2
 
 
 @lru_cache(maxsize=1)

@@ -14,12 +14,12 @@ from rq.registry import StartedJobRegistry
 from sqlalchemy import select
 
 from app.config import get_settings
-from app.db.engine import get_sync_session
-from app.db.models import SessionStatus, TrainingSession, WorkerRecord
+from app.db.engine import get_sync_engine, get_sync_session
+from app.db.models import SessionStatus, TrainingSession
 from app.errors import AppError, first_line
 from app.queue.functions import KnownJob
-from app.queue.liveness import is_alive
-from app.queue.worker import QUEUE_HIGH, get_queue
+from app.queue.liveness import alive_workers
+from app.queue.worker import QUEUE_HIGH, get_queue, loop_names
 
 _TRAIN_SESSION = "app.queue.training_jobs.train_session"
 ANSWER_WITHIN_S = 10.0
@@ -61,9 +61,13 @@ def ring(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str | None:
 
 
 def _alive_workers() -> set[str]:
-    with get_sync_session() as db:
-        workers = db.scalars(select(WorkerRecord).where(WorkerRecord.stopped_at.is_(None))).all()
-    return {record.name for record in workers if is_alive(record)}
+    with get_sync_engine().connect() as conn:
+        return alive_workers(conn)
+
+
+def alive_loops() -> set[str]:
+    """What the loops of all workers that are alive are called in the queue server."""
+    return {loop for worker in _alive_workers() for loop in loop_names(worker)}
 
 
 def _ring(session_id: int, alive: set[str]) -> str:
@@ -153,8 +157,7 @@ def _is_worked_on(queue: Queue, job_id: str) -> bool:
     if job_id not in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False):
         return False
     (job,) = KnownJob.fetch_many([job_id], connection=queue.connection)
-    # a side thread of a worker adds its queue to the worker's name
-    return job is not None and (job.worker_name or "").startswith(tuple(_alive_workers()))
+    return job is not None and job.worker_name in alive_loops()
 
 
 def ring_once_if_possible(queue_name: str, function: str, job_id: str, **arguments: Any) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.api.file_times import storable_ns
 from app.db.files import FoundFile
-from app.db.types import path_to_text, storable_ns
+from app.db.types import path_to_text
 from app.errors import AppError
+from app.queue.exclusions import BY_PATTERN, HIDDEN, Exclusions
 
+REASONS = 5
+"""So many reasons are told in a line."""
 GONE = (FileNotFoundError, NotADirectoryError)
 """What says that a file is not there; any other error says only that nobody can tell."""
 
@@ -25,20 +29,29 @@ class WalkReport:
 
 
 def walk(
-    folder: str, extensions: Sequence[str], recursive: bool, report: WalkReport
+    folder: str,
+    extensions: Sequence[str],
+    recursive: bool,
+    report: WalkReport,
+    exclusions: Exclusions | None = None,
 ) -> Iterator[FoundFile]:
     """Yield the picture files of a folder, opening none of them.
 
-    Hidden files and folders are left out, and links to folders are not followed, so that no loop
-    and no foreign disk is walked. A folder that cannot be read is counted, never raised.
+    Links to folders are not followed, so that no loop and no foreign disk is walked. A folder that
+    is left out counts as one, whatever is in it. One that cannot be read is counted, never raised.
 
     Args:
         folder: absolute path.
         extensions: lower case, without the dot.
         recursive: also look into subfolders.
         report: filled while walking.
+        exclusions: what is left out; None: what always is.
     """
     wanted = frozenset(extensions)
+    exclusions = exclusions or Exclusions(folder)
+    if exclusions.match(folder):
+        report.skipped[BY_PATTERN] += 1
+        return
     waiting = [folder]
     while waiting:
         here = waiting.pop()
@@ -50,7 +63,8 @@ def walk(
                 report.unreadable.append(here)
             continue
         with entries:
-            yield from _files(here, entries, wanted, waiting if recursive else None, report)
+            subfolders = waiting if recursive else None
+            yield from _files(here, entries, wanted, subfolders, report, exclusions)
 
 
 def _files(
@@ -59,7 +73,9 @@ def _files(
     wanted: frozenset[str],
     subfolders: list[str] | None,
     report: WalkReport,
+    exclusions: Exclusions,
 ) -> Iterator[FoundFile]:
+    is_left_out = exclusions.of_files(folder)
     folder_text = path_to_text(folder)
     while True:
         try:
@@ -74,13 +90,20 @@ def _files(
         try:
             # the usual case first: this runs for every file of a million
             if name.rpartition(".")[2].lower() in wanted and name[0] != "." and entry.is_file():
+                if is_left_out is not None and is_left_out(name):
+                    report.skipped[BY_PATTERN] += 1
+                    continue
                 stat = entry.stat()
                 path = path_to_text(entry.path)
                 yield FoundFile(path, folder_text, stat.st_size, storable_ns(stat.st_mtime_ns))
             elif name[0] == ".":
-                report.skipped["hidden"] += 1
+                report.skipped[HIDDEN] += 1
             elif entry.is_dir(follow_symlinks=False):
-                if subfolders is not None:
+                if subfolders is None:
+                    continue
+                if reason := exclusions.of_folder(folder, name):
+                    report.skipped[reason] += 1
+                else:
                     subfolders.append(entry.path)
             else:
                 report.skipped[_reason(entry, wanted)] += 1
@@ -144,9 +167,16 @@ def missing_folder(path: str) -> AppError:
     )
 
 
+def left_out_text(skipped: Mapping[str, int]) -> str:
+    """What was left out and why, the most frequent first: ``12 × .mp4, 3 × hidden``."""
+    first = Counter(skipped).most_common(REASONS)
+    said = ", ".join(f"{count:,} × {reason}" for reason, count in first)
+    return f"{said} and more" if len(skipped) > len(first) else said
+
+
 def no_pictures(path: str, report: WalkReport) -> AppError:
     """What is raised where a first walk found nothing."""
-    left_out = ", ".join(f"{count:,} × {reason}" for reason, count in report.skipped.most_common(5))
+    left_out = left_out_text(report.skipped)
     return AppError(
         f"There are no pictures in {printable(path)}.",
         f"Left out: {left_out}." if left_out else "The folder is empty.",

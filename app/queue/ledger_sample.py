@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from app.config import get_settings
 from app.db.engine import get_sync_engine
 from app.db.models import IS_UNSETTLED, AssetVector, EmbeddingModel, ImageAsset
-from app.embedding.decode import PictureError, decode, read_file
+from app.embedding.decode import PictureError, read_file
 from app.errors import AppError
 from app.queue.context import context
 from app.queue.ledger_repair import forget
@@ -123,7 +123,8 @@ def _pixels(row: Any, encoder: Any) -> Any:
         if content.sha256 != row.sha256:
             return None
         limit = get_settings().max_image_megapixels
-        return decode(content, os.path.basename(row.path), encoder.pixels, limit).pixels
+        name = os.path.basename(row.path)
+        return context().decoders.decode(0, content, name, encoder.pixels, limit).result().pixels
     except PictureError:
         return None
 

@@ -1,15 +1,15 @@
-"""Which known pictures of a session are gone, and whether that can be believed."""
+"""Which known pictures a walk did not see: gone, if that can be believed, or left out by now."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sqlalchemy import select, update
 
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.jobs import chunks
-from app.db.models import ImageAsset, TrainingJob
+from app.db.jobs import chunks, leave_out
+from app.db.models import ImageAsset, JobStatus, TrainingJob
 from app.db.types import utc_now
 from app.errors import AppError
 from app.queue.file_walk import check_folder, is_gone
@@ -24,11 +24,20 @@ class MissingFiles:
     Args:
         seen: by asset id, whether the walk saw it.
         unreadable: folders that could not be read; what lies below them is not judged.
+        is_left_out: whether the walk leaves out a file, by its path.
     """
 
-    def __init__(self, session_id: int, seen: bytearray, unreadable: Sequence[str]) -> None:
+    def __init__(
+        self,
+        session_id: int,
+        seen: bytearray,
+        unreadable: Sequence[str],
+        is_left_out: Callable[[str], bool],
+    ) -> None:
         self.gone: list[int] = []
         """Assets whose file is not there, and that are not marked as missing yet."""
+        self.left_out: list[int] = []
+        """Assets that are there, were indexed or are to be, and that the walk leaves out."""
         self.known = 0
         """Pictures of the session that were thought to be there."""
         self.known_missing = 0
@@ -36,6 +45,7 @@ class MissingFiles:
         self._session_id = session_id
         self._seen = seen
         self._unreadable = frozenset(unreadable)
+        self._is_left_out = is_left_out
 
     def look(self) -> Iterator[int]:
         """Look for each unseen file where it was; yields how many jobs were gone through."""
@@ -43,12 +53,15 @@ class MissingFiles:
         while page := self._page(after):
             after = page[-1][0]
             number += len(page)
-            unseen = [
-                asset for _, asset in page if asset < len(self._seen) and not self._seen[asset]
-            ]
+            unseen = {
+                asset: status
+                for _, asset, status in page
+                if asset < len(self._seen) and not self._seen[asset]
+            }
             self.known += len(page)
             if unseen:
-                self._judge(unseen)
+                wanted = {asset for asset in unseen if unseen[asset] != JobStatus.CANCELLED}
+                self._judge(list(unseen), wanted)
             yield number
 
     def objection(self, root: str, found: int, nothing_new: bool) -> str:
@@ -69,17 +82,18 @@ class MissingFiles:
             return f"{folders} could not be read; the pictures in there were left as they are."
         return ""
 
-    def _page(self, after: int) -> Sequence[tuple[int, int]]:
+    def _page(self, after: int) -> Sequence[tuple[int, int, str]]:
         with get_sync_engine().connect() as conn:
             rows = conn.execute(
-                select(TrainingJob.id, TrainingJob.asset_id)
+                select(TrainingJob.id, TrainingJob.asset_id, TrainingJob.status)
                 .where(TrainingJob.session_id == self._session_id, TrainingJob.id > after)
                 .order_by(TrainingJob.id)
                 .limit(JOBS_AT_ONCE)
             )
-            return [(row[0], row[1]) for row in rows]
+            return [(row[0], row[1], row[2]) for row in rows]
 
-    def _judge(self, unseen: Sequence[int]) -> None:
+    def _judge(self, unseen: Sequence[int], wanted: Collection[int]) -> None:
+        """Args: assets that were not seen, and those of them that the session did not give up."""
         with get_sync_engine().connect() as conn:
             rows = conn.execute(
                 select(ImageAsset.id, ImageAsset.path, ImageAsset.missing_since).where(
@@ -90,14 +104,28 @@ class MissingFiles:
             if missing_since is not None:
                 self.known_missing += 1
                 self.known -= 1
-            elif not self._is_spared(path) and is_gone(path):
+            elif self._is_spared(path):
+                continue
+            elif is_gone(path):
                 self.gone.append(asset_id)
+            elif asset_id in wanted and self._is_left_out(path):
+                self.left_out.append(asset_id)
+                self.known -= 1
 
     def _is_spared(self, path: str) -> bool:
         while self._unreadable and path != (path := os.path.dirname(path)):
             if path in self._unreadable:
                 return True
         return False
+
+
+def mark_left_out(session_id: int, asset_ids: Sequence[int]) -> int:
+    """Give up pictures that were indexed before they were left out; how many."""
+    marked = 0
+    for ids in chunks(asset_ids, MARKED_AT_ONCE):
+        with write_transaction() as conn:
+            marked += leave_out(conn, session_id, ids)
+    return marked
 
 
 def mark_missing(asset_ids: Sequence[int]) -> int:

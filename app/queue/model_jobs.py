@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from app.db.engine import write_transaction
-from app.db.models import AssetVector, EmbeddingModel, NearDuplicate, TrainingSession
+from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, NearDuplicate, TrainingSession
 from app.errors import AppError
 from app.queue.context import IDLE, context, register_model
 
@@ -78,11 +78,13 @@ def remove_index(model_id: int) -> int:
             return 0
         _check_unused(conn, model_id)
         _check_not_the_last(conn, model_id)
-        conn.execute(delete(NearDuplicate).where(NearDuplicate.model_id == model_id))
+        for table in (DuplicateScan, NearDuplicate):
+            conn.execute(delete(table).where(table.model_id == model_id))
         removed = conn.execute(delete(AssetVector).where(AssetVector.model_id == model_id)).rowcount
     with write_transaction() as conn:  # a session that came meanwhile keeps the collection
         _check_unused(conn, model_id)
         context().store.drop_collection(collection)
+        conn.execute(delete(DuplicateScan).where(DuplicateScan.model_id == model_id))
         conn.execute(delete(EmbeddingModel).where(EmbeddingModel.id == model_id))
     log.info("removed the index %s of %d pictures", collection, removed)
     return removed

@@ -7,26 +7,39 @@ rests is never below the product of the whole vectors. Where that bound reaches 
 nowhere else, whole vectors are read and multiplied. So no pair is missed.
 
 Memory: 4 * (``HEAD`` + 1) bytes for each picture and some 20 more, 280 MB for a million, and the
-products of one block, under 200 MB. It is kept between slices.
+products of one block, under 200 MB. It is kept between turns.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, select
+from redis.exceptions import RedisError
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, insert, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased
 
+from app.config import get_settings
+from app.db.duplicate_scans import (
+    ClaimedScan,
+    claim_scan,
+    fail_scan,
+    finish_scan,
+    hand_back_scan,
+    report_scan,
+)
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.jobs import chunks
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate
-from app.queue import duplicate_look
-from app.queue.context import context
+from app.errors import AppError, first_line
+from app.queue.context import IDLE, context
+from app.queue.worker import QUEUES, get_queue
 from app.vectors.store import UnknownCollectionError
 
 HEAD = 64
@@ -37,71 +50,96 @@ ROUNDING = 1e-4
 """What float32 may take off the bound."""
 READING = 4
 """Reading one block takes as long as comparing so many pairs of blocks: for the progress only."""
-LOOK_EVERY_S = 0.25
-SLICE_S = 60.0
+LOOK_EVERY_S = 0.5
+"""Whether it is to be stopped, or to give way."""
 
 Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
 log = logging.getLogger(__name__)
-_under_way: dict[str, Iterator[float]] = {}
-"""The look that this process has begun, between two of its slices."""
+_under_way: dict[tuple[int, datetime], NearDuplicateScan] = {}
+"""The scan that this process has begun, between two of its turns; by model and request."""
 
 
-def find_near_duplicates(model_id: int, threshold: float, look_id: str = "") -> bool:
-    """The queue function: one slice of a look, after which the next is put into the queue.
+def find_near_duplicates() -> bool:
+    """The queue function: go on with the scan whose turn it is, until others wait.
 
-    A process that does not know the look, because the one that did was ended, begins it anew.
-
-    Args:
-        threshold: the least cosine similarity, in (0, 1].
-        look_id: the same in all slices of a look.
+    A process that did not begin it begins it anew.
 
     Returns:
-        whether the look is at its end, done or stopped.
+        whether a scan was done to its end.
     """
-    steps = _under_way.pop(look_id, None) or NearDuplicateLook(model_id, threshold).steps()
-    _under_way.clear()  # of a look that nobody went on with
     worker = context()
-    before, worker.state = worker.state, "comparing pictures"
+    with write_transaction() as conn:
+        claim = claim_scan(conn, worker.name)
+    if claim is None:
+        return False
+    worker.state = "comparing pictures"
     try:
-        share = _work(steps)
+        return _take_turn(claim)
     except UnknownCollectionError:
-        log.warning("the index was removed while its pictures were compared")
-        return True
+        log.warning("there is no index to compare pictures in")
+        _commit(fail_scan, claim, "The index of this model is not there.")
+        return False
+    except (AppError, OperationalError) as error:  # a store or a ledger that is away comes back
+        log.warning("comparing pictures waits: %s", error)
+        said = str(error) if isinstance(error, AppError) else f"{first_line(error)}."
+        _commit(hand_back_scan, claim, 0.0, said)
+        return False
+    except Exception as error:
+        _commit(fail_scan, claim, f"{type(error).__name__}: {first_line(error)}.")
+        raise
     finally:
-        worker.state = before
-    if share is None:
-        return True
-    _under_way[look_id] = steps
-    duplicate_look.go_on_later(share, model_id=model_id, threshold=threshold, look_id=look_id)
-    return False
+        worker.state = IDLE
 
 
-def _work(steps: Iterator[float]) -> float | None:
-    """Do steps until others wait; the share that is done, or None where there is no more to do."""
-    begin = looked = time.monotonic()
-    for share in steps:
-        now = time.monotonic()
-        if now - looked < LOOK_EVERY_S:
+def _take_turn(claim: ClaimedScan) -> bool:
+    which = claim.model_id, claim.requested_at
+    scan = _under_way.pop(which, None) or NearDuplicateScan(claim.model_id, claim.threshold)
+    _under_way.clear()  # of a scan that nobody went on with
+    turn_ends = time.monotonic() + get_settings().job_timeout / 2
+    looked = 0.0
+    for share in scan.steps:
+        if time.monotonic() - looked < LOOK_EVERY_S:
             continue
-        looked = now
-        if duplicate_look.is_stopped():
-            return None
-        if duplicate_look.others_wait() or now - begin > SLICE_S or context().stop.is_set():
-            return share
-        duplicate_look.report(share)
-    duplicate_look.report(1.0)
-    return None
+        looked = time.monotonic()
+        if not _commit(report_scan, claim, share):
+            return False  # stopped, or taken over
+        stop = context().stop.is_set()
+        if stop or looked > turn_ends or _others_wait():
+            if _commit(hand_back_scan, claim, 0.0 if stop else share) and not stop:
+                _under_way[which] = scan
+            return False
+    with write_transaction() as conn:
+        done = finish_scan(conn, claim)
+        if done:
+            scan.write(conn)
+    return done
 
 
-class NearDuplicateLook:
+def _commit(move: Callable[..., bool], *arguments: Any) -> bool:
+    with write_transaction() as conn:
+        return move(conn, *arguments)
+
+
+def _others_wait() -> bool:
+    """Whether anything else is to be done by a worker, as far as the queue can tell."""
+    try:
+        return any(get_queue(name).count for name in QUEUES)
+    except (RedisError, AppError):
+        return False
+
+
+class NearDuplicateScan:
     """One comparison of all pictures of a model with each other.
 
     Args:
         model_id: whose vectors.
         threshold: the least cosine similarity, in (0, 1].
     """
+
+    steps: Iterator[float]
+    """Going on works, a few dozen milliseconds at a time; gives the share that is done."""
 
     def __init__(self, model_id: int, threshold: float) -> None:
         self._model_id, self._threshold = model_id, threshold
@@ -113,9 +151,9 @@ class NearDuplicateLook:
         self._heads: Vectors = np.empty((0, 0), np.float32)
         self._parents: Positions = np.empty(0, np.int64)
         self._scores: Vectors = np.empty(0, np.float32)
+        self.steps = self._steps()
 
-    def steps(self) -> Iterator[float]:
-        """Work, with a pause after every few dozen milliseconds; gives the share that is done."""
+    def _steps(self) -> Iterator[float]:
         found = [np.empty(0, np.int64)]
         for stored in self._store.ids(self._collection):
             found.append(_compared(stored, self._model_id))
@@ -123,7 +161,6 @@ class NearDuplicateLook:
         self._ids = np.concatenate(found)
         number = len(self._ids)
         if not number:
-            self._write()
             return
         self._parents, self._scores = np.arange(number), np.zeros(number, np.float32)
         starts = list(range(0, number, BLOCK))
@@ -141,7 +178,6 @@ class NearDuplicateLook:
                 self._compare(first, second)
                 done += 1
                 yield done / everything
-        self._write()
 
     def _basis(self) -> Vectors:
         """The directions that hold most of the vectors' lengths, shape (dimension, HEAD)."""
@@ -175,8 +211,8 @@ class NearDuplicateLook:
         ones, others = np.nonzero(exact)
         join(self._parents, rows[ones], columns[others])
 
-    def _write(self) -> None:
-        """Put the result in the place of the last one, in one transaction."""
+    def write(self, conn: Connection) -> None:
+        """Put the result in the place of the last one; once all steps are done."""
         found = np.flatnonzero(self._scores)
         groups = self._ids[roots(self._parents, found)].tolist()
         members, scores = self._ids[found].tolist(), self._scores[found].tolist()
@@ -184,22 +220,21 @@ class NearDuplicateLook:
             {"model_id": self._model_id, "asset_id": asset, "group_id": group, "score": score}
             for asset, group, score in zip(members, groups, scores, strict=True)
         ]
-        with write_transaction() as conn:
-            conn.execute(delete(NearDuplicate).where(NearDuplicate.model_id == self._model_id))
-            for some in chunks(rows, 10_000):
-                there = set(  # pictures and whole indexes may have been removed meanwhile
-                    conn.scalars(
-                        select(ImageAsset.id)
-                        .join(AssetVector, AssetVector.asset_id == ImageAsset.id)
-                        .where(
-                            AssetVector.model_id == self._model_id,
-                            ImageAsset.id.in_([row["asset_id"] for row in some]),
-                        )
-                        .with_for_update(read=True, of=ImageAsset)
+        conn.execute(delete(NearDuplicate).where(NearDuplicate.model_id == self._model_id))
+        for some in chunks(rows, 10_000):
+            there = set(  # pictures and whole indexes may have been removed meanwhile
+                conn.scalars(
+                    select(ImageAsset.id)
+                    .join(AssetVector, AssetVector.asset_id == ImageAsset.id)
+                    .where(
+                        AssetVector.model_id == self._model_id,
+                        ImageAsset.id.in_([row["asset_id"] for row in some]),
                     )
+                    .with_for_update(read=True, of=ImageAsset)
                 )
-                if kept := [row for row in some if row["asset_id"] in there]:
-                    conn.execute(insert(NearDuplicate), kept)
+            )
+            if kept := [row for row in some if row["asset_id"] in there]:
+                conn.execute(insert(NearDuplicate), kept)
         log.info("%d of %d pictures look like others", len(rows), len(self._ids))
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from rq.timeouts import BaseTimeoutException
 from sqlalchemy import bindparam, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.error_kinds import ErrorKind
 from app.config import get_settings
@@ -27,8 +29,11 @@ from app.db.jobs import Claim, ClaimedJob
 from app.db.models import AssetVector, ImageAsset
 from app.db.settle import Outcome
 from app.db.vectors import begin_store
-from app.embedding.decode import FileContent, PictureError, decode, read_file
+from app.embedding.decode import FileContent, PictureError, read_file
+from app.embedding.decoders import decode_threads
+from app.embedding.fork_server import Stopped
 from app.errors import AppError, first_line
+from app.queue.context import context
 from app.queue.payloads import payload
 from app.vectors.store import PointPayload, VectorPoint, VectorStore
 
@@ -43,8 +48,6 @@ holds one file, and that is all the memory that files take."""
 BEHIND_THE_MODEL = 9
 """Steps of niceness between the model and what decodes for it."""
 UNIT_LENGTH_TOLERANCE = 1e-3
-_IN_THREADS_OF_THEIR_OWN = frozenset({"HEIF", "RAW"})
-"""Formats whose libraries decode in other threads than the one that asks for it."""
 _CONTENT_FACTS = (ImageAsset.width, ImageAsset.height, ImageAsset.format, ImageAsset.taken_at)
 _SAME_CONTENT = (
     select(AssetVector.asset_id, AssetVector.checksum, *_CONTENT_FACTS)
@@ -103,54 +106,65 @@ class Stages:
         self.encoder = encoder
         self.store = store
         self.model_id = model_id
-        self.decode_threads = get_settings().decode_threads or usable_processors()
+        self.decode_threads = decode_threads()
         self._max_megapixels = get_settings().max_image_megapixels
         self._turns = threading.Semaphore(self.decode_threads)
         self._rest_ms: defaultdict[str, float] = defaultdict(float)
 
     # --- read and decode, in a thread for each picture ------------------------------------------
 
-    def threads(self) -> ThreadPoolExecutor:
-        """Threads for :meth:`read`: as many as may decode at once, and some that read ahead."""
+    @contextlib.contextmanager
+    def threads(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads for :meth:`read`: as many as may decode at once, and some that read ahead.
+
+        Each that decodes has a process do it. Leaving the block ends these processes.
+        """
+        decoders = context().decoders
+        decoders.prepare()
         number = self.decode_threads + READ_AHEAD
-        return ThreadPoolExecutor(number, thread_name_prefix="decode", initializer=_give_way)
+        try:
+            with ThreadPoolExecutor(number, "decode", initializer=_give_way) as threads:
+                yield threads
+        finally:
+            decoders.rest()
 
     def read(self, job: ClaimedJob) -> Picture:
-        """Read one file; decode it unless its content is known already."""
+        """Read one file; decode it unless its content is known already.
+
+        Raises:
+            Stopped: the worker is to end.
+            SQLAlchemyError: the ledger does not answer.
+        """
+        if context().stop.is_set():
+            raise Stopped
         picture = Picture(Outcome(job))
-        try:
+        with _only(picture):
             content = self._read(picture)
-            picture.outcome.facts = {
-                "size": content.size,
-                "mtime_ns": content.mtime_ns,
-                "sha256": content.sha256,
-            }
             if not self._find_known(picture, content.sha256):
                 self._decode(picture, content)
-        except PictureError as error:
-            picture.fail(error.kind, error.message)
-        except MemoryError:
-            picture.fail(ErrorKind.OUT_OF_MEMORY, "There was not enough memory for this picture.")
         return picture
 
     def _read(self, picture: Picture) -> FileContent:
         begin = time.perf_counter()
         try:
-            return read_file(picture.job.path)
+            content = read_file(picture.job.path)
         finally:  # a disk that fails may have taken long to say so
-            picture.read_ms = (time.perf_counter() - begin) * 1000
+            picture.read_ms += (time.perf_counter() - begin) * 1000
+        picture.outcome.facts = {
+            "size": content.size,
+            "mtime_ns": content.mtime_ns,
+            "sha256": content.sha256,
+        }
+        return content
 
     def _decode(self, picture: Picture, content: FileContent) -> None:
         name = os.path.basename(picture.job.path)
         with self._turns:
-            clock = time.thread_time  # which stands still while the model has the processor
-            begin, own_begin = time.perf_counter(), clock()
-            try:
-                decoded = decode(content, name, self.encoder.pixels, self._max_megapixels)
-            finally:
-                picture.decode_ms = (clock() - own_begin) * 1000
-            if decoded.format in _IN_THREADS_OF_THEIR_OWN:
-                picture.decode_ms = (time.perf_counter() - begin) * 1000
+            done = context().decoders.decode(
+                BEHIND_THE_MODEL, content, name, self.encoder.pixels, self._max_megapixels
+            )
+        picture.decode_ms = done.ms
+        decoded = done.result()
         picture.pixels = decoded.pixels
         picture.outcome.note = decoded.note
         picture.outcome.facts |= {
@@ -216,10 +230,8 @@ class Stages:
                 picture.outcome.note = "Same content as a picture that was indexed before."
 
     def _decode_again(self, picture: Picture) -> None:
-        try:
-            self._decode(picture, read_file(picture.job.path))
-        except PictureError as error:
-            picture.fail(error.kind, error.message)
+        with _only(picture):
+            self._decode(picture, self._read(picture))
 
     def _embed(self, pictures: Sequence[Picture]) -> None:
         """Embed together; where that fails, halve, so that a bad picture fails alone."""
@@ -229,7 +241,7 @@ class Stages:
         error: Exception
         try:
             vectors = self.encoder.encode_images(batch)
-        except AppError:
+        except (AppError, BaseTimeoutException):
             raise
         except Exception as caught:  # noqa: BLE001 - whatever the model raises is one picture's fault
             error = caught
@@ -340,16 +352,27 @@ class Stages:
         return whole
 
 
+@contextlib.contextmanager
+def _only(picture: Picture) -> Iterator[None]:
+    """Make whatever is raised for one picture that picture's failure, and nobody else's."""
+    try:
+        yield
+    except PictureError as error:
+        if error.kind is ErrorKind.INTERNAL:
+            log.exception("unforeseen: %s", picture.job.path)
+        picture.fail(error.kind, error.message)
+    except MemoryError:
+        picture.fail(ErrorKind.OUT_OF_MEMORY, "There was not enough memory for this picture.")
+    except (AppError, SQLAlchemyError, BaseTimeoutException):  # not this picture's fault
+        raise
+    except Exception as error:
+        log.exception("unforeseen: %s", picture.job.path)
+        picture.fail(ErrorKind.INTERNAL, f"Something unexpected happened: {first_line(error)}.")
+
+
 def vector_checksum(vector: NDArray[np.float32]) -> str:
     """SHA-256 of the vector's little-endian float32 bytes, in hexadecimal."""
     return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()
-
-
-def usable_processors() -> int:
-    """How many processors this process may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _give_way() -> None:

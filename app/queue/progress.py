@@ -57,7 +57,10 @@ def session_progress(db: Session, session: TrainingSession) -> TrainingProgress:
             storeMs=session.store_ms,
         ),
         discovering=discovering,
-        stalled=running and _since(session.last_progress_at, now) > STALLED_AFTER,
+        stalled=running
+        and session.waiting_for is None
+        and _since(session.last_progress_at, now) > STALLED_AFTER,
+        waitingFor=session.waiting_for if running else None,
         model=session.model,
         device=session.device,
         precision=session.precision,

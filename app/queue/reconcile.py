@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
-from sqlalchemy import select, update
+from redis.exceptions import RedisError
+from sqlalchemy import Connection, delete, select, update
 
 from app.db import jobs, sessions
-from app.db.engine import get_sync_session, write_transaction
+from app.db.clock import ledger_now
+from app.db.duplicate_scans import take_back_scans
+from app.db.engine import get_sync_session, in_transaction, write_transaction
 from app.db.models import (
     IS_HELD,
     IS_UNSETTLED,
@@ -19,56 +23,136 @@ from app.db.models import (
     WorkerRecord,
 )
 from app.db.settle import expire_leases
-from app.db.types import utc_now
 from app.db.vectors import is_broken_off
+from app.errors import AppError
+from app.queue.connection import get_redis
 from app.queue.doorbell import ring_if_possible, ring_once_if_possible
-from app.queue.liveness import is_alive
+from app.queue.duplicate_scan import ring_for_scans
+from app.queue.liveness import (
+    FORGOTTEN_AFTER,
+    SteadyClock,
+    forget_proof,
+    has_died,
+    silent_workers,
+)
 from app.queue.schedule import ring_for_due_sessions
 from app.queue.worker import QUEUE_LOW
 
 log = logging.getLogger(__name__)
+
+_clock = SteadyClock()
+_RUNNING = select(WorkerRecord.name).where(WorkerRecord.stopped_at.is_(None))
 
 
 def reconcile(dead_workers: Sequence[str] = ()) -> None:
     """Take back what dead workers held, finish what is done, and ring for what is not.
 
     Args:
-        dead_workers: workers known to be gone, whose leases need not run out first.
+        dead_workers: workers that somebody saw end by themselves.
     """
-    silent = {record.name for record in _workers() if not is_alive(record)}
-    with write_transaction() as conn:
-        conn.execute(
-            update(WorkerRecord)
-            .where(WorkerRecord.name.in_(dead_workers))
-            .values(stopped_at=utc_now())
-        )
-        taken_back = expire_leases(conn, dead_workers=[*silent, *dead_workers])
+    proved = [name for name in _running_workers() if has_died(name)]
+    taken_back = in_transaction(lambda conn: _take_back(conn, dead_workers, proved))
     if taken_back:
         log.warning("%d pictures were held by a worker that is gone", taken_back)
-    for session_id, status, left in _unsettled_sessions():
-        if status == SessionStatus.CANCELLED:
-            with write_transaction() as conn:
-                jobs.cancel_pending(conn, session_id)
-                sessions.stop_clock(conn, session_id)
-            continue
-        with write_transaction() as conn:
-            finished = sessions.finish_session(conn, session_id)
-        if left and not finished:
-            ring_if_possible(session_id)
+    for name in proved:
+        forget_proof(name)
+    waiting = _settle_sessions()
+    if not _queue_answers():  # asked once, as each ring would wait for its answer
+        return
+    for session_id in waiting:
+        ring_if_possible(session_id)
     _ring_for_stale_payloads()
     _ring_for_broken_stores()
+    ring_for_scans()
     ring_for_due_sessions()
+
+
+def _running_workers() -> list[str]:
+    with get_sync_session() as db:
+        return list(db.scalars(_RUNNING))
+
+
+def _take_back(conn: Connection, dead_workers: Sequence[str], proved: Sequence[str]) -> int:
+    lost = set(proved)
+    if steady := _clock.is_steady(ledger_now(conn)):
+        lost |= silent_workers(conn)
+    _note_stopped(conn, [*lost, *dead_workers])
+    take_back_scans(conn, set(conn.scalars(_RUNNING)))
+    return expire_leases(conn, dead_workers=dead_workers, lost_workers=[*lost], by_time=steady)
+
+
+def _note_stopped(conn: Connection, names: Sequence[str]) -> None:
+    if names:
+        conn.execute(
+            update(WorkerRecord)
+            .where(WorkerRecord.name.in_(names), WorkerRecord.stopped_at.is_(None))
+            .values(stopped_at=ledger_now(conn))
+        )
+
+
+def take_over(sole_worker: str) -> None:
+    """Take back what all other workers held: the lock of the embedded store proves them dead."""
+    taken_back = in_transaction(lambda conn: _take_over(conn, sole_worker))
+    if taken_back:
+        log.warning("%d pictures were held by earlier workers", taken_back)
+
+
+def _take_over(conn: Connection, sole_worker: str) -> int:
+    others = WorkerRecord.name != sole_worker
+    running = conn.scalars(
+        select(WorkerRecord.name).where(others, WorkerRecord.stopped_at.is_(None))
+    ).all()
+    holding = conn.scalars(
+        select(TrainingJob.worker).where(IS_HELD, TrainingJob.worker != sole_worker)
+    ).all()
+    _note_stopped(conn, running)
+    return expire_leases(
+        conn, lost_workers=[name for name in {*running, *holding} if name], by_time=False
+    )
 
 
 def release(worker: str) -> None:
     """Hand back what a worker held that was ended on purpose: no picture is to blame for that."""
-    held = select(TrainingJob.session_id).where(IS_HELD, TrainingJob.worker == worker)
-    with write_transaction() as conn:
-        for session_id in conn.scalars(held.distinct()).all():
+
+    def work(conn: Connection) -> None:
+        holding = select(TrainingJob.session_id).where(IS_HELD, TrainingJob.worker == worker)
+        for session_id in sorted(set(conn.scalars(holding))):
             jobs.hand_back_all(conn, session_id, worker)
-        conn.execute(
-            update(WorkerRecord).where(WorkerRecord.name == worker).values(stopped_at=utc_now())
-        )
+        _note_stopped(conn, [worker])
+
+    in_transaction(work)
+
+
+def forget_old_workers() -> None:
+    """Remove the rows of workers that have been gone for long."""
+    with write_transaction() as conn:
+        long_ago = ledger_now(conn) - FORGOTTEN_AFTER
+        conn.execute(delete(WorkerRecord).where(WorkerRecord.beat_at < long_ago))
+
+
+def _settle_sessions() -> list[int]:
+    """Finish what is done; the running sessions that have pictures left to claim."""
+    waiting = []
+    for session_id, status, left in _unsettled_sessions():
+        if status == SessionStatus.CANCELLED:
+            in_transaction(partial(_cancel_rest, session_id=session_id))
+        elif not in_transaction(partial(sessions.finish_session, session_id=session_id)):
+            waiting += [session_id] if left else []
+    return waiting
+
+
+def _cancel_rest(conn: Connection, session_id: int) -> None:
+    jobs.cancel_pending(conn, session_id)
+    sessions.stop_clock(conn, session_id)
+
+
+def _queue_answers() -> bool:
+    try:
+        get_redis().ping()
+    except (RedisError, AppError) as error:
+        log.warning("nobody is told that there is work: %s", error)
+        return False
+    return True
 
 
 def _ring_for_stale_payloads() -> None:
@@ -87,11 +171,6 @@ def _ring_for_broken_stores() -> None:
         ring_once_if_possible(
             QUEUE_LOW, "app.queue.ledger_repair.undo_broken_stores", "undo-broken-stores"
         )
-
-
-def _workers() -> Sequence[WorkerRecord]:
-    with get_sync_session() as db:
-        return db.scalars(select(WorkerRecord)).all()
 
 
 def _unsettled_sessions() -> list[tuple[int, str, int]]:

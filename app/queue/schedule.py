@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select
 
 from app.api.update_schemas import UpdateSummary
+from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine
 from app.db.models import SessionStatus, TrainingSession
-from app.db.types import utc_now
 from app.queue.doorbell import ring_once_if_possible
 from app.queue.worker import QUEUE_NORMAL
 
@@ -41,7 +41,7 @@ def due_sessions() -> list[int]:
                 | ((table.status == SessionStatus.RUNNING) & table.discovered_at.is_(None))
             )
         ).all()
-    now = utc_now()
+        now = ledger_now(conn)
     return [row.id for row in rows if _is_due(row, now)]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.config import get_settings
-from app.embedding.decode import PictureError, decode, read_file
+from app.embedding.decode import PictureError, read_file
 from app.errors import AppError
 from app.queue.context import context, register_model
 from app.vectors.store import Restriction, UnknownCollectionError, VectorStore
@@ -119,8 +119,9 @@ def _text_vector(model: str, collection: str, text: str) -> NDArray[np.float32]:
 
 def _picture_vector(encoder: Encoder, path: str) -> NDArray[np.float32]:
     try:
-        limit = get_settings().max_image_megapixels
-        decoded = decode(read_file(path), os.path.basename(path), encoder.pixels, limit)
+        name, limit = os.path.basename(path), get_settings().max_image_megapixels
+        done = context().decoders.decode(0, read_file(path), name, encoder.pixels, limit)
+        decoded = done.result()
     except PictureError as error:
         raise AppError(
             f"{os.path.basename(path)} cannot be searched with: {error.message}",

@@ -14,16 +14,19 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from app.api.training_schemas import SessionConfig
 from app.db import jobs, sessions
-from app.db.engine import get_sync_engine, get_sync_session, write_transaction
-from app.db.errors import ledger_error
+from app.db.clock import ledger_now
+from app.db.engine import get_sync_engine, get_sync_session, in_transaction, write_transaction
+from app.db.errors import DATABASE_ERRORS, ledger_error
 from app.db.jobs import Claim
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.settle import settle, settle_unchanged
 from app.db.types import utc_now
+from app.embedding.fork_server import Stopped
 from app.errors import AppError, first_line
 from app.queue.context import IDLE, WorkerContext, register_model
 from app.queue.payloads import refresh_payloads
 from app.queue.picture_stages import Batch, Picture, Stages
+from app.queue.places import Places
 from app.queue.progress import ProgressTracker
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ LOOK_AHEAD = 2
 """Batches that are decoded while another one is in the model."""
 WALK_SILENT_AFTER_S = 30
 WAIT_FOR_WALK_S = 0.2
+TIDY_AGAIN_S = 1.0
 UNCHANGED_AT_ONCE = 5_000
 _NEXT_JOBS = select(
     func.max(
@@ -58,33 +62,56 @@ class SessionRun:
         self.out_of_time = False
         self._deadline = time.monotonic() + seconds
         self._checked_up_to = 0
+        self._waits = False
         self._counts = {"processed": 0, "failed": 0, "reused": 0, "batches": 0}
 
     # --- the three ways in ----------------------------------------------------------------------
 
     def run(self) -> dict[str, int]:
-        """Work through the session; what was done, as counts."""
-        session = self._session()
-        if session is None or session.status != SessionStatus.RUNNING:
-            return self._counts
+        """Work through the session; what was done, as counts.
+
+        What stops it and passes is waited for: the session stays as it is, says why, and is tried
+        again, at once where something was done since the last time, else by ``reconcile``.
+        """
+        before: dict[str, int] | None = None
+        while (problem := self._try()) is not None and before != self._counts:
+            before = dict(self._counts)
+        if problem is not None:
+            self._say_waiting(str(problem))
+        return self._counts
+
+    def _try(self) -> AppError | None:
+        """Work to the end, or until something stops it: that, where it passes."""
         self.worker.state = f"session {self.session_id}"
         try:
+            session = self._session()
+            if session is None or session.status != SessionStatus.RUNNING:
+                return None
+            self._waits = session.waiting_for is not None
             self._open(session)
-            with self._threads():
+            with self._stages.threads() as self._decoders:
                 self._work()
             refresh_payloads()
             self.worker.store.flush()
-            with write_transaction() as conn:
-                if sessions.finish_session(conn, self.session_id):
-                    log.info("session %d is complete", self.session_id)
+            if in_transaction(self._finish):
+                log.info("session %d is complete", self.session_id)
         except JobTimeoutException:  # a batch took longer than what was left of the time
             self.out_of_time = True
-        except Exception as error:  # noqa: BLE001 - a session that stops must say why
-            self._give_up(error)
+        except Stopped:  # pictures were being decoded; whoever claims them next begins anew
+            log.info("session %d is left as it is", self.session_id)
+        except Exception as error:
+            reason = _plain(error)
+            if reason.transient:
+                log.warning("session %d waits: %s", self.session_id, reason, exc_info=error)
+                return reason
+            self._give_up(error, reason)
         finally:
-            self.worker.state = IDLE
             self._tidy()
-        return self._counts
+        return None
+
+    def _finish(self, conn: Connection) -> bool:
+        sessions.note_waiting(conn, self.session_id, None)
+        return sessions.finish_session(conn, self.session_id)
 
     def run_batch(self, asset_ids: Sequence[int]) -> dict[str, int]:
         """Work on these assets only, as one batch."""
@@ -94,10 +121,11 @@ class SessionRun:
         self.worker.state = f"session {self.session_id}"
         try:
             self._open(session)
-            with self._threads():
+            with self._stages.threads() as self._decoders:
                 self._finish_batch(self._claim(len(asset_ids), asset_ids=asset_ids))
+        except Stopped:
+            log.info("session %d is left as it is", self.session_id)
         finally:
-            self.worker.state = IDLE
             self._tidy()
         return self._counts
 
@@ -109,6 +137,8 @@ class SessionRun:
 
     def _open(self, session: TrainingSession) -> None:
         """Load the model, make its collection, and note on the session what is used."""
+        self._places = Places(session)
+        self._places.require()
         self._config = SessionConfig.model_validate(session.config)
         encoder = self.worker.encoder(session.model, self._config.device)
         store = self.worker.store
@@ -126,11 +156,6 @@ class SessionRun:
                     last_progress_at=utc_now(),
                 )
             )
-
-    def _threads(self) -> ThreadPoolExecutor:
-        """The threads that read and decode; leaving the block waits for them."""
-        self._decoders = self._stages.threads()
-        return self._decoders
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -212,6 +237,8 @@ class SessionRun:
         self._store(batch.claim, *self._embed(batch))
 
     def _may_go_on(self) -> bool:
+        if self._waits and self._counts["batches"]:
+            self._say_waiting(None)
         self.out_of_time = self.out_of_time or time.monotonic() > self._deadline
         if self.out_of_time or self.worker.stop.is_set():
             return False
@@ -226,7 +253,9 @@ class SessionRun:
         if session.discovered_at is not None or session.discovery_beat_at is None:
             # the walk may have ended between the last claim and this look
             return session.total_images > 0 and self._unclaimed()
-        if (utc_now() - session.discovery_beat_at).total_seconds() > WALK_SILENT_AFTER_S:
+        with get_sync_engine().connect() as conn:
+            silent_for = ledger_now(conn) - session.discovery_beat_at
+        if silent_for.total_seconds() > WALK_SILENT_AFTER_S:
             return False
         self.worker.stop.wait(WAIT_FOR_WALK_S)
         return True
@@ -248,8 +277,11 @@ class SessionRun:
     # --- the stages -----------------------------------------------------------------------------
 
     def _embed(self, batch: Batch) -> tuple[list[Picture], float]:
-        pictures = [future.result() for future in batch.pictures]
-        return pictures, self._stages.embed(pictures)
+        read = [future.result() for future in batch.pictures]
+        pictures = self._places.judged(read, self._stages.read)
+        embed_ms = self._stages.embed(pictures)
+        self._places.excused(pictures)  # some were read once more: a vector to reuse was gone
+        return pictures, embed_ms
 
     def _store(self, claim: Claim, pictures: list[Picture], embed_ms: float) -> None:
         """Vectors first, the ledger once they are safe: a kill in between costs a repeat."""
@@ -286,27 +318,61 @@ class SessionRun:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def _give_up(self, error: Exception) -> None:
+    def _say_waiting(self, sentence: str | None) -> None:
+        """Note why the session stands still; not where the ledger itself is why."""
+        self._waits = sentence is not None
+        try:
+            with write_transaction() as conn:
+                sessions.note_waiting(conn, self.session_id, sentence)
+        except DATABASE_ERRORS as error:
+            log.warning("it cannot be noted why: %s", first_line(error))
+
+    def _give_up(self, error: Exception, reason: AppError) -> None:
         """The session cannot go on: say why on it; what is done is kept."""
         log.error("session %d stops", self.session_id, exc_info=error)
-        reason = error if isinstance(error, AppError) else ledger_error(error)
-        if reason is None:
-            reason = AppError(
-                f"Something unexpected happened: {first_line(error)}.", "The log says more."
-            )
         with write_transaction() as conn:
             sessions.move_session(
                 conn, self.session_id, SessionStatus.FAILED, error_message=str(reason)
             )
 
     def _tidy(self) -> None:
-        """Hold nothing any more; a pause or cancel that somebody wrote also stops the clock."""
-        with write_transaction() as conn:
-            jobs.hand_back_all(conn, self.session_id, self.worker.name)
-            status = conn.scalar(
-                select(TrainingSession.status).where(TrainingSession.id == self.session_id)
-            )
-            if status != SessionStatus.RUNNING:
-                sessions.stop_clock(conn, self.session_id)
-            if status == SessionStatus.CANCELLED:
-                jobs.cancel_pending(conn, self.session_id)
+        """Hold nothing any more, however long the ledger is away: nobody else would notice."""
+        try:
+            while not self._has_let_go():
+                if self.worker.stop.wait(TIDY_AGAIN_S):
+                    return  # the next worker takes back what this one held
+        finally:
+            self.worker.state = IDLE
+
+    def _has_let_go(self) -> bool:
+        try:
+            in_transaction(self._let_go)
+        except JobTimeoutException:
+            self.out_of_time = True
+            return False
+        except DATABASE_ERRORS as error:
+            if not _plain(error).transient:
+                raise
+            log.warning("the ledger does not answer: %s", first_line(error))
+            return False
+        return True
+
+    def _let_go(self, conn: Connection) -> None:
+        """Hand back everything; a pause or cancel that somebody wrote also stops the clock."""
+        jobs.hand_back_all(conn, self.session_id, self.worker.name)
+        status = conn.scalar(
+            select(TrainingSession.status).where(TrainingSession.id == self.session_id)
+        )
+        if status is not None and status != SessionStatus.RUNNING:
+            sessions.stop_clock(conn, self.session_id)
+        if status == SessionStatus.CANCELLED:
+            jobs.cancel_pending(conn, self.session_id)
+
+
+def _plain(error: Exception) -> AppError:
+    """The sentence for whatever stops a session."""
+    if isinstance(error, AppError):
+        return error
+    return ledger_error(error) or AppError(
+        f"Something unexpected happened: {first_line(error)}.", "The log says more."
+    )

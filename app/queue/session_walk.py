@@ -30,6 +30,7 @@ from sqlalchemy import (
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import SessionConfig
 from app.api.update_schemas import UpdateSummary
+from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.files import FoundFile, among_paths, register_files
 from app.db.jobs import create_jobs_for_new, create_jobs_for_paths, reopen_jobs
@@ -45,8 +46,9 @@ from app.db.sessions import count, move_session, start_clock
 from app.db.types import text_to_path, utc_now
 from app.errors import AppError
 from app.queue.doorbell import ring_if_possible
-from app.queue.file_walk import WalkReport, check_folder, no_pictures, walk
-from app.queue.missing_files import MissingFiles, mark_missing
+from app.queue.exclusions import EXCLUDED, Exclusions
+from app.queue.file_walk import WalkReport, check_folder, is_below, no_pictures, walk
+from app.queue.missing_files import MissingFiles, mark_left_out, mark_missing
 from app.queue.thumbnail_cleanup import request_cleanup
 
 FIRST_CHUNK = 256  # small, so that the first pictures are worked on within moments
@@ -143,7 +145,7 @@ class SessionWalk:
                 raise
             self._close(f"{error} Nothing was changed.", whole=False)
             return
-        for chunk in _chunks(self._files(session)):
+        for chunk in _chunks(self._files()):
             if not self._take(chunk):
                 return  # cancelled meanwhile
             self.found += len(chunk)
@@ -154,7 +156,8 @@ class SessionWalk:
         if not self.found and not self._is_update:
             raise no_pictures(session.root_path, self._report)
         if self._is_update:
-            missing = MissingFiles(self.session_id, self._seen, self._report.unreadable)
+            unreadable = self._report.unreadable
+            missing = MissingFiles(self.session_id, self._seen, unreadable, self._is_left_out)
             for _ in missing.look():
                 yield self.found
                 if stop():
@@ -166,6 +169,7 @@ class SessionWalk:
                 if marked := mark_missing(missing.gone):
                     request_cleanup()
                 self.summary.missing = marked
+                self.summary.left_out = mark_left_out(self.session_id, missing.left_out)
             self.summary.gone = missing.known_missing + self.summary.missing
             self._close(message)
         else:
@@ -178,21 +182,33 @@ class SessionWalk:
                 select(TrainingSession).where(TrainingSession.id == self.session_id)
             ).one()
             greatest = conn.scalar(select(func.max(ImageAsset.id))) or 0
+            excluded = conn.scalar(select(ImageAsset.id).where(ImageAsset.excluded).limit(1))
         self._model_id = session.model_id
+        self._config = SessionConfig.model_validate(session.config)
+        self._folders = [text_to_path(text) for text in session.subdirectories]
+        self._folders = self._folders or [session.root_path]
+        self._exclusions = Exclusions(session.root_path, self._config.exclude)
         self._noted = session.discovered_at is None
         self._is_update = not self._noted or session.last_update is not None
+        # a first walk enters everything, unless it has to tell what it may not enter
+        self._must_ask = self._is_update or excluded is not None
         if self._noted and self._is_update:
             self.summary = UpdateSummary.model_validate(session.last_update)
         # one byte for each asset, 1 MB for a million; newer assets have their jobs from this walk
         self._seen = bytearray(greatest + 1 if self._is_update else 0)
         return session  # type: ignore[no-any-return]
 
-    def _files(self, session: TrainingSession) -> Iterator[FoundFile]:
-        config = SessionConfig.model_validate(session.config)
-        extensions = self._extensions or config.extensions
-        folders = [text_to_path(text) for text in session.subdirectories] or [session.root_path]
-        for folder in folders:
-            yield from walk(folder, extensions, config.recursive, self._report)
+    def _files(self) -> Iterator[FoundFile]:
+        extensions = self._extensions or self._config.extensions
+        for folder in self._folders:
+            yield from walk(
+                folder, extensions, self._config.recursive, self._report, self._exclusions
+            )
+
+    def _is_left_out(self, path: str) -> bool:
+        """Whether a file below the session's folders is one that this walk passes over."""
+        begin = next((folder for folder in self._folders if is_below(path, folder)), None)
+        return begin is not None and self._exclusions.of_path(path, begin) is not None
 
     # --- one chunk ------------------------------------------------------------------------------
 
@@ -202,7 +218,7 @@ class SessionWalk:
             status = conn.scalar(
                 select(TrainingSession.status).where(TrainingSession.id == self.session_id)
             )
-            rows = self._known(conn, chunk) if self._is_update else []
+            rows = self._known(conn, chunk) if self._must_ask else []
         if status in (None, SessionStatus.CANCELLED):
             return False
         work = self._compare(chunk, rows)
@@ -225,7 +241,7 @@ class SessionWalk:
         return True
 
     def _known(self, conn: Connection, chunk: Sequence[FoundFile]) -> Sequence[Any]:
-        """What the ledger has of these files; a first walk need not ask, it enters them all."""
+        """What the ledger has of these files."""
         known = _KNOWN.where(among_paths(conn, [file.path for file in chunk]))
         return conn.execute(known, {"session": self.session_id, "model": self._model_id}).all()
 
@@ -247,6 +263,7 @@ class SessionWalk:
             if changed or missing_since is not None:
                 work.files.append(file)
             if excluded:
+                self._report.skipped[EXCLUDED] += 1
                 continue
             if status is None:
                 work.without_job.append(path)
@@ -270,7 +287,7 @@ class SessionWalk:
 
     def _note(self, conn: Connection) -> bool:
         """Note that a walk with work is going on; the first time, set the session running."""
-        values: dict[str, Any] = {"discovered_at": None, "discovery_beat_at": utc_now()}
+        values: dict[str, Any] = {"discovered_at": None, "discovery_beat_at": ledger_now(conn)}
         if self._is_update:
             values["last_update"] = self.summary.model_dump(mode="json")
         alive = conn.execute(update(TrainingSession).where(*self._alive()).values(values)).rowcount

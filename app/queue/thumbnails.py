@@ -9,10 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+
+from rq.timeouts import BaseTimeoutException
 
 from app.api.error_kinds import ErrorKind
+from app.api.file_times import storable_ns
 from app.api.thumbnail_paths import (
     MAX_TRIES,
     TRIES,
@@ -27,8 +31,9 @@ from app.api.thumbnail_paths import (
 from app.config import get_settings
 from app.embedding.decode import PictureError
 from app.embedding.files import read_file
-from app.embedding.thumbnail import as_png, empty_png, make_thumbnail, texts_of
-from app.errors import first_line
+from app.embedding.fork_server import Stopped
+from app.embedding.thumbnail import empty_png, texts_of, thumbnail_png
+from app.errors import AppError, first_line
 from app.queue.context import context
 
 log = logging.getLogger(__name__)
@@ -50,9 +55,15 @@ def make_thumbnails(paths: Sequence[str], edge: int) -> int:
             break
         try:
             made += _make(path, edge)
+        except Stopped:
+            break
         except OSError as error:
             log.warning("thumbnails cannot be saved: %s", first_line(error))
             break
+        except (AppError, BaseTimeoutException):  # not this picture's fault
+            raise
+        except Exception:
+            log.exception("unforeseen: no thumbnail of %s", path)
     return made
 
 
@@ -72,24 +83,32 @@ def _make(path: str, edge: int) -> bool:
     _write(failure, empty_png({**about, TRIES: str(tries + 1)}))
     try:
         content = read_file(path)
-        limit = get_settings().max_image_megapixels
-        thumbnail = make_thumbnail(content.data, os.path.basename(path), edge, limit)
+        thumbnail = _decoded(content.data, os.path.basename(path), edge, about)
+    except AppError:  # it was not tried
+        _remove(failure)
+        raise
     except PictureError as error:
+        if error.kind is ErrorKind.INTERNAL:
+            log.exception("unforeseen: no thumbnail of %s", path)
         if error.kind.transient or error.kind in (ErrorKind.MISSING, ErrorKind.TOO_LARGE):
             _remove(failure)  # another time, or with another limit
         else:
             _write(failure, empty_png({**about, TRIES: str(MAX_TRIES)}))
         return False
-    if (content.size, content.mtime_ns) == (status.st_size, status.st_mtime_ns):
-        _write(thumbnail_file(path, edge), as_png(thumbnail.image, {**about, **thumbnail.texts}))
+    if (content.size, content.mtime_ns) == (status.st_size, storable_ns(status.st_mtime_ns)):
+        _write(thumbnail_file(path, edge), thumbnail)
     _remove(failure)
     return True
 
 
+def _decoded(data: bytes, name: str, edge: int, about: Mapping[str, str]) -> bytes:
+    limit = get_settings().max_image_megapixels
+    done = context().decoders.run(0, thumbnail_png, data, name, edge, limit, about)
+    return done.result()
+
+
 def _holds(file: str, path: str, status: os.stat_result) -> bool:
-    if not os.path.exists(file):
-        return False
-    texts = texts_of(file)
+    texts = _texts(file)
     return texts is not None and holds(texts, path, status)
 
 
@@ -97,8 +116,20 @@ def _tries(failure: str, path: str, status: os.stat_result) -> int:
     """How often the picture, as it is now, was tried without coming to an end."""
     if not os.path.exists(failure):
         return 0
-    texts = texts_of(failure) or {}
+    texts = _texts(failure) or {}
     return int(texts.get(TRIES, MAX_TRIES)) if holds(texts, path, status) else 0
+
+
+def _texts(file: str) -> dict[str, str] | None:
+    """What stands in a thumbnail, which any program may have written; None where it is no good."""
+    try:
+        data = Path(file).read_bytes()
+    except OSError:
+        return None
+    try:
+        return context().decoders.run(0, texts_of, data).result()
+    except PictureError:
+        return None
 
 
 def _write(file: str, data: bytes) -> None:

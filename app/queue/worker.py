@@ -13,9 +13,9 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
 from app.errors import AppError
-from app.queue.connection import client_name, get_redis, redis_url
+from app.queue.connection import ANSWER_WITHIN_S, get_redis, redis_url
 from app.queue.functions import KnownJob
-from app.queue.liveness import BEAT_EVERY_S
+from app.queue.liveness import BEAT_EVERY_S, process_name
 
 log = logging.getLogger(__name__)
 
@@ -31,21 +31,35 @@ QUEUE_SEARCH = "search"
 """Questions that are answered at once, by a thread of their own beside the training queues."""
 
 QUEUES = (QUEUE_HIGH, QUEUE_NORMAL, QUEUE_LOW, QUEUE_DEFAULT)
+SIDE_QUEUES = (QUEUE_SEARCH, QUEUE_LOW)
+"""What somebody waits for while a session runs: each has a loop of its own."""
 
-RECONCILE_EVERY_S = 6.0
+RECONCILE_EVERY_S = 5.0
 RECONNECT_AFTER_S = 1.0
 WAIT_S = 5
 """The longest that an idle loop waits for work before it looks around; a stop wakes it."""
+LATE_S = 10
+"""So much later than it was asked to, the server may answer such a wait; RQ wants as much."""
 WAKE_EVERY_S = 0.1
 
 
-def get_queue(name: str = QUEUE_DEFAULT) -> Queue:
+def get_queue(name: str = QUEUE_DEFAULT, within_s: float = ANSWER_WITHIN_S) -> Queue:
     """A queue by its name; cheap, nothing is sent.
+
+    Args:
+        within_s: the longest that one command may take, waiting for something included.
 
     Raises:
         AppError: no queue server is known.
     """
-    return Queue(name, connection=get_redis(), job_class=KnownJob, serializer=JSONSerializer)
+    return Queue(
+        name, connection=get_redis(within_s), job_class=KnownJob, serializer=JSONSerializer
+    )
+
+
+def loop_names(worker: str) -> tuple[str, ...]:
+    """What the loops of a worker are called in the queue server: the main one like itself."""
+    return (worker, *(f"{worker}-{queue}" for queue in SIDE_QUEUES))
 
 
 class LoopWorker(SimpleWorker):
@@ -60,7 +74,7 @@ class LoopWorker(SimpleWorker):
         super().__init__(
             queues,
             name=name,
-            connection=get_redis(),
+            connection=get_redis(WAIT_S + LATE_S),
             job_class=KnownJob,
             serializer=JSONSerializer,
         )
@@ -79,7 +93,7 @@ class LoopWorker(SimpleWorker):
         super().heartbeat(*args, **kwargs)  # type: ignore[arg-type]
 
     def register_birth(self) -> None:
-        self.connection.delete(self.key)  # left by a killed process that had our process id
+        self.connection.delete(self.key)  # left by this loop, which lost the server and is back
         super().register_birth()  # type: ignore[no-untyped-call]
 
     def _install_signal_handlers(self) -> None:
@@ -107,10 +121,8 @@ def run_worker(name: str, stop: threading.Event, beat: Callable[[], None]) -> No
     served = threading.Event()
     pulse = threading.Thread(target=_pulse, args=(name, stop, beat, served), name="pulse")
     sides = [
-        threading.Thread(
-            target=_serve, args=(ThreadWorker, (queue,), f"{name}-{queue}", stop), name=queue
-        )
-        for queue in (QUEUE_SEARCH, QUEUE_LOW)  # what somebody waits for while a session runs
+        threading.Thread(target=_serve, args=(ThreadWorker, (queue,), loop, stop), name=queue)
+        for queue, loop in zip(SIDE_QUEUES, loop_names(name)[1:], strict=True)
     ]
     for thread in (pulse, *sides):
         thread.start()
@@ -156,12 +168,11 @@ def _wake_loops(name: str) -> None:
     Their connections have this process's name, or that of a loop: RQ gives it to the connection
     that a loop happens to begin with.
     """
+    ours = {process_name(), *loop_names(name)}
     try:
         client = get_redis()
         for connection in client.client_list():
-            called = connection["name"]
-            ours = called in (name, client_name()) or called.startswith(f"{name}-")
-            if ours and "b" in connection["flags"]:  # it blocks
+            if connection["name"] in ours and "b" in connection["flags"]:  # it blocks
                 client.client_unblock(int(connection["id"]))
     except (RedisError, AppError) as error:  # forbidden, or gone: the loops wake by themselves
         log.debug("the loops were not woken: %s", error)

@@ -17,20 +17,24 @@ from filelock import FileLock, Timeout
 
 from app.config import get_settings
 from app.db.engine import write_transaction
+from app.db.errors import DATABASE_ERRORS
 from app.db.jobs import renew_leases
 from app.db.migrate import migrate
-from app.errors import AppError
+from app.errors import AppError, first_line
 from app.locks import holders
-from app.queue.context import IDLE, WorkerContext, context
+from app.queue.context import WorkerContext, context
 from app.queue.ledger_repair import repair_if_counts_differ
-from app.queue.liveness import LOCK_NAME, STATE_NAME
-from app.queue.reconcile import reconcile
+from app.queue.liveness import LOCK_NAME, STATE_NAME, proof_of_life
+from app.queue.reconcile import forget_old_workers, reconcile, take_over
 from app.queue.worker import QUEUES, RECONCILE_EVERY_S, run_worker
 
 log = logging.getLogger(__name__)
 
 LOCK_WITHIN_S = 0.5
 """Longer than somebody takes to look whether the lock is held."""
+
+
+LOOK_ENDS_WITHIN_S = 0.3
 
 
 class WorkerElsewhereError(AppError):
@@ -47,21 +51,31 @@ def work_until_stopped() -> None:
     worker = context()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop_on_signal)
-    with _sole_owner():
+    settings = get_settings()
+    with proof_of_life(), _sole_owner():
         migrate()
+        forget_old_workers()
+        if not settings.qdrant_url:
+            take_over(worker.name)
         sys.setswitchinterval(0.001)  # the vector engine holds the interpreter lock in every call
-        if not get_settings().qdrant_url and (repaired := repair_if_counts_differ(worker.store)):
+        if not settings.qdrant_url and (repaired := repair_if_counts_differ(worker.store)):
             log.warning("%d entries of ledger and vector store did not agree", repaired)
         worker.beat()
         _announce()
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         print(f"Processing queues in order: {list(QUEUES)}", flush=True)
+        looks = threading.Thread(
+            target=_look_around, args=(worker.stop,), name="looks", daemon=True
+        )
+        looks.start()
         try:
             run_worker(worker.name, worker.stop, _Beat(worker))
         finally:
+            worker.stop.set()
+            looks.join(LOOK_ENDS_WITHIN_S)
             worker.close()
             worker.beat(stopped=True)
-            (get_settings().run_dir / STATE_NAME).unlink(missing_ok=True)
+            (settings.run_dir / STATE_NAME).unlink(missing_ok=True)
 
 
 def _stop_on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -110,17 +124,25 @@ def _warm_up() -> None:
 
 
 class _Beat:
-    """A sign of life, and now and then a look at whether everything is right."""
+    """A sign of life, for the worker and for every picture that it holds, whatever it does."""
 
     def __init__(self, worker: WorkerContext) -> None:
         self._worker = worker
-        self._next_look = 0.0
 
     def __call__(self) -> None:
         self._worker.beat()
-        if self._worker.state != IDLE:  # what an idle worker holds was lost on the way
-            with write_transaction() as conn:
-                renew_leases(conn, self._worker.name)
-        if time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + RECONCILE_EVERY_S
+        with write_transaction() as conn:
+            renew_leases(conn, self._worker.name)
+
+
+def _look_around(stop: threading.Event) -> None:
+    """See now and then whether everything is right; apart from the signs of life, as the queue may
+    be slow to answer."""
+    while not stop.is_set():
+        try:
             reconcile()
+        except DATABASE_ERRORS as error:
+            log.warning("the ledger does not answer: %s", first_line(error))
+        except Exception:  # whatever it is, the next look may get further
+            log.exception("a look failed")
+        stop.wait(RECONCILE_EVERY_S)

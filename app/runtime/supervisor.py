@@ -27,9 +27,11 @@ log = logging.getLogger(__name__)
 TICK_S = 0.2
 PING_EVERY_S = 1.0
 LOOK_AGAIN_S = 2.0
-TRY_AGAIN_S = 30.0
-FIRST_DELAY_S = 1.0
-LONGEST_DELAY_S = 30.0
+TRY_AGAIN_S = 5.0
+FIRST_DELAY_S = 0.5
+FIRST_DELAYS = 4
+"""A picture that ends the worker does so twice; work is to go on within seconds of each death."""
+LONGEST_DELAY_S = 5.0
 STOP_WITHIN_S = 1.6
 """From a stop to the end of everything; a worker that is not done by then is killed."""
 FOR_THE_QUEUE_S = 0.5
@@ -61,8 +63,8 @@ class Supervisor:
     """Starts Redis and a worker in a thread of its own, watches both, and ends both.
 
     Args:
-        on_worker_death: called in that thread with the name of a worker that ended by itself or
-            was killed, before the next one starts, so that its leases can be taken back at once.
+        on_worker_death: called in that thread with the name of a worker that ended by itself,
+            before the next one starts, so that its leases can be taken back at once.
         command: starts the worker; by default the program itself.
         is_elsewhere: whether somebody else's worker does the work, so that none is started here
             for as long as it lives.
@@ -186,8 +188,10 @@ class Supervisor:
         self._next_start = time.monotonic() + TRY_AGAIN_S
 
     def _report_death(self, child: WorkerProcess) -> None:
+        child.is_ready()  # its name
         try:
-            self._on_worker_death(child.name)
+            if child.name is not None:
+                self._on_worker_death(child.name)
         except Exception:  # whatever it was, the next worker must start
             log.exception("the work of worker %d could not be taken back", child.pid)
 
@@ -210,7 +214,8 @@ class Supervisor:
         left = self._end_by - time.monotonic() - FOR_THE_QUEUE_S - RELEASED_WITHIN_S
         if child.end(left) not in (0, EXIT_ELSEWHERE):
             log.warning("worker %d did not end by itself", child.pid)
-            within(RELEASED_WITHIN_S, lambda: self._on_worker_stopped(child.name))
+            if (name := child.name) is not None:
+                within(RELEASED_WITHIN_S, lambda: self._on_worker_stopped(name))
 
     def _publish(self) -> None:
         self._status = RuntimeStatus(
@@ -260,16 +265,17 @@ class QueueWatch:
 
 
 class Delay:
-    """Seconds to wait before the next try: 1, 2, 4, 8 and so on, up to 30."""
+    """Seconds to wait before the next try: half a second four times, then 1, 2, 4, and 5."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         """Begin again with the shortest."""
-        self._next_s = FIRST_DELAY_S
+        self._given = 0
 
     def next_s(self) -> float:
-        """The seconds to wait now; the next answer is longer."""
-        delay, self._next_s = self._next_s, min(2 * self._next_s, LONGEST_DELAY_S)
-        return delay
+        """The seconds to wait now; the next answer may be longer."""
+        self._given += 1
+        longer = max(self._given - FIRST_DELAYS, 0)
+        return min(FIRST_DELAY_S * 2.0**longer, LONGEST_DELAY_S)

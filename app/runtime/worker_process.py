@@ -14,7 +14,7 @@ from contextlib import suppress
 from app.config import get_settings
 from app.errors import AppError
 from app.locks import is_held
-from app.queue.liveness import LOCK_NAME, STATE_NAME, worker_name
+from app.queue.liveness import LOCK_NAME, STATE_NAME
 
 EXIT_ELSEWHERE = 3
 """Exit code of a worker that found another one at work on this data folder."""
@@ -48,8 +48,8 @@ class WorkerProcess:
             )
         self._started = time.monotonic()
         self.pid = self._process.pid
-        self.name = worker_name(self.pid)
-        """What the ledger knows it by."""
+        self.name: str | None = None
+        """What the ledger knows it by, once it takes work; before that it holds nothing."""
 
     def exit_code(self) -> int | None:
         """None while it runs."""
@@ -64,8 +64,8 @@ class WorkerProcess:
             state = json.loads(self._state_file.read_text("utf-8"))
             if state["pid"] != self.pid:
                 return False
-            self.name = str(state.get("name", self.name))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            self.name = str(state["name"])
+        except (OSError, ValueError, TypeError, KeyError):
             return False
         return True
 

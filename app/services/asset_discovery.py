@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from app.config import DEFAULT_EXTENSIONS
 from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.db.types import normal_path
 from app.errors import AppError
+from app.queue.exclusions import Exclusions
 from app.queue.file_walk import WalkReport, check_folder, walk
 from app.queue.session_walk import STARTED, SessionWalk
 
@@ -22,10 +24,17 @@ class AssetDiscoveryService:
 
     Args:
         extensions: file types without the dot; None takes each session's own.
+        root: where counting leaves out ``exclude``, patterns as ``SessionConfig`` has them.
     """
 
-    def __init__(self, extensions: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        extensions: Sequence[str] | None = None,
+        root: str = os.sep,
+        exclude: Sequence[str] = (),
+    ) -> None:
         self._extensions = extensions and [item.lower().lstrip(".") for item in extensions]
+        self._exclusions = Exclusions(root, exclude)
 
     async def discover_assets(self, db: AsyncSession, session_id: int) -> list[ImageAsset]:
         """Walk a session's folders, create its jobs, and return all its assets.
@@ -73,7 +82,7 @@ class AssetDiscoveryService:
         check_folder(directory)
         pictures = size = 0
         extensions = self._extensions or DEFAULT_EXTENSIONS
-        for file in walk(directory, extensions, recursive, WalkReport()):
+        for file in walk(directory, extensions, recursive, WalkReport(), self._exclusions):
             pictures += 1
             size += file.size
             if pictures % 256 == 0 and stop():

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -19,11 +18,11 @@ from app.api.library_schemas import (
     DuplicateOrder,
     LibraryPicture,
     Listing,
-    Look,
+    ScanStatus,
 )
 from app.db.models import ImageAsset, NearDuplicate
-from app.errors import AppError, first_line
-from app.queue import duplicate_look
+from app.errors import AppError
+from app.queue import duplicate_scan
 from app.services.library_listing import (
     ids_of,
     is_present,
@@ -115,42 +114,26 @@ class DuplicateService:
 
     # Pictures that look alike are looked for by the worker, when a person asks for it
 
-    async def look(self, model_id: int, threshold: float = duplicate_look.THRESHOLD) -> None:
+    async def scan(self, model_id: int, threshold: float = duplicate_scan.THRESHOLD) -> None:
         """Have the worker look for pictures that look alike; a second call changes nothing.
 
         Args:
             threshold: the least cosine similarity, in [0.5, 1].
 
         Raises:
-            AppError: the queue does not answer.
+            AppError: the index was removed.
         """
-        await _asked(duplicate_look.start, model_id, threshold)
+        await asyncio.to_thread(duplicate_scan.start, model_id, threshold)
 
-    async def stop_look(self) -> None:
-        """End the look within a moment; what the last whole one found stays.
+    async def stop_scan(self, model_id: int) -> None:
+        """End the scan within a moment; what the last whole one found stays."""
+        await asyncio.to_thread(duplicate_scan.stop, model_id)
 
-        Raises:
-            AppError: the queue does not answer.
-        """
-        await _asked(duplicate_look.stop)
-
-    async def look_status(self) -> Look:
-        """How far it is.
-
-        Raises:
-            AppError: the queue does not answer.
-        """
-        status: Look = await _asked(duplicate_look.status)
-        return status
-
-
-async def _asked(function: Any, *arguments: Any) -> Any:
-    try:
-        return await asyncio.to_thread(function, *arguments)
-    except RedisError as error:
-        raise AppError(
-            f"The queue does not answer: {first_line(error)}.", "Try again in a moment."
-        ) from error
+    async def scan_status(self, model_id: int | None) -> ScanStatus:
+        """How far it is; without a model, it never began."""
+        if model_id is None:
+            return ScanStatus(state="never")
+        return await asyncio.to_thread(duplicate_scan.status, model_id)
 
 
 def _exact() -> Select[Any]:

@@ -12,16 +12,18 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import psutil
 from watchfiles import Change, watch
 
 from app.api.update_schemas import WatchedFolder
+from app.db.files import FoundFile
 from app.db.types import text_to_path
 from app.errors import first_line
-from app.queue.file_walk import WalkReport, printable, walk
+from app.queue.exclusions import Exclusions
+from app.queue.file_walk import WalkReport, is_below, printable, walk
 
 STEP_MS = 200
 """How often the thread looks whether it is to end."""
@@ -65,6 +67,7 @@ class FolderWatch:
     ) -> None:
         self._watched = watched
         self._extensions = frozenset(watched.extensions)
+        self._exclusions = Exclusions(watched.root, watched.exclude)
         self._on_count, self._on_problem = on_count, on_problem
         self._seen: set[str] = set()
         self._known: set[int] | None = None
@@ -127,7 +130,7 @@ class FolderWatch:
         seen: set[str] = set()
         known, report = self._known, WalkReport()
         for folder in self._watched.folders:
-            for file in walk(folder, self._watched.extensions, self._watched.recursive, report):
+            for file in self._walk(folder, self._watched.recursive, report):
                 state = hash((file.path, file.size, file.mtime_ns))
                 states.add(state)
                 if known is not None and state not in known and len(seen) < COUNTED:
@@ -149,7 +152,7 @@ class FolderWatch:
     def _take(self, changes: Iterable[tuple[Change, str]]) -> None:
         seen, before = self._seen, len(self._seen)
         for change, path in changes:
-            if self._is_hidden(path):
+            if self._is_left_out(path):
                 continue
             if change is Change.deleted:
                 seen.discard(path)
@@ -157,20 +160,24 @@ class FolderWatch:
                 seen.add(path)
             elif change is Change.added and self._watched.recursive and len(seen) < COUNTED:
                 # a folder that was moved or copied here; nothing is told of what is in it
-                found = walk(path, self._watched.extensions, True, WalkReport())
+                found = self._walk(path, True, WalkReport())
                 seen.update(text_to_path(file.path) for file in islice(found, COUNTED))
         if len(seen) != before and not self._stop.is_set():
             self._on_count(len(seen))
 
+    def _walk(self, folder: str, recursive: bool, report: WalkReport) -> Iterator[FoundFile]:
+        return walk(folder, self._watched.extensions, recursive, report, self._exclusions)
+
     def _is_picture(self, path: str) -> bool:
         return os.path.splitext(path)[1][1:].lower() in self._extensions
 
-    def _is_hidden(self, path: str) -> bool:
-        for folder in self._watched.folders:
-            if path.startswith(folder):
-                parts = path[len(folder) :].split(os.sep)
-                return any(part.startswith(".") for part in parts)
-        return True
+    def _is_left_out(self, path: str) -> bool:
+        """Whether a picture, or a folder, is one that an update would not see."""
+        if path in self._watched.folders:
+            return False
+        folder = not self._is_picture(path)
+        begin = next((item for item in self._watched.folders if is_below(path, item)), None)
+        return begin is None or bool(self._exclusions.of_path(path, begin, folder=folder))
 
 
 def sends_no_events(folder: str) -> bool:

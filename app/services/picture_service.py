@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import csv
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import EvidenceRow, FailureGroup, JobRow
-from app.db.engine import write_transaction
+from app.db.engine import in_transaction
 from app.db.models import HAS_FAILED, ImageAsset, JobStatus, TrainingEvidence, TrainingJob
-from app.db.sessions import count
+from app.db.sessions import count, lock_sessions
 from app.db.types import utc_now
 from app.errors import AppError
 
@@ -88,7 +89,7 @@ class PictureService:
     async def exclude(self, db: AsyncSession, job_ids: Sequence[int]) -> int:
         """Leave these failed pictures out, here and in later sessions; how many."""
         await db.commit()
-        return await asyncio.to_thread(_exclude, list(job_ids))
+        return await asyncio.to_thread(in_transaction, partial(_exclude, job_ids=list(job_ids)))
 
     async def export_failures(
         self, db: AsyncSession, target: str, session_id: int | None = None
@@ -184,21 +185,22 @@ async def _evidence(db: AsyncSession, which: ColumnElement[bool]) -> list[Eviden
     ]
 
 
-def _exclude(job_ids: list[int]) -> int:
-    with write_transaction() as conn:
-        moved = conn.execute(
-            update(TrainingJob)
-            .where(TrainingJob.id.in_(job_ids), TrainingJob.status == JobStatus.FAILED)
-            .values(status=JobStatus.CANCELLED.value, finished_at=utc_now())
-            .returning(TrainingJob.asset_id, TrainingJob.session_id)
-        ).all()
-        conn.execute(
-            update(ImageAsset)
-            .where(ImageAsset.id.in_([row.asset_id for row in moved]))
-            .values(excluded=True)
-        )
-        for row in moved:
-            count(conn, row.session_id, failed_images=-1, cancelled_images=1)
+def _exclude(conn: Connection, job_ids: list[int]) -> int:
+    chosen = TrainingJob.id.in_(job_ids) & (TrainingJob.status == JobStatus.FAILED)
+    lock_sessions(conn, conn.scalars(select(TrainingJob.session_id).where(chosen)))
+    moved = conn.execute(
+        update(TrainingJob)
+        .where(chosen)
+        .values(status=JobStatus.CANCELLED.value, finished_at=utc_now())
+        .returning(TrainingJob.asset_id, TrainingJob.session_id)
+    ).all()
+    conn.execute(
+        update(ImageAsset)
+        .where(ImageAsset.id.in_([row.asset_id for row in moved]))
+        .values(excluded=True)
+    )
+    for row in moved:
+        count(conn, row.session_id, failed_images=-1, cancelled_images=1)
     return len(moved)
 
 

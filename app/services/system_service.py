@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.training_schemas import LedgerReport, QueueStatus, SystemStatus, WorkerStatus
 from app.config import get_settings
+from app.db.clock import ledger_now
 from app.db.models import WorkerRecord
 from app.errors import AppError
 from app.logs import log_file
@@ -40,7 +42,8 @@ class SystemService:
             .limit(SHOWN_WORKERS)
             .execution_options(populate_existing=True)
         )
-        workers = [_worker(record) for record in records.scalars()]
+        now = await db.run_sync(lambda session: ledger_now(session.connection()))
+        workers = [_worker(record, now) for record in records.scalars()]
         url, ping, queues = await asyncio.to_thread(_queue_status)
         settings = get_settings()
         return SystemStatus(
@@ -90,7 +93,7 @@ def _ledger() -> str:
     return hide_in_address(settings.database_url) or f"sqlite:///{settings.ledger_file}"
 
 
-def _worker(record: WorkerRecord) -> WorkerStatus:
+def _worker(record: WorkerRecord, now: datetime) -> WorkerStatus:
     return WorkerStatus(
         name=record.name,
         host=record.host,
@@ -102,7 +105,7 @@ def _worker(record: WorkerRecord) -> WorkerStatus:
         notice=record.notice,
         startedAt=record.started_at,
         beatAt=record.beat_at,
-        alive=is_alive(record),
+        alive=is_alive(record, now),
     )
 
 

@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api import exclude_patterns
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import (
     SessionConfig,
@@ -25,7 +26,7 @@ from app.api.training_schemas import (
 )
 from app.config import get_settings
 from app.db import jobs, sessions
-from app.db.engine import write_transaction
+from app.db.engine import in_transaction
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.types import normal_path, path_to_text
 from app.embedding.models import check_model
@@ -56,11 +57,12 @@ class TrainingService:
         await asyncio.to_thread(_check_folders, root, folders)
         if data.config.recursive:
             folders = _without_nested(folders)
+        exclude = exclude_patterns.from_root(data.config.exclude, root)  # the root may move
         session = TrainingSession(
             name=printable(data.name.strip() or os.path.basename(root) or root),
             root_path=root,
             subdirectories=[path_to_text(folder) for folder in dict.fromkeys(folders)],
-            config=data.config.model_dump(),
+            config=data.config.model_dump() | {"exclude": exclude},
             model=await asyncio.to_thread(check_model, data.model or get_settings().model),
             status=SessionStatus.PENDING.value,
         )
@@ -232,17 +234,10 @@ class TrainingService:
                 reason = error
             except Exception as error:  # noqa: BLE001 — the other sessions go on whatever it was
                 reason = log_unforeseen(error)
-            await _write(_note_wait, session_id, str(reason) if reason is not None else None)
+            await _write(
+                sessions.note_waiting, session_id, str(reason) if reason is not None else None
+            )
         return resumed
-
-
-def _note_wait(conn: Connection, session_id: int, reason: str | None) -> None:
-    """Say on a running session what it waits for, or that it waits no more."""
-    conn.execute(
-        update(TrainingSession)
-        .where(TrainingSession.id == session_id, TrainingSession.status == SessionStatus.RUNNING)
-        .values(waiting_for=reason)
-    )
 
 
 def _refuse_cancelled(session: TrainingSession) -> None:
@@ -251,9 +246,11 @@ def _refuse_cancelled(session: TrainingSession) -> None:
 
 
 def _set_running(session_id: int) -> None:
-    with write_transaction() as conn:
+    def work(conn: Connection) -> None:
         if not sessions.move_session(conn, session_id, SessionStatus.RUNNING):
             sessions.start_clock(conn, session_id)
+
+    in_transaction(work)
 
 
 def _run(session_id: int) -> str:
@@ -263,11 +260,7 @@ def _run(session_id: int) -> str:
 
 
 async def _write(function: Callable[..., Any], *arguments: Any) -> Any:
-    def work() -> Any:
-        with write_transaction() as conn:
-            return function(conn, *arguments)
-
-    return await asyncio.to_thread(work)
+    return await asyncio.to_thread(in_transaction, lambda conn: function(conn, *arguments))
 
 
 def _check_folders(root: str, folders: Sequence[str]) -> None:

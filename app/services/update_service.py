@@ -7,6 +7,7 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,7 +22,7 @@ from app.api.update_schemas import (
     WatchedFolder,
 )
 from app.db import relocation
-from app.db.engine import get_sync_engine, write_transaction
+from app.db.engine import get_sync_engine, in_transaction, write_transaction
 from app.db.jobs import chunks, remove_assets
 from app.db.models import ImageAsset, SessionStatus, TrainingJob, TrainingSession
 from app.db.types import normal_path, text_to_path
@@ -113,6 +114,8 @@ class UpdateService:
                 folders=[text_to_path(text) for text in row.subdirectories] or [row.root_path],
                 extensions=config.extensions,
                 recursive=config.recursive,
+                root=row.root_path,
+                exclude=config.exclude,
             )
             for row in rows
             for config in [SessionConfig.model_validate(row.config)]
@@ -240,8 +243,7 @@ def _prune(session_id: int) -> tuple[int, dict[int, list[int]]]:
     vectors: dict[int, list[int]] = defaultdict(list)
     for rows in chunks(marked, REMOVED_AT_ONCE):
         gone = [row.id for row in rows if is_gone(row.path)]
-        with write_transaction() as conn:
-            number, by_model = remove_assets(conn, gone)
+        number, by_model = in_transaction(partial(remove_assets, asset_ids=gone))
         remove_thumbnails(row.path for row in rows if row.id in gone)
         removed += number
         for model_id, asset_ids in by_model.items():

@@ -8,15 +8,13 @@ from typing import Any
 from redis.exceptions import RedisError
 from rq.exceptions import DeserializationError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
-from sqlalchemy import select
 
 from app.config import get_settings
-from app.db.engine import get_sync_session
-from app.db.models import WorkerRecord
+from app.db.engine import get_sync_engine
 from app.errors import AppError
 from app.locks import is_held
-from app.queue.liveness import LOCK_NAME, is_alive
-from app.queue.worker import QUEUE_SEARCH, get_queue
+from app.queue.liveness import LOCK_NAME, alive_workers
+from app.queue.worker import LATE_S, QUEUE_SEARCH, get_queue
 
 ANSWER_WITHIN_S = 600
 NEVER = -1
@@ -46,7 +44,7 @@ def ask_worker(function: str, timeout_s: float = ANSWER_WITHIN_S, **arguments: A
         AppError: what the function raised, or that it has a bug, which the log explains.
     """
     try:
-        queue = get_queue(QUEUE_SEARCH)
+        queue = get_queue(QUEUE_SEARCH, within_s=ANSWER_WITHIN_S + LATE_S)
     except AppError as error:
         raise WorkerAwayError(error.message, _TRY_AGAIN) from error
     seconds = max(round(timeout_s), 1)
@@ -91,6 +89,5 @@ def _unanswered(job: Job, function: str) -> WorkerAwayError:
 
 
 def _worker_lives() -> bool:
-    with get_sync_session() as db:
-        workers = db.scalars(select(WorkerRecord).where(WorkerRecord.stopped_at.is_(None))).all()
-    return any(is_alive(worker) for worker in workers)
+    with get_sync_engine().connect() as conn:
+        return bool(alive_workers(conn))

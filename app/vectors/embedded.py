@@ -96,6 +96,7 @@ class EmbeddedStore:
         check_name(name)
         with self._lock:
             self._check_open()
+            self._require_free(FREE_TO_WRITE)  # who asks for it is about to write
             if not self._path(name).exists():
                 self._create(name, dimension)
             with self._use(name) as collection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ def plain_errors(folder: Path) -> Iterator[None]:
     except Timeout as error:
         raise _in_use(folder) from error
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(folder) from error
         raise _unusable(folder, error.strerror or str(error)) from error
     except BaseException as error:
         # The engine raises bare Exceptions and, where it panics, a PanicException, which is a
@@ -63,7 +66,8 @@ def _unusable(folder: Path, reason: str) -> AppError:
 def disk_full(folder: Path) -> AppError:
     return AppError(
         f"The disk that holds the picture index in {folder} is nearly full.",
-        f"Free at least {FREE_TO_WRITE // 2**20} MB and continue; nothing was lost.",
+        f"Free at least {FREE_TO_WRITE // 2**20} MB; nothing was lost, and it goes on by itself.",
+        transient=True,
     )
 
 

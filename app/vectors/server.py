@@ -243,6 +243,7 @@ class ServerStore:
             raise AppError(
                 f"The Qdrant server at {self._url} did not confirm a change in time.",
                 "Check how busy it is and try again; nothing is stored twice.",
+                transient=True,
             )
 
     @contextmanager
@@ -258,11 +259,13 @@ class ServerStore:
             raise AppError(
                 f"The Qdrant server at {self._url} does not answer.",
                 "Start it, or check QDRANT_URL and the network.",
+                transient=True,
             ) from error
         except (UnexpectedResponse, ResourceExhaustedResponse) as error:
             raise AppError(
                 f"The Qdrant server at {self._url} refused a request: {_reason(error)}.",
                 "The server's own log says more.",
+                transient=_passes(error),
             ) from error
 
     def _not_qdrant(self) -> AppError:
@@ -281,6 +284,14 @@ def _to_filter(restriction: Restriction) -> models.Filter:
         within = models.Range(gte=restriction.taken_from, lt=restriction.taken_before)
         conditions.append(models.FieldCondition(key="taken_at", range=within))
     return models.Filter(must=conditions)
+
+
+def _passes(error: UnexpectedResponse | ResourceExhaustedResponse) -> bool:
+    """Whether the server refuses for the moment: it is busy, starting, full, or its proxy says."""
+    if isinstance(error, ResourceExhaustedResponse):
+        return True
+    status = error.status_code or 0
+    return status in (408, 429) or status >= 500
 
 
 def _below(fence: int) -> models.Filter:

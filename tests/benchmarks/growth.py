@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
-from numpy.typing import NDArray
 from program import running_program
 from sqlalchemy import Integer, String, cast, insert, literal, select, update
-from surroundings import drawn_pictures, empty_data_folder
+from surroundings import HERE, drawn_pictures, empty_data_folder
 
 from app.api.training_schemas import TrainingSessionCreate
 from app.config import DEMO_MODEL, get_settings
@@ -34,37 +33,20 @@ from app.db.models import (
     TrainingJob,
     TrainingSession,
 )
-from app.embedding.pixels import PixelSpec
 from app.queue.context import WorkerContext, context
 from app.queue.session_run import SessionRun
 from app.services.backend import Backend
 from app.vectors.embedded import EmbeddedStore
 from app.vectors.store import VectorPoint
 
+sys.path.append(str(HERE.parent))
+
+from instant_model import DIMENSION, InstantModel, unit_vectors
+
 PICTURES = 3_000
-DIMENSION = 128
 AT_ONCE = 10_000
 FIRST_ID = 10_000_000
 """Ids of what is there already begin behind those of the pictures that are worked on."""
-
-
-class InstantModel:
-    """A model in place of OpenCLIP's: random vectors, at once."""
-
-    name, version, digest = "instant", "1", "0" * 64
-    collection, dimension = "instant", DIMENSION
-    device, precision, notice = "cpu", "fp32", ""
-    pictures_per_second = None
-    pixels = PixelSpec(224, "shortest", "bicubic", 0)
-
-    def encode_images(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return unit_vectors(len(batch))
-
-
-def unit_vectors(number: int) -> NDArray[np.float32]:
-    """Random ones of unit length, shape (number, DIMENSION)."""
-    vectors = np.random.default_rng().standard_normal((number, DIMENSION), np.float32)
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

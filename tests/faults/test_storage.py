@@ -70,7 +70,7 @@ async def running_session(pictures: Path) -> int:
         return session.id
 
 
-async def test_a_full_ledger_stops_the_session_and_it_goes_on_once_there_is_room(
+async def test_a_full_ledger_lets_the_session_wait_and_it_goes_on_once_there_is_room(
     pictures: Path,
 ) -> None:
     session_id = await running_session(pictures)
@@ -84,26 +84,18 @@ async def test_a_full_ledger_stops_the_session_and_it_goes_on_once_there_is_room
     event.listen(engine, "before_cursor_execute", refuse)
     await asyncio.to_thread(train_session, session_id)
     async with open_db() as db:
-        stopped = await TrainingService().get_session_progress(db, session_id)
-    assert stopped.status == "failed"
-    assert "full" in (stopped.errorMessage or "")
-    assert (stopped.jobsSummary.pending, stopped.jobsSummary.running) == (24, 0)
+        waits = await TrainingService().get_session_progress(db, session_id)
+    assert (waits.status, waits.stalled, waits.errorMessage) == ("running", False, None)
+    assert "full" in (waits.waitingFor or "")
+    assert (waits.jobsSummary.pending, waits.jobsSummary.running) == (24, 0)
 
     full = False
-    await set_running(session_id)
     counts = await asyncio.to_thread(train_session, session_id)
     assert counts["processed"] == 24
     assert verify_ledger(context().store).problems == []
     context().close()
     context.cache_clear()
     await close_engines()
-
-
-async def set_running(session_id: int) -> None:
-    from app.db import sessions
-
-    with write_transaction() as conn:
-        assert sessions.move_session(conn, session_id, SessionStatus.RUNNING)
 
 
 def settled_vectors() -> list[int]:

@@ -41,6 +41,17 @@ def test_index_then_every_command_that_looks_at_it(pictures: Path) -> None:
     assert "answers in" in run("doctor")
 
 
+def test_index_says_what_it_leaves_out(pictures: Path) -> None:
+    (pictures / "family" / "@eaDir").mkdir()
+    (pictures / "family" / "@eaDir" / "thumb.jpg").touch()
+    (pictures / "film.mp4").touch()
+    (pictures / "family" / "a_edit.jpg").touch()
+    said = run("index", str(pictures), "--exclude", "*_edit.*", "--exclude", "Exports/")
+    assert "40 of 40 pictures indexed" in said
+    for reason in ("1 × .mp4", "1 × folders of other programs", "1 × matching what you leave out"):
+        assert reason in said
+
+
 def test_without_a_screen_the_samples_are_indexed_in_the_terminal() -> None:
     environment = {
         name: value
@@ -74,6 +85,9 @@ def test_wrong_input_gets_a_sentence_and_no_trace(tmp_path: Path) -> None:
     assert "no pictures" in run("index", str(tmp_path / "empty"), code=1)
     assert "batch-size" in run("index", str(tmp_path), "--batch-size", "0", code=1)
     assert "file type" in run("index", str(tmp_path), "--extensions", "", code=1)
+    assert "--exclude would leave out everything" in run(
+        "index", str(tmp_path), "--exclude", "*", code=1
+    )
     wrong = os.environ | {"TRAINING_BATCH_SIZE": "many"}
     done = subprocess.run(
         [sys.executable, "-m", "app", "sessions"], capture_output=True, text=True, env=wrong

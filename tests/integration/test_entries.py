@@ -93,9 +93,19 @@ def test_a_ledger_that_another_program_holds(ledger: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({"DATABASE_URL": "postgresql://host:port/x"}, "is not an address of a database"),
+        (
+            {"DATABASE_URL": "postgresql://host:port/x", "QDRANT_URL": "http://127.0.0.1:9"},
+            "not an address of a database",
+        ),
         ({"DATABASE_URL": "postgres://host/x"}, "DATABASE_URL is set to"),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"}, "DATABASE_URL names cannot be"),
+        (
+            {
+                "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x",
+                "QDRANT_URL": "http://127.0.0.1:9",
+            },
+            "DATABASE_URL names cannot be",
+        ),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"}, "QDRANT_URL is not set"),
         ({"DATA_DIR": "/dev/null"}, "data folder /dev/null cannot be used"),
         ({"DATA_DIR": "/proc/nowhere"}, "cannot be"),
         ({"DATA_DIR": "~nobody-of-this-name/x"}, "home"),

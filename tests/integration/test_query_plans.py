@@ -27,6 +27,7 @@ OF_FEW_ROWS = (
     "ix_training_jobs_failed",
     "ix_asset_vectors_stale",
     "ix_asset_vectors_unsettled",
+    "ix_image_assets_excluded",
 )
 """Indexes on the rows that are something special; to go through one of them costs little."""
 

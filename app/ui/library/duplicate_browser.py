@@ -1,4 +1,4 @@
-"""Fetches the duplicates of the library: their groups, the files of one, and how far a look is."""
+"""Fetches the duplicates of the library: their groups, the files of one, and how far a scan is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         DuplicateKind,
         LibraryPicture,
         Listing,
-        Look,
+        ScanStatus,
     )
     from app.services.backend import Backend
     from app.ui.actions import ActionRunner
@@ -48,13 +48,13 @@ class DuplicateBrowser(QObject):
         self._active = False
         self._lists_asked = self._groups_asked = 0
         self._shown: tuple[DuplicateKind, Listing] | None = None
-        self._look: Look | None = None
+        self._scan: ScanStatus | None = None
         panel.wanted.connect(self.reload)
         panel.list.picked.connect(self._show_group)
-        panel.look.look_button.clicked.connect(self._start_look)
-        panel.look.stop_button.clicked.connect(self._stop_look)
+        panel.scan.start_button.clicked.connect(self._start_scan)
+        panel.scan.stop_button.clicked.connect(self._stop_scan)
         self._watch = poller.watch(
-            self._fetch_look, self._deliver_look, owner=panel.look, every_s=EVERY_S
+            self._fetch_scan, self._deliver_scan, owner=panel.scan, every_s=EVERY_S
         )
 
     def show(self, model_id: int | None) -> None:
@@ -149,24 +149,32 @@ class DuplicateBrowser(QObject):
 
     # Looking for pictures that look alike
 
-    async def _fetch_look(self) -> Look:
-        return await self._backend.library.duplicates.look_status()
+    async def _fetch_scan(self) -> tuple[int | None, ScanStatus]:
+        model_id = self._model_id
+        return model_id, await self._backend.library.duplicates.scan_status(model_id)
 
-    def _deliver_look(self, look: Look) -> None:
-        ended = self._look is not None and self._look.endedAt != look.endedAt
-        self._look = look
-        self._panel.look.show_look(look)
-        self._runner.set_enabled(self._panel.look.look_button, self._model_id is not None)
-        if ended and look.state == "done":
+    def _deliver_scan(self, fetched: tuple[int | None, ScanStatus]) -> None:
+        model_id, scan = fetched
+        if model_id != self._model_id:
+            return
+        ended = self._scan is not None and self._scan.endedAt != scan.endedAt
+        self._scan = scan
+        self._panel.scan.show_scan(scan)
+        self._runner.set_enabled(self._panel.scan.start_button, model_id is not None)
+        if ended and scan.state == "done":
             self.reload()
 
-    def _start_look(self) -> None:
+    def _start_scan(self) -> None:
         model_id = self._model_id
         if model_id is not None:
-            self._ask(self._panel.look.look_button, lambda duplicates: duplicates.look(model_id))
+            self._ask(self._panel.scan.start_button, lambda duplicates: duplicates.scan(model_id))
 
-    def _stop_look(self) -> None:
-        self._ask(self._panel.look.stop_button, lambda duplicates: duplicates.stop_look())
+    def _stop_scan(self) -> None:
+        model_id = self._model_id
+        if model_id is not None:
+            self._ask(
+                self._panel.scan.stop_button, lambda duplicates: duplicates.stop_scan(model_id)
+            )
 
     def _ask(self, control: Any, what: Any) -> None:
         self._runner.run(

@@ -27,7 +27,7 @@ from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.tiles import draw_rounded
 
 if TYPE_CHECKING:
-    from app.api.library_schemas import DuplicateGroup, DuplicateKind, DuplicateOrder, Look
+    from app.api.library_schemas import DuplicateGroup, DuplicateKind, DuplicateOrder, ScanStatus
     from app.ui.poller import Poller
 
 GROUP_ROLE = int(Qt.ItemDataRole.UserRole) + 1
@@ -170,18 +170,18 @@ class _GroupDelegate(QStyledItemDelegate):
         draw_rounded(painter, box, picture, ratio)
 
 
-class LookBox(QWidget):
-    """Starts a look for pictures that look alike, shows how far it is, and ends it."""
+class ScanBox(QWidget):
+    """Starts a scan for pictures that look alike, shows how far it is, and ends it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.said = label(WHAT_IT_TAKES, "secondary")
         self.said.setWordWrap(True)
         self.bar = ProgressBar()
-        self.look_button = button("Find look-alikes", icon_name="magnifying-glass")
+        self.start_button = button("Find look-alikes", icon_name="magnifying-glass")
         self.stop_button = button("Stop", icon_name="x")
         buttons = QHBoxLayout()
-        buttons.addWidget(self.look_button)
+        buttons.addWidget(self.start_button)
         buttons.addWidget(self.stop_button)
         buttons.addStretch()
         column = QVBoxLayout(self)
@@ -191,29 +191,44 @@ class LookBox(QWidget):
         column.addWidget(self.bar)
         column.addLayout(buttons)
         self.bar.setAccessibleName("Comparing pictures")
-        self.show_look(None)
+        self.show_scan(None)
 
-    def show_look(self, look: Look | None) -> None:
+    def show_scan(self, scan: ScanStatus | None) -> None:
         """Show how far it is; None: not known yet."""
-        state = look.state if look else "never"
+        state = scan.state if scan else "never"
         active = state in ("waiting", "running")
-        if look is None or state == "never":
-            said = WHAT_IT_TAKES
-        elif state == "running":
-            said = f"Comparing pictures: {int(look.share * 100)} %"
-        elif state == "waiting":
-            said = "This begins as soon as nothing else is to be done."
-        elif state == "failed":
-            said = "The last look broke off with an error; the log says why."
-        else:
-            said = f"All pictures were compared {words.ago(look.endedAt)}."
-        self.said.setText(said)
-        self.bar.setVisible(state == "running")
-        if look is not None and state == "running":
-            self.bar.set_progress(look.share)
-        self.look_button.setVisible(not active)
+        self.said.setText(scan_text(scan) if scan else WHAT_IT_TAKES)
+        self.bar.setVisible(scan is not None and active and scan.share > 0)
+        if scan is not None and active:
+            shown_as = "running" if state == "running" else "paused"
+            if scan.share < self.bar.shown:  # it begins anew
+                self.bar.reset_to(scan.share, shown_as)
+            self.bar.set_progress(scan.share, shown_as)
+        self.start_button.setVisible(not active)
         self.stop_button.setVisible(active)
-        self.look_button.setText("Find look-alikes" if state == "never" else "Compare again")
+        self.start_button.setText("Find look-alikes" if state == "never" else "Compare again")
+
+
+def scan_text(scan: ScanStatus) -> str:
+    """How far a scan is, or how it ended, in a sentence or two."""
+    done = f"Comparing pictures: {int(scan.share * 100)} %"
+    if scan.state == "running":
+        return done
+    if scan.state == "waiting" and scan.error:
+        return f"{scan.error} The comparison goes on by itself once that is over."
+    if scan.state == "waiting":
+        if scan.share > 0:
+            return f"{done}. It goes on as soon as nothing else is to be done."
+        return "This begins as soon as nothing else is to be done."
+    if scan.state == "failed":
+        return (
+            f"The comparison broke off {words.ago(scan.endedAt)}. {scan.error} The log says more."
+        )
+    if scan.state == "stopped":
+        return f"Stopped {words.ago(scan.endedAt)}. What was found before is kept."
+    if scan.state == "done":
+        return f"All pictures were compared {words.ago(scan.endedAt)}."
+    return WHAT_IT_TAKES
 
 
 class DuplicatePanel(QWidget):
@@ -227,7 +242,7 @@ class DuplicatePanel(QWidget):
         self.model = GroupModel(poller)
         self.list = GroupList(self.model, thumbnails)
         self.model.setParent(self.list)
-        self.look = LookBox()
+        self.scan = ScanBox()
         self.order_box = QComboBox()
         self.chips = {kind: CountChip(kind, word) for kind, (word, _) in KINDS.items()}
         self.nothing = label("", "secondary")
@@ -237,7 +252,7 @@ class DuplicatePanel(QWidget):
         self.chips["exact"].setChecked(True)
         self._kinds.idClicked.connect(self._pick_kind)
         self.order_box.currentIndexChanged.connect(lambda _at: self.wanted.emit())
-        self.look.hide()
+        self.scan.hide()
 
     def _lay_out(self) -> None:
         kinds = QWidget()
@@ -260,7 +275,7 @@ class DuplicatePanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_S)
         column.addWidget(kinds)
-        column.addWidget(self.look)
+        column.addWidget(self.scan)
         column.addWidget(self.order_box)
         column.addWidget(self.rows, 1)
 
@@ -288,5 +303,5 @@ class DuplicatePanel(QWidget):
 
     def _pick_kind(self, number: int) -> None:
         self.model.kind = list(KINDS)[number]
-        self.look.setVisible(self.kind == "similar")
+        self.scan.setVisible(self.kind == "similar")
         self.wanted.emit()

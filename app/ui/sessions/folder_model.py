@@ -72,7 +72,7 @@ class FolderTreeModel(QAbstractItemModel):
         self.chosenChanged.emit()
 
     def recount(self, discovery: AssetDiscoveryService) -> None:
-        """Count again, other file types; the ticks stay."""
+        """Count again, other files; the ticks stay."""
         self.close()
         if not self._nodes:
             return

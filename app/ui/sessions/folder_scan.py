@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.errors import AppError
+from app.queue.exclusions import Exclusions
 
 if TYPE_CHECKING:
     from app.api.training_schemas import FolderCount
@@ -51,10 +52,13 @@ class Listing:
 
 
 def list_folders(path: str) -> Listing:
-    """The visible subfolders of a folder, sorted as people sort; slow on a slow disk."""
+    """The subfolders of a folder that a walk looks into, sorted as people sort; slow on a slow
+    disk. What matches a person's patterns is there, with no pictures in it."""
+    exclusions = Exclusions(path)
     try:
         with os.scandir(path) as entries:
-            seen = [_subfolder(entry) for entry in entries if not entry.name.startswith(".")]
+            kept = (entry for entry in entries if not exclusions.of_folder(path, entry.name))
+            seen = [_subfolder(entry) for entry in kept]
     except FileNotFoundError:
         return Listing(problem=MISSING)
     except NotADirectoryError:
@@ -82,9 +86,10 @@ def _subfolder(entry: os.DirEntry[str]) -> Subfolder | None:
 
 def has_folders(path: str) -> bool:
     """Whether there is anything to unfold."""
+    exclusions = Exclusions(path)
     try:
         with os.scandir(path) as entries:
-            return any(not e.name.startswith(".") and e.is_dir() for e in entries)
+            return any(not exclusions.of_folder(path, e.name) and e.is_dir() for e in entries)
     except OSError:
         return True
 

@@ -119,7 +119,7 @@ class NewSessionDialog(QDialog):
         self.tree.folders.chosenChanged.connect(self._show_chosen)
         self.tree.folders.rootProblem.connect(self._root_problem)
         self.options.recursiveChanged.connect(self._show_chosen)
-        self.options.typesChanged.connect(self._recount)
+        self.options.filesChanged.connect(self._recount)
         self.options.modelChanged.connect(self._show_chosen)
         self.create_button.clicked.connect(self._create)
         self.cancel_button.clicked.connect(self.reject)
@@ -173,8 +173,10 @@ class NewSessionDialog(QDialog):
     # What it comes to
 
     def _discovery(self) -> AssetDiscoveryService:
-        """Counts the file types that are chosen."""
-        return type(self._backend.discovery)(self.options.extensions())
+        """Counts the files that are wanted."""
+        options = self.options
+        exclude = options.exclude() if options.check() else []
+        return type(self._backend.discovery)(options.extensions(), self._root, exclude)
 
     def _recount(self) -> None:
         self.tree.folders.recount(self._discovery())
@@ -246,6 +248,7 @@ class NewSessionDialog(QDialog):
             config=SessionConfig(
                 recursive=recursive,
                 extensions=self.options.extensions(),
+                exclude=self.options.exclude(),
                 batch_size=self.options.batch.value(),
                 device=str(self.options.device.currentData()),
             ),

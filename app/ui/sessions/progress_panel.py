@@ -118,7 +118,7 @@ def done_text(progress: TrainingProgress, *, starting: bool = False) -> str:
 def speed_text(progress: TrainingProgress) -> str:
     """Pictures a minute, where that says something."""
     rate = progress.progress.imagesPerMinute
-    if progress.status != "running" or not rate or progress.stalled:
+    if progress.status != "running" or not rate or progress.stalled or progress.waitingFor:
         return ""
     shown = words.count(round(rate)) if rate >= 10 else f"{rate:.1f}"
     return f"· {shown} a minute"
@@ -128,6 +128,8 @@ def left_text(progress: TrainingProgress) -> str:
     """An honest time left; nothing where there is nothing to wait for."""
     if progress.status != "running" or progress.discovering:
         return ""
+    if progress.waitingFor:
+        return "Waiting"
     if progress.stalled:
         return "Nothing finished for a while"
     if progress.progress.current >= progress.progress.total:
@@ -136,23 +138,21 @@ def left_text(progress: TrainingProgress) -> str:
 
 
 def details_text(progress: TrainingProgress) -> str:
-    """With what it is done: device, precision, model, size, and what was left out."""
+    """With what it is done: device, precision, model and size."""
     parts = [
         words.model_name(progress.model),
         words.device_name(progress.device),
         progress.precision or "",
         words.size(progress.totalBytes) if progress.totalBytes else "",
     ]
-    left_out = sum(progress.skipped.values())
-    if left_out:
-        parts.append(f"{words.plural(left_out, 'other file')} left out")
     return " · ".join(part for part in parts if part)
 
 
-def details_tip(progress: TrainingProgress) -> str:
-    """What was left out, by reason."""
+def left_out_text(progress: TrainingProgress) -> str:
+    """What the look at the folders left out: ``Left out: 412 × .mp4, 3 × hidden``."""
     by_number = sorted(progress.skipped.items(), key=lambda item: -item[1])
-    return "\n".join(f"{words.count(number)} × {reason}" for reason, number in by_number[:12])
+    said = ", ".join(f"{words.count(number)} × {reason}" for reason, number in by_number)
+    return said and f"Left out: {said}"
 
 
 def _titled(title: QWidget, drawing: QWidget) -> QWidget:

@@ -37,7 +37,7 @@ class RateHistory:
         rate = progress.progress.imagesPerMinute
         samples = self._samples.setdefault(progress.sessionId, deque())
         if progress.status == "running" and rate is not None:
-            samples.append((now, 0.0 if progress.stalled else rate))
+            samples.append((now, 0.0 if progress.stalled or progress.waitingFor else rate))
         while samples and samples[0][0] < now - SPAN_S:
             samples.popleft()
 

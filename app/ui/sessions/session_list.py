@@ -157,10 +157,10 @@ def second_line(item: TrainingProgress, starting: bool) -> str:
     summary, progress = item.jobsSummary, item.progress
     if starting and item.status != "running":
         return "Looking for pictures…"
-    if item.discovering:
+    if item.discovering and not item.waitingFor:
         return f"{words.count(progress.total)} so far, still counting"
     if item.status == "running":
-        word = "No progress" if item.stalled else "Indexing"
+        word = "Waiting" if item.waitingFor else "No progress" if item.stalled else "Indexing"
         return f"{word} · {words.count(progress.current)} of {words.count(progress.total)}"
     if item.status == "completed":
         failed = f" · {words.count(summary.failed)} failed" if summary.failed else ""
@@ -204,7 +204,8 @@ class SessionDelegate(QStyledItemDelegate):
         name.setWeight(QFont.Weight.Medium)
         plain = words.printable(item.name)
         _draw(painter, text, plain, name, "text", Qt.TextElideMode.ElideMiddle)
-        failed = item.status == "failed" or (item.status == "running" and item.stalled)
+        stands = item.status == "running" and (item.stalled or item.waitingFor)
+        failed = item.status == "failed" or stands
         tone = ("failed" if item.status == "failed" else "paused") if failed else "text-secondary"
         small = font("secondary")
         small.setFeature(QFont.Tag("tnum"), 1)

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from app.ui.actions import ActionRunner
 
 OWN_MODEL = ""
-TYPES_AFTER_MS = 600
+COUNTED_AFTER_MS = 600
+LEFT_OUT_TIP = (
+    "Names of files and folders, or their paths from the chosen folder on. * stands for anything, "
+    "and / at the end for folders only.\nHidden files, and what other programs keep for "
+    "themselves (thumbnails, recycle bins), are always left out."
+)
 
 _DEVICES = {
     "auto": "Automatic",
@@ -41,9 +46,10 @@ _DEVICES = {
 
 
 class SessionOptions(QWidget):
-    """Subfolders, file types, model, device and batch size."""
+    """Subfolders, file types, what is left out, model, device and batch size."""
 
-    typesChanged = Signal()
+    filesChanged = Signal()
+    """Other files are wanted than before."""
     recursiveChanged = Signal(bool)
     modelChanged = Signal()
 
@@ -58,12 +64,14 @@ class SessionOptions(QWidget):
         self.recursive.setChecked(True)
         self.types = QLineEdit(", ".join(DEFAULT_EXTENSIONS))
         self.types.setCursorPosition(0)  # a long list is seen from its beginning
+        self.left_out = QLineEdit()
         self.model = QComboBox()
         self.device = QComboBox()
         self.batch = QSpinBox()
         self.types_error, self.model_error = error_label(), error_label()
+        self.left_out_error = error_label()
         self._spec = get_settings().model
-        self._wait = QTimer(self, singleShot=True, interval=TYPES_AFTER_MS)
+        self._wait = QTimer(self, singleShot=True, interval=COUNTED_AFTER_MS)
         self._fill()
         self._lay_out()
         self._connect()
@@ -78,6 +86,9 @@ class SessionOptions(QWidget):
         self.batch.setValue(get_settings().training_batch_size)
         self.batch.setAccelerated(True)
         self.types.setAccessibleName("File types")
+        self.left_out.setAccessibleName("Leave out")
+        self.left_out.setPlaceholderText("For example: *.png, Exports/, Holiday/Rejects")
+        self.left_out.setToolTip(LEFT_OUT_TIP)
         self.model.setAccessibleName("Model")
         self.model.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -114,6 +125,7 @@ class SessionOptions(QWidget):
         grid.addLayout(field("Runs on", self.device), 1, 1)
         grid.addLayout(field("Batch size", self.batch), 1, 2)
         grid.addLayout(field("File types", self.types, self.types_error), 2, 0, 1, 3)
+        grid.addLayout(field("Leave out", self.left_out, self.left_out_error), 3, 0, 1, 3)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_S)
@@ -125,8 +137,9 @@ class SessionOptions(QWidget):
     def _connect(self) -> None:
         self.toggle.toggled.connect(self.unfold)
         self.recursive.toggled.connect(self.recursiveChanged)
-        self.types.textEdited.connect(lambda: self._wait.start())
-        self._wait.timeout.connect(self._types_edited)
+        for text in (self.types, self.left_out):
+            text.textEdited.connect(lambda: self._wait.start())
+        self._wait.timeout.connect(self._edited)
         self.model.activated.connect(self._picked)
 
     def unfold(self, shown: bool) -> None:
@@ -145,6 +158,10 @@ class SessionOptions(QWidget):
         found = re.split(r"[\s,;]+", self.types.text().strip())
         return list(dict.fromkeys(item.lower().lstrip("*.") for item in found if item.strip("*.")))
 
+    def exclude(self) -> list[str]:
+        """The patterns of what is left out, as they were written."""
+        return [item for text in self.left_out.text().split(",") if (item := text.strip())]
+
     def use_model(self, spec: str) -> None:
         """Choose a model, also one that is not in the list."""
         self._spec = spec
@@ -162,18 +179,28 @@ class SessionOptions(QWidget):
         elif wrong:
             said = f"“{words.shorten(wrong, 24)}” is no file type; write them like this: jpg, png."
         set_error(self.types_error, said)
-        if said:
+        set_error(self.left_out_error, refused := self._refused_patterns())
+        if said or refused:
             self.unfold(True)
-        return not said
+        return not (said or refused)
+
+    def _refused_patterns(self) -> str:
+        from app.api.exclude_patterns import clean
+
+        try:
+            clean(self.exclude())
+        except ValueError as error:
+            return f"“Leave out” {error}."
+        return ""
 
     def say_model_error(self, text: str) -> None:
         """What is wrong with the model."""
         set_error(self.model_error, text)
         self.unfold(True)
 
-    def _types_edited(self) -> None:
+    def _edited(self) -> None:
         if self.check():
-            self.typesChanged.emit()
+            self.filesChanged.emit()
 
     def _picked(self, at: int) -> None:
         spec = str(self.model.itemData(at))

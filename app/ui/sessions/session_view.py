@@ -25,7 +25,7 @@ from app.ui.parts.widgets import (
 from app.ui.pictures.evidence_panel import EvidencePanel
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.sessions.job_table import FILTERS, JobTable, count_of
-from app.ui.sessions.progress_panel import ProgressPanel, details_text, details_tip
+from app.ui.sessions.progress_panel import ProgressPanel, details_text, left_out_text
 from app.ui.sessions.rate_chart import RateHistory
 from app.ui.sessions.session_actions import SessionActions, possible
 from app.ui.sessions.update_actions import UpdateActions
@@ -76,6 +76,7 @@ class SessionView(QWidget):
         self.badge = StateBadge()
         self.place = ElidedLabel(role="secondary")
         self.details = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
+        self.left_out = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
         self.buttons = {name: _action_button(name, actions.actions[name]) for name in _ICONS}
         self.update_actions = UpdateActions(self, backend, runner, actions.given)
         self.update_button = button("Update", "", "arrows-clockwise")
@@ -133,6 +134,7 @@ class SessionView(QWidget):
         heading.setSpacing(SPACE_XS)
         heading.addLayout(top)
         heading.addLayout(under)
+        heading.addWidget(self.left_out)
         column.addLayout(heading)
         column.addWidget(self.banner)
         column.addWidget(self.panel)
@@ -188,7 +190,8 @@ class SessionView(QWidget):
         self.place.set_text(words.printable(progress.rootPath))
         self.place.setToolTip(plain_tip(words.printable(progress.rootPath)))
         self.details.set_text(details_text(progress))
-        self.details.setToolTip(plain_tip(details_tip(progress)))
+        self.left_out.set_text(left_out_text(progress))
+        self.left_out.setVisible(bool(progress.skipped))
         able = possible(progress, starting)
         for name, item in self.buttons.items():
             item.setVisible(name in able)
@@ -200,6 +203,8 @@ class SessionView(QWidget):
             reason = progress.errorMessage or "Something stopped this session."
             self.banner.show_text("warning-circle", "failed", reason, "Start again")
             self.banner.button.setEnabled("start" in able)
+        elif progress.waitingFor:
+            self.banner.show_text("hourglass", "paused", progress.waitingFor)
         elif progress.stalled:
             self.banner.show_text("hourglass", "paused", STALLED)
         else:

@@ -36,6 +36,7 @@ def result(summary: UpdateSummary, now: datetime | None = None) -> str:
             (summary.changed, "changed"),
             (summary.missing, "missing"),
             (summary.back, "back again"),
+            (summary.left_out, "left out by now"),
         )
         if number
     )
@@ -50,7 +51,8 @@ def breakable(text: str) -> str:
 
 def has_changes(summary: UpdateSummary) -> bool:
     """Whether an update found anything other than it was."""
-    return bool(summary.new or summary.changed or summary.missing or summary.back)
+    changes = summary.new, summary.changed, summary.missing, summary.back, summary.left_out
+    return any(changes)
 
 
 def waiting(number: int) -> str:

@@ -15,7 +15,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from sqlalchemy import insert, text, update
 
-from app.api.library_schemas import Look
+from app.api.library_schemas import ScanStatus
 from app.db.engine import write_transaction
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate, TrainingJob
 from app.db.types import utc_now
@@ -23,6 +23,7 @@ from app.services.duplicate_service import DuplicateService
 from app.services.library_service import LibraryService
 from app.ui.library import duplicate_browser as library_duplicate_browser
 from app.ui.library import page as library_page
+from app.ui.library.duplicates import ScanBox, scan_text
 from app.ui.library.page import LibraryPage
 from app.ui.library.pictures import LibraryTile
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -37,32 +38,32 @@ def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library_duplicate_browser, "EVERY_S", 0.0)
 
 
-class Looks:
-    """Stands in for the queue of looks."""
+class Scans:
+    """Stands in for the scans of the worker."""
 
     def __init__(self) -> None:
-        self.look = Look(state="never")
+        self.status = ScanStatus(state="never")
         self.asked: list[Any] = []
 
 
 @pytest.fixture(autouse=True)
-def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    state = Looks()
+def scans(monkeypatch: pytest.MonkeyPatch) -> Scans:
+    state = Scans()
 
-    async def look(_self: Any, model_id: int) -> None:
+    async def scan(_self: Any, model_id: int) -> None:
         state.asked.append(model_id)
-        state.look = Look(state="waiting")
+        state.status = ScanStatus(state="waiting")
 
-    async def stop(_self: Any) -> None:
-        state.asked.append("stop")
-        state.look = Look(state="never")
+    async def stop(_self: Any, model_id: int) -> None:
+        state.asked.append(("stop", model_id))
+        state.status = ScanStatus(state="stopped", endedAt=utc_now())
 
-    async def status(_self: Any) -> Look:
-        return state.look
+    async def status(_self: Any, model_id: int | None) -> ScanStatus:
+        return state.status
 
-    monkeypatch.setattr(DuplicateService, "look", look)
-    monkeypatch.setattr(DuplicateService, "stop_look", stop)
-    monkeypatch.setattr(DuplicateService, "look_status", status)
+    monkeypatch.setattr(DuplicateService, "scan", scan)
+    monkeypatch.setattr(DuplicateService, "stop_scan", stop)
+    monkeypatch.setattr(DuplicateService, "scan_status", status)
     return state
 
 
@@ -498,7 +499,7 @@ def test_without_duplicates_the_page_says_so(qt_loop, backend, tmp_path) -> None
 
 
 def test_look_alikes_are_looked_for_and_come_when_they_are_found(
-    qt_loop, backend, tmp_path, looks
+    qt_loop, backend, tmp_path, scans
 ) -> None:
     add("/p/a.jpg", "indexed")
 
@@ -508,40 +509,67 @@ def test_look_alikes_are_looked_for_and_come_when_they_are_found(
             shown.page.tabs.setCurrentIndex(2)
             await qt_loop.until(lambda: shown.page._overview is not None)
             panel.chips["similar"].click()
-            box = panel.look
-            await qt_loop.until(lambda: box.look_button.isVisible() and box.look_button.isEnabled())
+            box = panel.scan
+            await qt_loop.until(
+                lambda: box.start_button.isVisible() and box.start_button.isEnabled()
+            )
             assert "half a minute" in box.said.text()
-            box.look_button.click()
-            await qt_loop.until(lambda: looks.asked == [1])
+            box.start_button.click()
+            await qt_loop.until(lambda: scans.asked == [1])
             await qt_loop.until(box.stop_button.isVisible)
-            looks.look = Look(state="running", share=0.34)
+            scans.status = ScanStatus(state="running", share=0.34)
             await qt_loop.until(lambda: box.said.text() == "Comparing pictures: 34 %")
             assert box.bar.isVisible()
             add_alike("/p/b.jpg", "/p/c.jpg")
-            looks.look = Look(state="done", share=1.0, endedAt=utc_now())
+            scans.status = ScanStatus(state="done", share=1.0, endedAt=utc_now())
             await shown.until_names(qt_loop, "b.jpg", "c.jpg")
             await qt_loop.until(lambda: "just now" in box.said.text())
-            assert box.look_button.text() == "Compare again"
+            assert box.start_button.text() == "Compare again"
             assert panel.chips["similar"].number == 1
 
     qt_loop.run(steps())
 
 
-def test_a_look_can_be_stopped(qt_loop, backend, tmp_path, looks) -> None:
+def test_a_scan_can_be_stopped(qt_loop, backend, tmp_path, scans) -> None:
     add("/p/a.jpg", "indexed")
-    looks.look = Look(state="running", share=0.5)
+    scans.status = ScanStatus(state="running", share=0.5)
 
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
             shown.page.tabs.setCurrentIndex(2)
             await qt_loop.until(lambda: shown.page._overview is not None)
             shown.page.panel.chips["similar"].click()
-            await qt_loop.until(shown.page.panel.look.stop_button.isVisible)
-            shown.page.panel.look.stop_button.click()
-            await qt_loop.until(lambda: looks.asked == ["stop"])
-            await qt_loop.until(shown.page.panel.look.look_button.isVisible)
+            await qt_loop.until(shown.page.panel.scan.stop_button.isVisible)
+            shown.page.panel.scan.stop_button.click()
+            await qt_loop.until(lambda: scans.asked == [("stop", 1)])
+            await qt_loop.until(shown.page.panel.scan.start_button.isVisible)
 
     qt_loop.run(steps())
+
+
+@pytest.mark.parametrize(
+    ("scan", "said"),
+    [
+        (ScanStatus(state="never"), "Every picture is compared"),
+        (ScanStatus(state="waiting"), "This begins as soon as nothing else"),
+        (ScanStatus(state="waiting", share=0.4), "Comparing pictures: 40 %. It goes on as soon"),
+        (ScanStatus(state="waiting", error="Qdrant does not answer."), "Qdrant does not answer. "),
+        (ScanStatus(state="running", share=0.999), "Comparing pictures: 99 %"),
+        (ScanStatus(state="done", share=1, endedAt=utc_now()), "All pictures were compared"),
+        (ScanStatus(state="stopped", endedAt=utc_now()), "What was found before is kept."),
+        (ScanStatus(state="failed", error="KeyError: 3."), "broke off never. KeyError: 3. The log"),
+    ],
+)
+def test_each_state_of_a_scan_has_its_sentence(scan: ScanStatus, said: str) -> None:
+    assert said in scan_text(scan)
+
+
+def test_a_scan_that_begins_anew_shows_so(qapp) -> None:
+    box = ScanBox()
+    for share in (0.8, 0.1):
+        box.show_scan(ScanStatus(state="running", share=share))
+    assert box.bar.shown < 0.2
+    box.deleteLater()
 
 
 def test_the_groups_are_written_to_a_table(qt_loop, backend, tmp_path) -> None:

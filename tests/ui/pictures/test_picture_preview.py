@@ -61,7 +61,9 @@ def test_a_picture_is_shown_in_the_colours_of_its_profile(qapp, tmp_path: Path) 
     # linear light, which is much lighter than its numbers look
     profile = profile_of_nclx({"transfer_characteristics": 8})
     Image.new("RGB", (9, 9), (128, 128, 128)).save(tmp_path / "a.png", icc_profile=profile)
-    assert read_picture(str(tmp_path / "a.png"), 9).pixelColor(4, 4).red() == pytest.approx(188, abs=2)
+    assert read_picture(str(tmp_path / "a.png"), 9).pixelColor(4, 4).red() == pytest.approx(
+        188, abs=2
+    )
 
 
 def test_what_is_no_picture_gives_none(qapp, tmp_path: Path, monkeypatch) -> None:

@@ -110,6 +110,7 @@ def test_ticks_and_options_reach_the_session(qt_loop, backend, tmp_path) -> None
             options.toggle.click()
             assert options.box.isVisible()
             options.types.setText(".PNG; jpg *.webp")
+            options.left_out.setText(" 0.*, Raw/,, ")
             options.batch.setValue(8)
             options.device.setCurrentIndex(options.device.findData("cpu"))
             dialog.create_button.click()
@@ -120,6 +121,7 @@ def test_ticks_and_options_reach_the_session(qt_loop, backend, tmp_path) -> None
             assert row["config"] == {
                 "recursive": True,
                 "extensions": ["png", "jpg", "webp"],
+                "exclude": ["0.*", "Raw/"],
                 "batch_size": 8,
                 "device": "cpu",
                 "watch": False,
@@ -191,6 +193,45 @@ def test_a_folder_that_goes_meanwhile_is_said_beside_it(qt_loop, backend, tmp_pa
             assert dialog.isVisible()
             assert parts.window.findChild(ErrorDialog) is None
             await qt_loop.until(dialog.create_button.isEnabled)
+            dialog.reject()
+
+    qt_loop.run(steps())
+
+
+def test_what_is_to_be_left_out_changes_the_counts_and_keeps_the_ticks(
+    qt_loop, backend, tmp_path
+) -> None:
+    root = fill(tmp_path / "Holidays")
+    fill(tmp_path / "Holidays" / "@eaDir")
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            dialog = await opened(qt_loop, parts, backend, root)
+            shown = [os.path.basename(node.path) for node in dialog.tree.folders.root.children]
+            assert shown == ["Sea", "Snow"]
+            dialog.options.toggle.click()
+            field = dialog.options.left_out
+            field.setText("Sea/, 0.png")
+            field.textEdited.emit(field.text())
+            await qt_loop.until(lambda: dialog.summary.text().startswith("1 picture, "))
+            assert dialog.tree.folders.root.state == Qt.CheckState.Checked
+            dialog.reject()
+
+    qt_loop.run(steps())
+
+
+@pytest.mark.parametrize("patterns", ["*", "[", "**/"])
+def test_a_wrong_pattern_is_said_beside_it(qt_loop, backend, tmp_path, patterns) -> None:
+    root = fill(tmp_path / "Holidays")
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            dialog = await opened(qt_loop, parts, backend, root)
+            dialog.options.left_out.setText(patterns)
+            dialog.create_button.click()
+            assert dialog.options.left_out_error.isVisible()
+            assert dialog.options.left_out_error.text().startswith("“Leave out” ")
+            assert dialog.isVisible()
             dialog.reject()
 
     qt_loop.run(steps())

@@ -29,6 +29,7 @@ from app.ui.sessions.rate_chart import (
     stage_shares,
 )
 from app.ui.sessions.session_actions import NAMES, SessionActions, cancel_text, possible
+from app.ui.sessions.session_list import second_line
 from app.ui.sessions.session_view import SessionView
 
 
@@ -147,6 +148,30 @@ def test_a_stalled_session_says_so_instead_of_a_time(qt_loop, backend) -> None:
     qt_loop.run(steps())
 
 
+def test_a_session_that_waits_says_what_for(qt_loop, backend) -> None:
+    long_ago = utc_now() - timedelta(minutes=5)
+    session_id = add_session("One", "running", running_since=long_ago)
+    add_pictures(session_id, {"pending": ["/p/a.jpg"]})
+    why = "The folder /p cannot be reached. Indexing goes on by itself."
+    set_columns(session_id, last_progress_at=long_ago, waiting_for=why)
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(backend, parts)
+            found = await progress(backend, session_id)
+            assert not found.stalled
+            shown.show(found)
+            assert shown.view.banner.isVisible()
+            assert shown.view.banner.text.text() == why
+            assert shown.view.panel.left.text() == "Waiting"
+            assert second_line(found, False) == "Waiting · 0 of 1"
+            set_columns(session_id, status="paused")
+            shown.show(await progress(backend, session_id))
+            assert not shown.view.banner.isVisible()
+
+    qt_loop.run(steps())
+
+
 def test_the_numbers_are_honest(qt_loop, backend) -> None:
     session_id = add_session("One", "running")
     add_many(session_id, 100)
@@ -192,6 +217,21 @@ def test_a_finished_session_says_what_was_achieved(qt_loop, backend) -> None:
             assert said == "19,898 indexed, 2 failed, 11 min; slowest part: decoding"
             assert not shown.view.panel.bar.isVisible()
             assert shown.view.why_button.isVisible()
+
+    qt_loop.run(steps())
+
+
+def test_what_was_left_out_is_said_the_most_frequent_first(qt_loop, backend) -> None:
+    session_id = add_session(status="completed", skipped={"hidden": 2, ".mp4": 1300})
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(backend, parts)
+            shown.show(await progress(backend, session_id))
+            assert shown.view.left_out.isVisible()
+            assert shown.view.left_out.full_text() == "Left out: 1,300 × .mp4, 2 × hidden"
+            shown.show(await progress(backend, add_session(status="completed")))
+            assert not shown.view.left_out.isVisible()
 
     qt_loop.run(steps())
 

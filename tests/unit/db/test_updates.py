@@ -118,6 +118,28 @@ def totals() -> dict[str, int]:
         }
 
 
+# --- left out by now --------------------------------------------------------------------------
+
+
+def test_what_is_left_out_by_now_is_excluded_where_no_other_session_has_it() -> None:
+    one = new_session("/photos", ["a.jpg", "b.jpg"])
+    new_session("/photos", ["b.jpg"])
+    new_session("/photos", ["a.jpg"], status="cancelled")
+    with write_transaction() as conn:
+        conn.execute(
+            update(TrainingSession).where(TrainingSession.id == 3).values(status="cancelled")
+        )
+        ids = conn.scalars(select(ImageAsset.id)).all()
+        assert jobs.leave_out(conn, one, ids) == 2
+        assert jobs.leave_out(conn, one, ids) == 0
+        excluded = conn.scalars(select(ImageAsset.path).where(ImageAsset.excluded)).all()
+        assert excluded == ["/photos/a.jpg"]
+        row = conn.execute(select(TrainingSession).filter_by(id=one)).one()
+        counted = sessions.recount(conn, one)
+    assert {name: getattr(row, name) for name in counted} == counted
+    assert (counted["completed_images"], counted["cancelled_images"]) == (0, 2)
+
+
 # --- a moved root -----------------------------------------------------------------------------
 
 

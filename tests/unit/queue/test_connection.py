@@ -57,10 +57,15 @@ def test_the_client_is_shared_until_the_address_changes() -> None:
     assert get_redis().connection_pool.connection_kwargs["path"] == "/run/other.sock"
 
 
-def test_blocking_calls_are_not_cut_off(given_url: str) -> None:
+def test_a_silent_server_is_noticed_within_seconds_except_by_who_waits_for_something(
+    given_url: str,
+) -> None:
     options = get_redis().connection_pool.connection_kwargs
-    assert options["socket_timeout"] > 600
+    assert options["socket_timeout"] <= 5
     assert options["socket_connect_timeout"] <= 2
+    waiting = get_redis(610).connection_pool.connection_kwargs
+    assert waiting["socket_timeout"] == 610
+    assert get_redis() is not get_redis(610)
 
 
 def test_an_address_that_is_none_is_reported_without_its_password(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.db.types import text_to_path
-from app.queue.file_walk import WalkReport, walk
+from app.queue.exclusions import BY_PATTERN, OF_PROGRAMS, Exclusions
+from app.queue.file_walk import WalkReport, left_out_text, walk
 
 NAMES = ["plain.jpg", "UPPER.JPG", "😀 emoji.jpg", "new\nline.jpg", "dot.dot.jpeg"]
 
@@ -129,3 +130,33 @@ def test_a_chosen_folder_that_is_not_there_is_unreadable_one_that_vanished_below
     assert report.unreadable == []
     list(walk(str(tmp_path / "sub"), ("jpg",), True, report))
     assert report.unreadable == [str(tmp_path / "sub")]
+
+
+def test_folders_of_other_programs_and_what_matches_a_pattern_are_counted(tmp_path: Path) -> None:
+    for name in ("2024/a.jpg", "2024/@eaDir/a.jpg/THUMB_XL.jpg", "2024/b.jpg", "Exports/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    report = WalkReport()
+    exclusions = Exclusions(str(tmp_path), ["Exports/", "B.*"])
+    found = list(walk(str(tmp_path), ("jpg",), True, report, exclusions))
+    assert [os.path.basename(file.path) for file in found] == ["a.jpg"]
+    assert report.skipped == {OF_PROGRAMS: 1, BY_PATTERN: 2}
+
+
+def test_a_chosen_folder_is_walked_whatever_its_name_but_not_against_a_pattern(
+    tmp_path: Path,
+) -> None:
+    chosen = tmp_path / "#recycle"
+    chosen.mkdir()
+    (chosen / "a.jpg").touch()
+    assert names(chosen)[0] == {"a.jpg"}
+    report = WalkReport()
+    exclusions = Exclusions(str(tmp_path), ["#recycle"])
+    assert list(walk(str(chosen), ("jpg",), True, report, exclusions)) == []
+    assert report.skipped == {BY_PATTERN: 1}
+
+
+def test_what_was_left_out_is_told_the_most_frequent_first() -> None:
+    skipped = {".mp4": 1200, "hidden": 1, ".txt": 30}
+    assert left_out_text(skipped) == "1,200 × .mp4, 30 × .txt, 1 × hidden"
+    assert left_out_text({f".{number}": 1 for number in range(6)}).endswith("and more")

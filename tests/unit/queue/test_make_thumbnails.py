@@ -53,7 +53,7 @@ def colour_of(file: str) -> tuple[int, int, int]:
 def test_a_thumbnail_says_what_the_standard_asks_for(picture: str) -> None:
     assert make_thumbnails([picture], 256) == 1
     file, status = thumbnail_file(picture, 256), os.stat(picture)
-    assert texts_of(file) == {
+    assert texts_of(Path(file).read_bytes()) == {
         "Thumb::URI": "file://" + picture.replace(" ", "%20"),
         "Thumb::MTime": str(int(status.st_mtime)),
         "Thumb::Size": str(status.st_size),
@@ -120,7 +120,7 @@ def test_a_broken_picture_is_not_tried_again_until_it_changes(
     os.utime(picture, (1_000_000_000, 1_000_000_000))
     assert make_thumbnails([picture], 256) == 0
     assert files_in(thumbnails_dir()) == {failure_file(picture)}
-    texts = texts_of(failure_file(picture))
+    texts = texts_of(Path(failure_file(picture)).read_bytes())
     assert texts is not None
     assert texts["Thumb::MTime"] == "1000000000"
     with monkeypatch.context() as patch:
@@ -177,7 +177,7 @@ def test_a_picture_that_kills_the_process_is_left_alone_after_two_tries(
             make_thumbnails([picture], 256)
     assert make_thumbnails([picture], 256) == 0
     assert tried == 2
-    texts = texts_of(failure_file(picture))
+    texts = texts_of(Path(failure_file(picture)).read_bytes())
     assert texts is not None
     assert texts[TRIES] == "2"
 
@@ -207,6 +207,27 @@ def test_one_bad_picture_keeps_no_other_from_its_thumbnail(tmp_path: Path) -> No
     assert make_thumbnails([*paths, os.fsdecode(odd), good], 256) == 2
 
 
+def test_what_nobody_foresaw_in_one_picture_keeps_no_other_from_its_thumbnail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = (saved(tmp_path / "pictures" / name) for name in ("bad.png", "good.png"))
+    read = thumbnails.read_file
+    tried = 0
+
+    def fails(path: str) -> object:
+        nonlocal tried
+        if path == bad:
+            tried += 1
+            raise OverflowError("nobody thought of that")
+        return read(path)
+
+    monkeypatch.setattr(thumbnails, "read_file", fails)
+    assert make_thumbnails([bad, good], 256) == 1
+    for _ in range(3):
+        assert make_thumbnails([bad], 256) == 0
+    assert tried == 2
+
+
 def test_no_thumbnail_is_made_of_a_thumbnail(picture: str) -> None:
     make_thumbnails([picture], 256)
     file = thumbnail_file(picture, 256)
@@ -218,7 +239,7 @@ def test_many_writers_leave_one_whole_file(picture: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: make_thumbnails([picture], 256), range(16)))
     file = thumbnail_file(picture, 256)
-    assert texts_of(file) is not None
+    assert texts_of(Path(file).read_bytes()) is not None
     assert files_in(thumbnails_dir()) - {failure_file(picture)} == {file}
 
 

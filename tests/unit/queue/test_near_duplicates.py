@@ -1,4 +1,4 @@
-"""Pictures that look alike: what is found, and what happens when a look is broken off."""
+"""Pictures that look alike: what is found, and what happens when a scan is broken off."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ import pytest
 from rq import SimpleWorker
 from rq.timeouts import TimerDeathPenalty
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import OperationalError
 
+from app.db.duplicate_scans import SILENT_AFTER, claim_scan, finish_scan, take_back_scans
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.migrate import migrate
-from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate, WorkerRecord
+from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, ImageAsset, NearDuplicate
 from app.db.types import utc_now
-from app.queue import duplicate_look, near_duplicates
+from app.errors import AppError
+from app.queue import duplicate_scan, near_duplicates
 from app.queue.connection import close_redis, get_redis
 from app.queue.context import context
-from app.queue.near_duplicates import NearDuplicateLook, find_near_duplicates, join, roots
+from app.queue.near_duplicates import NearDuplicateScan, find_near_duplicates, join, roots
+from app.queue.reconcile import reconcile
 from app.queue.worker import QUEUE_HIGH, QUEUE_LOW, get_queue
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.vectors.store import VectorPoint
@@ -91,8 +95,11 @@ def add(vectors: Any, *, first: int = 1, sha256: list[str] | None = None, **valu
 
 
 def look(threshold: float = 0.95) -> None:
-    for _ in NearDuplicateLook(1, threshold).steps():
+    scan = NearDuplicateScan(1, threshold)
+    for _ in scan.steps:
         pass
+    with write_transaction() as conn:
+        scan.write(conn)
 
 
 def found() -> dict[int, int]:
@@ -179,35 +186,26 @@ def test_nothing_indexed_is_no_error() -> None:
     assert found() == {}
 
 
-def test_a_look_that_is_broken_off_leaves_the_last_result_whole() -> None:
-    add(np.repeat(unit(np.ones((1, DIMENSION))), 2, axis=0))
-    look()
-    add(np.repeat(unit(np.ones((1, DIMENSION))), 2, axis=0), first=3)
-    steps = NearDuplicateLook(1, 0.95).steps()
-    next(steps)
-    steps.close()
-    assert found() == {1: 1, 2: 1}
-    look()
-    assert found() == dict.fromkeys((1, 2, 3, 4), 1)
-
-
-def test_what_is_removed_meanwhile_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_removed_meanwhile_is_not_written() -> None:
     add(np.repeat(unit(np.ones((1, DIMENSION))), 3, axis=0))
-    steps = NearDuplicateLook(1, 0.95).steps()
-    next(steps)
+    scan = NearDuplicateScan(1, 0.95)
+    for _ in scan.steps:
+        pass
     with write_transaction() as conn:
         conn.execute(AssetVector.__table__.delete().where(AssetVector.asset_id == 1))
         conn.execute(ImageAsset.__table__.delete().where(ImageAsset.id == 1))
-    for _ in steps:
-        pass
+        scan.write(conn)
     assert found() == {2: 1, 3: 1}
 
 
-def test_an_index_that_was_removed_ends_the_look(queue: None) -> None:
+def test_an_index_that_was_removed_ends_the_scan(queue: None) -> None:
     add(np.repeat(unit(np.ones((1, DIMENSION))), 2, axis=0))
+    duplicate_scan.start(1)
     context().store.drop_collection(COLLECTION)
-    assert find_near_duplicates(1, 0.95)
+    assert not find_near_duplicates()
     assert found() == {}
+    status = duplicate_scan.status(1)
+    assert (status.state, status.error) == ("failed", "The index of this model is not there.")
 
 
 def test_groups_are_named_by_their_least_member() -> None:
@@ -233,115 +231,235 @@ class BurstWorker(SimpleWorker):
 
 def work(jobs: int | None = None) -> None:
     """Be the worker until the queue is empty, or for so many jobs."""
-    now = utc_now()
-    name = context().name
-    with write_transaction() as conn:
-        conn.execute(WorkerRecord.__table__.delete())
-        conn.execute(
-            insert(WorkerRecord).values(
-                name=name, host="h", pid=1, device="", model="", started_at=now, beat_at=now
-            )
-        )
+    context().beat()
     low = get_queue(QUEUE_LOW)
-    BurstWorker([low], name=name, connection=low.connection).work(
+    BurstWorker([low], name=context().name, connection=low.connection).work(
         burst=True, max_jobs=jobs, logging_level="WARNING"
     )
 
 
-def test_two_clicks_make_one_job(queue: None) -> None:
-    duplicate_look.start(1)
-    duplicate_look.start(1)
+def restarted() -> None:
+    """Be another worker, as after a restart."""
+    context().close()
+    context.cache_clear()
+    near_duplicates._under_way.clear()
+    context().name = "another-worker"
+    context().beat()
+
+
+@pytest.fixture
+def alike() -> None:
+    add(np.repeat(unit(np.ones((1, DIMENSION))), 6, axis=0))
+
+
+@pytest.fixture
+def in_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near_duplicates, "BLOCK", 2)
+    monkeypatch.setattr(near_duplicates, "LOOK_EVERY_S", 0.0)
+
+
+def give_way_once() -> None:
+    """Do a turn while something else waits."""
+    session = get_queue(QUEUE_HIGH).enqueue("builtins.len", [])
+    work(jobs=1)
+    session.delete()
+
+
+def state() -> str:
+    return duplicate_scan.status(1).state
+
+
+def test_two_clicks_make_one_scan(queue: None) -> None:
+    duplicate_scan.start(1)
+    duplicate_scan.start(1)
     assert get_queue(QUEUE_LOW).count == 1
-    assert duplicate_look.status().state == "waiting"
+    assert state() == "waiting"
 
 
-def test_a_look_is_done_by_the_worker_and_says_so(queue: None) -> None:
-    assert duplicate_look.status().state == "never"
-    add(np.repeat(unit(np.ones((1, DIMENSION))), 2, axis=0))
-    duplicate_look.start(1)
+def test_a_scan_is_done_by_the_worker_and_says_so(queue: None, alike: None) -> None:
+    assert state() == "never"
+    duplicate_scan.start(1)
     work()
-    assert found() == {1: 1, 2: 1}
-    status = duplicate_look.status()
+    assert len(found()) == 6
+    status = duplicate_scan.status(1)
     assert (status.state, status.share) == ("done", 1.0)
     assert status.endedAt is not None
     assert abs((utc_now() - status.endedAt).total_seconds()) < 600
-    duplicate_look.start(1)
-    assert duplicate_look.status().state == "waiting"
+    duplicate_scan.start(1)
+    assert state() == "waiting"
 
 
-def test_a_look_gives_way_to_a_session_and_goes_on_after_it(
-    queue: None, monkeypatch: pytest.MonkeyPatch
+def test_it_says_that_it_runs_while_it_runs_and_cannot_be_started_twice(
+    queue: None, alike: None, in_many_steps: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(near_duplicates, "BLOCK", 2)
-    monkeypatch.setattr(near_duplicates, "LOOK_EVERY_S", 0.0)
+    seen: list[Any] = []
+
+    def look_around() -> bool:
+        duplicate_scan.start(1)
+        seen.append(duplicate_scan.status(1))
+        assert not find_near_duplicates()  # by another thread of this worker
+        return False
+
+    monkeypatch.setattr(near_duplicates, "_others_wait", look_around)
+    duplicate_scan.start(1)
+    work()
+    assert {status.state for status in seen} == {"running"}
+    shares = [status.share for status in seen]
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.5
+    assert state() == "done"
+    assert get_queue(QUEUE_LOW).count == 0
+
+
+def test_a_scan_gives_way_to_a_session_and_goes_on_where_it_was(
+    queue: None, alike: None, in_many_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun: list[int] = []
-    steps = NearDuplicateLook.steps
-    monkeypatch.setattr(NearDuplicateLook, "steps", lambda self: begun.append(1) or steps(self))
-    add(np.repeat(unit(np.ones((1, DIMENSION))), 6, axis=0))
-    duplicate_look.start(1)
-    session = get_queue(QUEUE_HIGH).enqueue("builtins.len", [])
-    work(jobs=1)
-    assert found() == {}
-    assert get_queue(QUEUE_LOW).count == 1
-    duplicate_look.start(1)
-    assert get_queue(QUEUE_LOW).count == 1
-    work(jobs=3)
-    status = duplicate_look.status()
-    assert status.state == "running"
+    steps = NearDuplicateScan._steps
+    monkeypatch.setattr(NearDuplicateScan, "_steps", lambda self: begun.append(1) or steps(self))
+    duplicate_scan.start(1)
+    for _ in range(3):
+        give_way_once()
+        reconcile()  # as every worker does every few seconds
+        assert get_queue(QUEUE_LOW).count == 1
+    status = duplicate_scan.status(1)
+    assert status.state == "waiting"
     assert 0 < status.share < 1
-    session.delete()
     work()
-    assert len(found()) == 6
-    assert begun == [1]
-    assert duplicate_look.status().state == "done"
+    assert (len(found()), begun, state()) == (6, [1], "done")
 
 
-def test_another_process_begins_a_look_anew(queue: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(near_duplicates, "LOOK_EVERY_S", 0.0)
-    add(np.repeat(unit(np.ones((1, DIMENSION))), 2, axis=0))
-    duplicate_look.start(1)
-    session = get_queue(QUEUE_HIGH).enqueue("builtins.len", [])
-    work(jobs=1)
-    near_duplicates._under_way.clear()
-    session.delete()
+def test_an_emptied_queue_loses_nothing(queue: None, alike: None, in_many_steps: None) -> None:
+    duplicate_scan.start(1)
+    get_redis().flushall()
+    assert state() == "waiting"
+    reconcile()
+    give_way_once()
+    get_redis().flushall()
+    reconcile()
     work()
-    assert found() == {1: 1, 2: 1}
+    assert (len(found()), state()) == (6, "done")
 
 
-def test_a_stopped_look_leaves_the_last_result(
-    queue: None, monkeypatch: pytest.MonkeyPatch
+def test_without_a_queue_a_scan_waits_in_the_ledger(alike: None) -> None:
+    duplicate_scan.start(1)
+    assert state() == "waiting"
+    assert find_near_duplicates()
+    assert (len(found()), state()) == (6, "done")
+
+
+def test_a_worker_that_quits_hands_the_scan_to_the_next(
+    queue: None, alike: None, in_many_steps: None
 ) -> None:
-    monkeypatch.setattr(near_duplicates, "LOOK_EVERY_S", 0.0)
+    duplicate_scan.start(1)
+    give_way_once()
+    reconcile()
+    context().stop.set()
+    work(jobs=1)
+    status = duplicate_scan.status(1)
+    assert (status.state, status.share) == ("waiting", 0.0)
+    restarted()
+    reconcile()
+    work()
+    assert (len(found()), state()) == (6, "done")
+
+
+def test_a_scan_whose_worker_died_begins_anew_by_itself(
+    queue: None, alike: None, in_many_steps: None
+) -> None:
+    context().beat()
+    duplicate_scan.start(1)
+    with write_transaction() as conn:
+        lost = claim_scan(conn, context().name)
+    dead = context().name
+    assert state() == "running"
+    restarted()
+    reconcile()
+    assert state() == "running"  # nothing says yet that it is dead
+    reconcile([dead])
+    assert state() == "waiting"
+    work()
+    assert (len(found()), state()) == (6, "done")
+    with write_transaction() as conn:  # it was not dead, and wakes up
+        assert not finish_scan(conn, lost)
+
+
+def test_a_scan_whose_worker_died_alone_waits_for_one(alike: None) -> None:
+    duplicate_scan.start(1)
+    with write_transaction() as conn:
+        claim_scan(conn, "dead")
+        conn.execute(update(DuplicateScan).values(share=0.5, beat_at=utc_now() - 2 * SILENT_AFTER))
+    status = duplicate_scan.status(1)
+    assert (status.state, status.share) == ("waiting", 0.0)
+
+
+def test_what_was_taken_over_is_left_alone(
+    queue: None, alike: None, in_many_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken_over() -> bool:
+        with write_transaction() as conn:
+            take_back_scans(conn, [])
+        return False
+
+    monkeypatch.setattr(near_duplicates, "_others_wait", taken_over)
+    duplicate_scan.start(1)
+    work(jobs=1)
+    assert (found(), state()) == ({}, "waiting")
+
+
+def test_a_stopped_scan_leaves_the_last_result_and_can_be_started_again(
+    queue: None, in_many_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add(np.repeat(unit(np.ones((1, DIMENSION))), 2, axis=0))
     look()
     add(np.repeat(unit(np.ones((1, DIMENSION))), 2, axis=0), first=3)
-    duplicate_look.start(1)
-    duplicate_look.stop()
-    assert duplicate_look.status().state == "never"
+    with monkeypatch.context() as patch:
+        patch.setattr(near_duplicates, "_others_wait", lambda: duplicate_scan.stop(1))
+        duplicate_scan.start(1)
+        work()
+    assert (found(), state()) == ({1: 1, 2: 1}, "stopped")
+    duplicate_scan.start(1)
+    duplicate_scan.stop(1)
+    assert state() == "stopped"
     work()
     assert found() == {1: 1, 2: 1}
-    assert get_queue(QUEUE_LOW).count == 0
-    duplicate_look.start(1)
+    duplicate_scan.start(1)
     work()
     assert len(found()) == 4
 
 
-def test_a_look_whose_worker_died_can_be_started_again(queue: None) -> None:
-    duplicate_look.start(1)
-    job = get_queue(QUEUE_LOW).dequeue_any([get_queue(QUEUE_LOW)], None, get_redis())[0]
-    job.worker_name = "dead"
-    job.set_status("started")
-    job.save()
-    assert duplicate_look.status().state == "never"
-    duplicate_look.start(1)
-    assert duplicate_look.status().state == "waiting"
-
-
-def test_a_look_that_failed_says_so(queue: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "expected", "said"),
+    [
+        (RuntimeError("a bug"), "failed", "RuntimeError: a bug"),
+        (AppError("Qdrant does not answer.", "Start it."), "waiting", "Qdrant does not answer"),
+        (OperationalError("x", {}, Exception("gone")), "waiting", "gone"),
+    ],
+)
+def test_a_bug_ends_a_scan_and_what_is_away_makes_it_wait(
+    queue: None,
+    alike: None,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    expected: str,
+    said: str,
+) -> None:
     def broken(*_: Any) -> None:
-        raise RuntimeError("a bug")
+        raise error
 
-    monkeypatch.setattr(near_duplicates, "_work", broken)
-    duplicate_look.start(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(NearDuplicateScan, "_compare", broken)
+        duplicate_scan.start(1)
+        work()
+    status = duplicate_scan.status(1)
+    assert status.state == expected
+    assert said in status.error
+    duplicate_scan.start(1)
+    reconcile()
     work()
-    assert duplicate_look.status().state == "failed"
+    assert (len(found()), duplicate_scan.status(1).error, state()) == (6, "", "done")
+
+
+def test_a_model_that_was_removed_cannot_be_scanned(queue: None) -> None:
+    with pytest.raises(AppError, match="removed"):
+        duplicate_scan.start(7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import threading
@@ -12,13 +13,20 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from rq.timeouts import JobTimeoutException
+from sqlalchemy.exc import OperationalError
 
+from app.api.error_kinds import ErrorKind
 from app.config import get_settings
 from app.db.jobs import ClaimedJob
 from app.db.migrate import migrate
 from app.db.settle import Outcome
+from app.embedding.decoders import Decoders
+from app.embedding.fork_server import Stopped
 from app.embedding.pixels import PixelSpec
+from app.errors import AppError
 from app.queue import picture_stages
+from app.queue.context import context
 from app.queue.picture_stages import READ_AHEAD, Picture, Stages
 
 PICTURES = 12
@@ -79,7 +87,7 @@ def test_no_more_pictures_are_decoded_at_once_than_asked_for_and_few_files_are_h
 ) -> None:
     stages = make_stages(2)
     lock, both = threading.Lock(), threading.Barrier(2)
-    real_read, real_decode = picture_stages.read_file, picture_stages.decode
+    real_read, real_decode = picture_stages.read_file, Decoders.decode
     held = decoding = most_held = most_decoding = 0
 
     def read_file(path: str) -> Any:
@@ -103,7 +111,7 @@ def test_no_more_pictures_are_decoded_at_once_than_asked_for_and_few_files_are_h
         return decoded
 
     monkeypatch.setattr(picture_stages, "read_file", read_file)
-    monkeypatch.setattr(picture_stages, "decode", decode)
+    monkeypatch.setattr(Decoders, "decode", decode)
     with stages.threads() as threads:
         for future in [threads.submit(stages.read, job) for job in jobs]:
             assert future.result(WITHIN_S).outcome.error_kind is None
@@ -150,3 +158,77 @@ def test_batches_that_take_less_than_a_millisecond_add_up(
     for _ in range(1_000):
         total += stages.stage_ms([], embed_ms=0.25, store_ms=0)["embed_ms"]
     assert total == 250
+
+
+def test_whatever_is_raised_for_one_picture_is_its_failure(
+    make_stages: Callable[[int], Stages],
+    jobs: list[ClaimedJob],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stages, real = make_stages(2), picture_stages.read_file
+
+    def read_file(path: str) -> Any:
+        if path == jobs[3].path:
+            raise OverflowError("nobody thought of that")
+        return real(path)
+
+    monkeypatch.setattr(picture_stages, "read_file", read_file)
+    with stages.threads() as threads:
+        pictures = list(threads.map(stages.read, jobs))
+        stages._decode_again(pictures[3])
+    failed = [picture for picture in pictures if picture.pixels is None]
+    assert [picture.job for picture in failed] == [jobs[3]]
+    assert failed[0].outcome.error_kind is ErrorKind.INTERNAL
+    assert failed[0].outcome.error_message == (
+        "Something unexpected happened: nobody thought of that."
+    )
+    assert jobs[3].path in caplog.text
+    assert "OverflowError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error", [JobTimeoutException(), OperationalError("", {}, Exception()), AppError("No ledger.")]
+)
+def test_what_is_no_fault_of_a_picture_is_not_blamed_on_it(
+    make_stages: Callable[[int], Stages],
+    jobs: list[ClaimedJob],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    stages = make_stages(1)
+
+    def fails(*_: object) -> bool:
+        raise error
+
+    monkeypatch.setattr(Stages, "_find_known", fails)
+    with pytest.raises(type(error)):
+        stages.read(jobs[0])
+
+
+def test_a_worker_that_is_to_end_reads_nothing_more(
+    make_stages: Callable[[int], Stages], jobs: list[ClaimedJob]
+) -> None:
+    stages = make_stages(1)
+    context().stop.set()
+    try:
+        with stages.threads() as threads, pytest.raises(Stopped):
+            threads.submit(stages.read, jobs[0]).result(WITHIN_S)
+    finally:
+        context().stop.clear()
+
+
+def test_a_picture_that_changed_is_decoded_again_with_what_it_is_now(
+    make_stages: Callable[[int], Stages], jobs: list[ClaimedJob]
+) -> None:
+    stages = make_stages(1)
+    with stages.threads():
+        picture = stages.read(jobs[0])
+        before = dict(picture.outcome.facts)
+        Image.new("RGB", (7, 5)).save(jobs[0].path)
+        stages._decode_again(picture)
+    facts = picture.outcome.facts
+    assert (facts["width"], facts["height"]) == (7, 5)
+    assert facts["sha256"] == hashlib.sha256(Path(jobs[0].path).read_bytes()).hexdigest()
+    assert facts["sha256"] != before["sha256"]
+    assert tuple(facts) == tuple(before)

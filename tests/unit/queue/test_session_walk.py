@@ -31,6 +31,7 @@ from app.db.models import (
 from app.db.types import utc_now
 from app.errors import AppError
 from app.queue import session_walk
+from app.queue.exclusions import BY_PATTERN, EXCLUDED, Exclusions
 from app.queue.schedule import due_sessions
 from app.queue.session_walk import STARTED, UPDATED, SessionWalk
 
@@ -498,3 +499,99 @@ def test_only_finished_sessions_that_were_not_looked_at_for_long_are_due(root: P
     assert change(last_update=looked) == []
     assert change(last_update=None, status="paused") == []
     assert change(status="completed", discovered_at=utc_now()) == []
+
+
+# --- left out by now --------------------------------------------------------------------------
+
+
+def excluded() -> set[str]:
+    with get_sync_engine().connect() as conn:
+        paths = conn.scalars(select(ImageAsset.path).where(ImageAsset.excluded))
+        return {os.path.basename(path) for path in paths}
+
+
+def use_patterns(session_id: int, *patterns: str) -> None:
+    with write_transaction() as conn:
+        conn.execute(
+            update(TrainingSession)
+            .where(TrainingSession.id == session_id)
+            .values(config={"exclude": patterns})
+        )
+
+
+def test_what_was_indexed_and_is_left_out_by_now_is_told_and_no_longer_found(root: Path) -> None:
+    session_id = indexed(root)
+    use_patterns(session_id, "a/")
+    summary = walked(session_id)
+    assert (summary.left_out, summary.missing, summary.gone, summary.unchanged) == (2, 0, 0, 3)
+    assert excluded() == jobs_in(JobStatus.CANCELLED) == {"one.jpg", "two.jpg"}
+    assert row_of(session_id).skipped == {BY_PATTERN: 1}
+    assert walked(session_id).left_out == 0
+
+
+def test_thumbnails_of_a_disk_that_were_indexed_are_given_up_however_many(root: Path) -> None:
+    thumbs = [root / "b" / "@eaDir" / f"{number}.jpg" for number in range(12)]
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(Exclusions, "of_folder", lambda *_: None)  # as it was once
+        thumbs[0].parent.mkdir()
+        for path in thumbs:
+            path.touch()
+        session_id = indexed(root)
+    assert row_of(session_id).completed_images == 17
+    summary = walked(session_id)
+    assert (summary.left_out, summary.message) == (12, "")
+    assert excluded() == {path.name for path in thumbs}
+    assert row_of(session_id).completed_images == 5
+
+
+def test_what_waits_or_failed_is_given_up_too_and_what_is_held_later(root: Path) -> None:
+    session_id = indexed(root)
+    with write_transaction() as conn:
+        for job_id, status in ((1, "pending"), (2, "failed"), (3, "running")):
+            conn.execute(update(TrainingJob).where(TrainingJob.id == job_id).values(status=status))
+        counts = sessions.recount(conn, session_id)
+        conn.execute(update(TrainingSession).values(status=SessionStatus.PAUSED.value, **counts))
+    use_patterns(session_id, "*.jpg")
+    assert walked(session_id).left_out == 4
+    assert len(excluded()) == 4
+    assert len(jobs_in(JobStatus.RUNNING)) == 1
+
+
+def test_a_picture_that_another_session_has_is_still_found(root: Path) -> None:
+    session_id, other = indexed(root), indexed(root)
+    use_patterns(session_id, "a/")
+    assert walked(session_id).left_out == 2
+    assert excluded() == set()
+    use_patterns(other, "one.jpg")
+    assert walked(other).left_out == 1
+    assert excluded() == {"one.jpg"}
+
+
+def test_what_a_person_includes_again_stays(root: Path) -> None:
+    session_id = indexed(root)
+    use_patterns(session_id, "a/")
+    walked(session_id)
+    with write_transaction() as conn:
+        conn.execute(update(ImageAsset).values(excluded=False))
+    assert walked(session_id).left_out == 0
+    assert excluded() == set()
+
+
+def test_a_file_that_is_gone_is_missing_not_left_out(root: Path) -> None:
+    session_id = indexed(root)
+    use_patterns(session_id, "a/")
+    (root / "a" / "one.jpg").unlink()
+    summary = walked(session_id)
+    assert (summary.left_out, summary.missing) == (1, 1)
+    assert (excluded(), missing()) == ({"two.jpg"}, {"one.jpg"})
+
+
+def test_a_new_session_says_what_was_excluded_before(root: Path) -> None:
+    session_id = indexed(root)
+    use_patterns(session_id, "a/")
+    walked(session_id)
+    other = new_session(root / "a")
+    (root / "a" / "new.jpg").touch()
+    walked(other, STARTED)
+    row = row_of(other)
+    assert (row.total_images, row.skipped) == (1, {EXCLUDED: 2})

@@ -360,9 +360,12 @@ async def test_groups_are_exported_as_a_table(db: AsyncSession, tmp_path: Path) 
         await library.duplicates.export(db, MODEL, "exact", str(tmp_path))
 
 
-async def test_without_a_queue_a_look_says_so(db: AsyncSession) -> None:
-    for call in (library.duplicates.look(1), library.duplicates.stop_look()):
-        with pytest.raises(AppError, match="queue"):
-            await call
-    with pytest.raises(AppError, match="queue"):
-        await library.duplicates.look_status()
+async def test_a_scan_is_asked_for_and_stopped_without_a_queue(db: AsyncSession) -> None:
+    duplicates = library.duplicates
+    assert (await duplicates.scan_status(MODEL)).state == "never"
+    assert (await duplicates.scan_status(None)).state == "never"
+    await duplicates.scan(MODEL)
+    assert (await duplicates.scan_status(MODEL)).state == "waiting"
+    assert (await duplicates.scan_status(OTHER_MODEL)).state == "never"
+    await duplicates.stop_scan(MODEL)
+    assert (await duplicates.scan_status(MODEL)).state == "stopped"

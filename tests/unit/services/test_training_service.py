@@ -184,6 +184,21 @@ async def test_a_session_that_does_not_exist_is_named(db: AsyncSession) -> None:
         await service.get_session_progress(db, 99)
 
 
+async def test_a_pattern_with_a_whole_path_is_kept_as_one_from_the_root_on(
+    db: AsyncSession, root: Path
+) -> None:
+    config = SessionConfig(exclude=[str(root / "a" / "inner"), "three.*"])
+    session = await create(db, root, config=config)
+    assert session.config["exclude"] == ["/a/inner", "three.*"]
+    assert await assets(db, session) == {"one.jpg"}
+
+
+async def test_counting_leaves_out_what_the_session_would(root: Path) -> None:
+    discovery = AssetDiscoveryService(None, str(root), ["inner/", "b/three.jpg"])
+    assert await discovery.count_images_in_directory(str(root)) == 1
+    assert await discovery.count_images_in_directory(str(root / "a" / "inner")) == 0
+
+
 async def test_one_folder_that_is_away_keeps_no_other_session_from_resuming(
     db: AsyncSession, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

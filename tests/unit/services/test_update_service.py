@@ -296,6 +296,7 @@ class Heard:
         self.number, self.problem = 0, ""
         self._changed = threading.Condition()
         item = {"session_id": 1, "folders": [str(folder)], "extensions": ["jpg"], "recursive": True}
+        item |= {"root": str(folder), "exclude": ["Rejects/", "*_edit.jpg"]}
         self.watch = FolderWatch(WatchedFolder.model_validate(item | more), self._count, self._fail)
 
     def _count(self, number: int) -> None:
@@ -336,6 +337,10 @@ async def test_new_pictures_are_counted_once_each_and_nothing_else_is(root: Path
         (root / ".hidden.jpg").touch()
         (root / ".cache").mkdir()
         (root / ".cache" / "a.jpg").touch()
+        (root / "a_edit.jpg").touch()
+        for left_out in ("@eaDir", "Rejects"):
+            (root / left_out).mkdir()
+            (root / left_out / "a.jpg").touch()
         (root / "album 0" / "new.JPG").touch()
         (root / "album 0" / "0.jpg").write_bytes(b"changed")
         await heard.until(lambda: heard.number == 2)
@@ -355,6 +360,8 @@ async def test_pictures_of_a_folder_that_was_moved_here_are_counted(
     (tmp_path / "elsewhere").mkdir()
     for number in range(5):
         (tmp_path / "elsewhere" / f"{number}.jpg").touch()
+    (tmp_path / "elsewhere" / "@eaDir").mkdir()
+    (tmp_path / "elsewhere" / "@eaDir" / "thumb.jpg").touch()
     heard = Heard(root)
     try:
         await watching(heard, root)
@@ -421,6 +428,7 @@ async def test_a_network_folder_is_looked_through(
         (root / "album 0" / "new.JPG").touch()
         (root / "album 0" / "0.jpg").write_bytes(b"changed")
         (root / "album 0" / "notes.txt").touch()
+        (root / "album 0" / "a_edit.jpg").touch()
         await heard.until(lambda: heard.number == 2)
         (root / "album 0" / "new.JPG").unlink()
         await heard.until(lambda: heard.number == 1)

@@ -10,5 +10,5 @@ from local_qdrant import running_qdrant
 
 @pytest.fixture(scope="session")
 def local_qdrant() -> Iterator[str]:
-    with running_qdrant() as url:
-        yield url
+    with running_qdrant() as server:
+        yield server.url

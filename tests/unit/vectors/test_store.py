@@ -381,10 +381,12 @@ class TestEmbeddedStore:
         store.upsert("c", points(vectors))
         free = embedded.FREE_TO_WRITE - 1
         monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, free))
-        with pytest.raises(AppError, match=r"nearly full.*256 MB"):
+        with pytest.raises(AppError, match=r"nearly full.*256 MB") as full:
             store.upsert("c", points(vectors, first_id=11))
-        with pytest.raises(AppError, match="nearly full"):
-            store.ensure_collection("d", 8)
+        assert full.value.transient
+        for collection in ("c", "d"):  # who opens one is about to write
+            with pytest.raises(AppError, match="nearly full"):
+                store.ensure_collection(collection, 8)
         store.flush()
         assert store.count("c") == 10
         assert store.query("c", vectors[3], 1)[0].asset_id == 4
@@ -527,22 +529,28 @@ class TestServerStore:
         store = ServerStore(url)
         with pytest.raises(AppError, match=f"The Qdrant server at {url} does not answer"):
             store.ensure_collection("c", 8)
-        with pytest.raises(AppError, match="does not answer"):
+        with pytest.raises(AppError, match="does not answer") as away:
             store.upsert("c", points(random_vectors(1, 8)))
+        assert away.value.transient
         store.close()
 
     @pytest.mark.parametrize(
-        ("failing_server", "sentence"),
+        ("failing_server", "sentence", "passes"),
         [
-            ((500, b'{"status": {"error": "No space left"}}', 0), "refused.*: No space left"),
-            ((502, b"<html>", 0), "refused a request: .*502"),
-            ((200, b"<html>", 0), "not a Qdrant server"),
-            ((200, b"{}", 1.5), "does not answer"),
+            ((500, b'{"status": {"error": "No space left"}}', 0), "refused.*: No space left", True),
+            ((502, b"<html>", 0), "refused a request: .*502", True),
+            ((503, b'{"status": {"error": "starting"}}', 0), "refused.*: starting", True),
+            ((401, b'{"status": {"error": "no key"}}', 0), "refused.*: no key", False),
+            ((200, b"<html>", 0), "not a Qdrant server", False),
+            ((200, b"{}", 1.5), "does not answer", True),
         ],
         indirect=["failing_server"],
     )
-    def test_a_failing_server_gets_a_sentence(self, failing_server: str, sentence: str) -> None:
+    def test_a_failing_server_gets_a_sentence(
+        self, failing_server: str, sentence: str, passes: bool
+    ) -> None:
         store = ServerStore(failing_server, timeout=1)
-        with pytest.raises(AppError, match=sentence):
+        with pytest.raises(AppError, match=sentence) as failed:
             store.collections()
+        assert failed.value.transient == passes
         store.close()

@@ -1,0 +1,13 @@
+"""A file's time as the ledger keeps it."""
+
+from __future__ import annotations
+
+_GREATEST = 2**63 - 1
+
+
+def storable_ns(time_ns: int) -> int:
+    """A file's time as the ledger keeps it: at most that of the year 2262, at least that of 1677.
+
+    A file system can hold later ones, and a wrong clock or a broken copy writes them.
+    """
+    return max(-_GREATEST, min(time_ns, _GREATEST))
