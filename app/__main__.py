@@ -50,9 +50,6 @@ def _prepare_process() -> None:
 
 
 def _run() -> int:
-    from app.config import check_settings
-
-    check_settings()
     if len(sys.argv) > 1:
         from app.cli.commands import run_command
 

@@ -20,6 +20,7 @@ from app.cli.foreground import Start, follow, working
 from app.cli.interruption import run_until_told
 from app.cli.search import add_arguments as add_search_arguments
 from app.cli.search import search
+from app.config import check_settings
 from app.db.engine import close_engines
 from app.db.migrate import migrate
 from app.errors import AppError
@@ -34,6 +35,7 @@ Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command; 0: done, 1: an error, 2: wrong usage, 128 and more: ended by a signal."""
     options = _parser().parse_args(arguments)
+    check_settings()
     if options.command == "worker":
         from app.cli.worker import run
 

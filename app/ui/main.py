@@ -138,12 +138,12 @@ def open_backend() -> Backend:
     Raises:
         AppError: a setting, the data folder or the ledger does not allow a start.
     """
-    from app.config import get_settings
+    from app.config import check_settings
     from app.db.migrate import migrate
     from app.logs import set_up_logs
     from app.services.backend import Backend
 
-    get_settings()
+    check_settings()
     set_up_logs("window")
     migrate()
     for module in ("app.ui.pages", "app.runtime.supervisor", "app.queue.reconcile"):

@@ -201,11 +201,10 @@ class ManyMachines(Scene):
             return connection.execute(sql).fetchall()
         return []
 
-    def clear(self) -> None:
+    def release(self) -> None:
         for server in (self.redis, self.qdrant):
             server.kill()
         self.postgres.end()
-        super().clear()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

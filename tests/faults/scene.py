@@ -444,8 +444,12 @@ class Scene:
         left = [" ".join(p.cmdline())[-40:] for p in self.processes().values() if p.is_running()]
         return f"session: {self.session()}; processes: {left}"
 
+    def release(self) -> None:
+        """End what is not the program; called once it has ended, and once only."""
+
     def clear(self) -> None:
         """Remove everything; called once it has ended."""
+        self.release()
         shutil.rmtree(self.place, ignore_errors=True)
 
 

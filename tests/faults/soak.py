@@ -193,6 +193,7 @@ def _library(before: Scene | None, entry: Fault, rng: random.Random) -> Scene:
 def _keep_or_clear(library: Scene, tally: Tally) -> None:
     """The first library that a fault spoils is kept to be looked at; its place is said."""
     if tally.count - tally.recovered == 1:
+        library.release()
         print(f"          kept: {library.place}")
     else:
         library.clear()
