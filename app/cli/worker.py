@@ -38,10 +38,11 @@ def run(*, child: bool) -> int:
     # Before torch is loaded: its idle threads sleep instead of spinning on cores that decode.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     set_up_logs("worker", to_terminal=not child)
-    threading.Thread(target=_end_in_time, name="ending", daemon=True).start()
+    stop = context().stop  # made here: two threads at once would make two of it
+    threading.Thread(target=_end_in_time, args=(stop,), name="ending", daemon=True).start()
     if child:
         _stay_behind()
-        watch_parent(context().stop.set)
+        watch_parent(stop.set)
     try:
         code = _work(child)
     except AppError as error:
@@ -75,9 +76,9 @@ def _keep_queue() -> None:
             log.exception("the queue server could not be looked after")
 
 
-def _end_in_time() -> None:
+def _end_in_time(stop: threading.Event) -> None:
     """Once told to stop, end also where a picture, the store or a server keeps the process."""
-    context().stop.wait()
+    stop.wait()
     leave_within(END_WITHIN_S, 0, _let_go, LET_GO_WITHIN_S)
 
 

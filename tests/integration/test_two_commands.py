@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 from conftest import draw_pictures
+from sqlalchemy import select
+
+from app.db.engine import get_sync_session
+from app.db.models import TrainingSession
 
 APP = [sys.executable, "-m", "app"]
 
@@ -84,8 +88,9 @@ def test_a_command_goes_on_when_the_one_whose_worker_it_used_ends(
 
 
 def sessions() -> list[str]:
-    done = subprocess.run([*APP, "sessions", "--json"], capture_output=True, text=True, check=True)
-    return [session["name"] for session in json.loads(done.stdout)]
+    """The names of all sessions, as soon as there is a ledger."""
+    with get_sync_session() as db:
+        return list(db.scalars(select(TrainingSession.name)))
 
 
 def test_a_command_goes_on_when_the_window_closes(
