@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from app.api.training_schemas import TrainingSessionCreate
+from app.config import get_settings
+from app.errors import AppError
+from app.ui.main import open_backend
 
 ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).with_name("driver.py")
@@ -176,3 +179,12 @@ for _ in range(300_000):
     subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True
     )
+
+
+def test_the_window_refuses_settings_that_do_not_go_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://host/ledger")
+    get_settings.cache_clear()
+    with pytest.raises(AppError, match="QDRANT_URL is not set"):
+        open_backend()  # the window shows what it raises
