@@ -258,7 +258,7 @@ def change_during_a_run(session_id: int, folder: str) -> None:
         with write_transaction() as conn:
             move_session(conn, session_id, SessionStatus.PAUSED)
             assert switch_model(conn, session_id, folder)
-        with old._threads():
+        with old._stages.threads() as old._decoders:
             old._work()
         assert old.out_of_time
         assert (row().completed_images, row().running_images, row().model_id) == (0, 0, None)
