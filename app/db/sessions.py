@@ -70,13 +70,17 @@ def lock_session(conn: Connection, session_id: int) -> Any:
     return conn.execute(row.with_for_update()).one()
 
 
-def has_model(conn: Connection, session_id: int, spec: str, model_id: int) -> bool:
-    """Whether a session still has this model; if so, it keeps it until the transaction ends."""
+def has_model(conn: Connection, session_id: int, spec: str, model_id: int | None = None) -> bool:
+    """Whether a session still has this model; if so, it keeps it until the transaction ends.
+
+    Args:
+        model_id: also that it is to be indexed with these weights of it.
+    """
     kept = select(TrainingSession.id).where(
-        TrainingSession.id == session_id,
-        TrainingSession.model == spec,
-        TrainingSession.model_id == model_id,
+        TrainingSession.id == session_id, TrainingSession.model == spec
     )
+    if model_id is not None:
+        kept = kept.where(TrainingSession.model_id == model_id)
     return conn.execute(kept.with_for_update(key_share=True)).first() is not None
 
 
