@@ -20,7 +20,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 run: $(READY) ## open the window (without a screen: index the sample pictures in the terminal)
-	@missing="$$($(PY) -m app.ui.display)"; $(INSTALL_MISSING)
+	@missing="$$($(PY) -m app.ui.shell.display)"; $(INSTALL_MISSING)
 	@$(PY) -m app
 
 test: $(READY) ## run all tests

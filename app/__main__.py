@@ -19,7 +19,7 @@ def main() -> int:
     Whatever happens, a person gets a sentence, the log a trace, and the caller an exit code.
     """
     if sys.argv[1:2] == ["decoder"]:  # a child of the worker
-        from app.embedding.decoder_process import main as serve
+        from app.pictures.decoder_process import main as serve
 
         return serve(sys.argv[2:])
     try:
@@ -63,7 +63,7 @@ def _leave_if_ending(code: int) -> None:
 
 
 def _window() -> int:
-    from app.ui.display import has_display, open_window
+    from app.ui.shell.display import has_display, open_window
 
     if has_display():
         return open_window()

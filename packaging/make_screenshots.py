@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from app.api.training_schemas import TrainingProgress
-    from app.ui.pages import Pages
-    from app.ui.program import Program
-    from app.ui.window import MainWindow
+    from app.ui.shell.pages import Pages
+    from app.ui.shell.program import Program
+    from app.ui.shell.window import MainWindow
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "images"
 SIZE = (1100, 720)
@@ -73,12 +73,12 @@ def _draw_pictures(root: Path) -> None:
 
 def _run(root: Path) -> None:
     sys.path.insert(0, str(TARGET.parent.parent))
-    from app.ui import main as program_main
-    from app.ui.event_loop import make_loop
     from app.ui.parts.theme import app_icon
-    from app.ui.program import Parts, Program
-    from app.ui.tray import Tray
-    from app.ui.window import MainWindow
+    from app.ui.shell import main as program_main
+    from app.ui.shell.event_loop import make_loop
+    from app.ui.shell.program import Parts, Program
+    from app.ui.shell.tray import Tray
+    from app.ui.shell.window import MainWindow
 
     app = program_main.make_application()
     window = MainWindow(program_main.memory())
@@ -125,7 +125,7 @@ async def _drive(program: Program, studio: Studio, root: Path) -> None:
 
 
 async def _steps(program: Program, studio: Studio, root: Path) -> None:
-    from app.ui.pages import Pages
+    from app.ui.shell.pages import Pages
 
     window = program.window
     await _until(lambda: window.findChild(Pages))

@@ -18,8 +18,8 @@ from app import masking
 from app.config import Settings, get_settings
 from app.db.engine import get_sync_engine
 from app.queue.connection import close_redis
-from app.queue.context import context
 from app.runtime import redis_server
+from app.worker.context import context
 
 SETTING_NAMES = [name.upper() for name in Settings.model_fields]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.embedding.pixels import PixelSpec
+from app.pictures.pixels import PixelSpec
 
 DIMENSION = 128
 

@@ -17,8 +17,8 @@ import pytest
 from local_qdrant import LocalQdrant, running_qdrant
 
 from app.config import Settings, get_settings
+from app.db.liveness import STATE_NAME
 from app.queue.connection import close_redis, redis_url
-from app.queue.liveness import STATE_NAME
 from app.runtime.redis_server import ensure_redis, stop_redis
 
 READY_WITHIN_S = 60

@@ -31,7 +31,7 @@ LIBRARIES = {
     "libgssapi_krb5.so.2": "libgssapi-krb5-2",
     "libxcb-shape.so.0": "libxcb-shape0",
 }
-"""What Qt needs besides what `app.ui.display` names; present on every desktop, not elsewhere."""
+"""What Qt needs besides what `app.ui.shell.display` names; on every desktop, not elsewhere."""
 
 FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
 FONT_PACKAGE = "fonts-dejavu-core"
@@ -65,7 +65,7 @@ def _libraries() -> list[str]:
     environment = {**os.environ, "DISPLAY": ":0"}
     environment.pop("QT_QPA_PLATFORM", None)
     of_window = subprocess.run(
-        [sys.executable, "-m", "app.ui.display"],
+        [sys.executable, "-m", "app.ui.shell.display"],
         env=environment,
         capture_output=True,
         text=True,

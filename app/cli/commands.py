@@ -25,8 +25,8 @@ from app.db.engine import close_engines
 from app.db.migrate import migrate
 from app.errors import AppError
 from app.logs import set_up_logs
-from app.queue.file_walk import printable
 from app.runtime.supervisor import Supervisor
+from app.scan.file_walk import printable
 from app.services.backend import Backend
 
 Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]
@@ -37,7 +37,7 @@ def run_command(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     check_settings()
     if options.command == "worker":
-        from app.cli.worker import run
+        from app.worker.main import run
 
         return run(child=options.child)
     set_up_logs("terminal")

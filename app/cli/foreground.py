@@ -14,8 +14,8 @@ from app.api.training_schemas import StartResponse, TrainingProgress
 from app.config import get_settings
 from app.db.engine import get_sync_engine
 from app.db.errors import LedgerError
+from app.db.liveness import alive_workers
 from app.errors import AppError
-from app.queue.liveness import alive_workers
 from app.queue.reconcile import reconcile
 from app.runtime.supervisor import Supervisor
 from app.runtime.worker_process import is_worker_elsewhere

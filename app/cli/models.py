@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from app.api.model_schemas import ModelDownload, ModelRow
 from app.cli.foreground import working
-from app.embedding.models import CURATED, check_model
+from app.embedding.catalogue import CURATED, check_model
 from app.errors import AppError
 from app.services.backend import Backend
 

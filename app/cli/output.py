@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from app.api.training_schemas import LedgerReport, SystemStatus, TrainingProgress
-from app.queue.file_walk import left_out_text, printable
+from app.scan.file_walk import left_out_text, printable
 
 
 def summary(progress: TrainingProgress) -> str:

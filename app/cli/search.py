@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from app.api.search_schemas import SearchPage, SearchQuery
 from app.cli.foreground import Waiting, working
 from app.errors import AppError
-from app.queue.file_walk import printable
+from app.queue.questions import WorkerAwayError
 from app.runtime.supervisor import Supervisor
+from app.scan.file_walk import printable
 from app.services.backend import Backend
-from app.services.worker_questions import WorkerAwayError
 
 TRY_AGAIN_S = 0.5
 

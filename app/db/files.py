@@ -38,7 +38,7 @@ class FoundFile(NamedTuple):
     folder: str
     size: int
     mtime_ns: int
-    """As :func:`app.api.file_times.storable_ns` has it."""
+    """As :func:`app.pictures.file_times.storable_ns` has it."""
 
 
 def upsert(conn: Connection, table: Any) -> Any:

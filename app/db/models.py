@@ -1,7 +1,7 @@
 """The ledger's tables and the moves between statuses that are allowed.
 
 Every count that a window polls stands on the session's row, so a poll costs the same for ten
-pictures and for a million. :func:`app.queue.ledger_check.verify_ledger` checks the invariants.
+pictures and for a million. :mod:`app.worker.maintenance.ledger_check` checks the invariants.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from open_clip import pretrained
 from safetensors import SafetensorError
 
 from app.config import DEMO_MODEL
+from app.embedding.catalogue import check_model, model_folder, nearest, weights_file
 from app.embedding.download import download
-from app.embedding.models import check_model, model_folder, nearest, weights_file
 from app.embedding.weights import find_weights
 from app.errors import AppError, first_line
 

@@ -22,8 +22,8 @@ from torch.nn import functional
 
 from app.embedding import tuning
 from app.embedding.checkpoint import Checkpoint, is_out_of_memory, load_checkpoint
-from app.embedding.pixels import PixelSpec
 from app.errors import AppError, first_line
+from app.pictures.pixels import PixelSpec
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ def load_encoder(spec: str, device: str = "auto", precision: str = "auto") -> En
     """Load a model and make it ready; its weights are downloaded if need be.
 
     Args:
-        spec: see :mod:`app.embedding.models`.
+        spec: see :mod:`app.embedding.catalogue`.
         device: ``auto``, ``cpu``, ``mps``, ``cuda`` or, for another than the first, ``cuda:1``.
         precision: ``fp32``, ``bf16``, ``fp16``, or ``auto`` for what is measured to be best here.
 

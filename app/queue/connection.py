@@ -20,9 +20,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from app.config import get_settings
+from app.db.liveness import process_name
 from app.errors import AppError
 from app.masking import hide_in_address
-from app.queue.liveness import process_name
 
 CONNECT_WITHIN_S = 2.0
 ANSWER_WITHIN_S = 5.0

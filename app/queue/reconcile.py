@@ -13,6 +13,13 @@ from app.db import jobs, sessions
 from app.db.clock import ledger_now
 from app.db.duplicate_scans import take_back_scans
 from app.db.engine import get_sync_session, in_transaction, write_transaction
+from app.db.liveness import (
+    FORGOTTEN_AFTER,
+    SteadyClock,
+    forget_proof,
+    has_died,
+    silent_workers,
+)
 from app.db.models import (
     IS_HELD,
     IS_UNSETTLED,
@@ -22,21 +29,14 @@ from app.db.models import (
     TrainingSession,
     WorkerRecord,
 )
+from app.db.schedule import ring_for_due_sessions
 from app.db.settle import expire_leases
 from app.db.vectors import is_broken_off
 from app.errors import AppError
 from app.queue.connection import get_redis
-from app.queue.doorbell import ring_if_possible, ring_once_if_possible
-from app.queue.duplicate_scan import ring_for_scans
-from app.queue.liveness import (
-    FORGOTTEN_AFTER,
-    SteadyClock,
-    forget_proof,
-    has_died,
-    silent_workers,
-)
-from app.queue.schedule import ring_for_due_sessions
-from app.queue.worker import QUEUE_LOW
+from app.queue.enqueue import ring_if_possible, ring_once_if_possible
+from app.services.duplicate_scan import ring_for_scans
+from app.worker.loops import QUEUE_LOW
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,9 @@ def _ring_for_stale_payloads() -> None:
             select(AssetVector.asset_id).where(AssetVector.payload_stale, ~IS_UNSETTLED).limit(1)
         )
     if stale is not None:
-        ring_once_if_possible(QUEUE_LOW, "app.queue.payloads.refresh_payloads", "refresh-payloads")
+        ring_once_if_possible(
+            QUEUE_LOW, "app.worker.maintenance.payloads.refresh_payloads", "refresh-payloads"
+        )
 
 
 def _ring_for_broken_stores() -> None:
@@ -169,7 +171,9 @@ def _ring_for_broken_stores() -> None:
         found = db.scalar(select(AssetVector.asset_id).where(is_broken_off()).limit(1))
     if found is not None:
         ring_once_if_possible(
-            QUEUE_LOW, "app.queue.ledger_repair.undo_broken_stores", "undo-broken-stores"
+            QUEUE_LOW,
+            "app.worker.maintenance.ledger_repair.undo_broken_stores",
+            "undo-broken-stores",
         )
 
 

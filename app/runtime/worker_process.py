@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from app.config import get_settings
+from app.db.liveness import LOCK_NAME, STATE_NAME
 from app.errors import AppError
 from app.locks import is_held
-from app.queue.liveness import LOCK_NAME, STATE_NAME
 
 EXIT_ELSEWHERE = 3
 """Exit code of a worker that found another one at work on this data folder."""

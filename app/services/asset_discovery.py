@@ -14,9 +14,9 @@ from app.config import DEFAULT_EXTENSIONS
 from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.db.types import normal_path
 from app.errors import AppError
-from app.queue.exclusions import Exclusions
-from app.queue.file_walk import WalkReport, check_folder, walk
-from app.queue.session_walk import STARTED, SessionWalk
+from app.scan.exclusions import Exclusions
+from app.scan.file_walk import WalkReport, check_folder, walk
+from app.scan.session_walk import STARTED, SessionWalk
 
 
 class AssetDiscoveryService:

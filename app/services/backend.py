@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.engine import open_db
+from app.queue.thumbnail_requests import ThumbnailService
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.library_service import LibraryService
 from app.services.model_service import ModelService
 from app.services.picture_service import PictureService
 from app.services.search_service import SearchService
 from app.services.system_service import SystemService
-from app.services.thumbnail_service import ThumbnailService
 from app.services.training_service import TrainingService
 from app.services.update_service import UpdateService
 

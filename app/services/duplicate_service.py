@@ -22,7 +22,7 @@ from app.api.library_schemas import (
 )
 from app.db.models import ImageAsset, NearDuplicate
 from app.errors import AppError
-from app.queue import duplicate_scan
+from app.services import duplicate_scan
 from app.services.library_listing import (
     ids_of,
     is_present,

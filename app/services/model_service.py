@@ -22,7 +22,7 @@ from app.db.engine import write_transaction
 from app.db.models import EmbeddingModel, SessionStatus, TrainingSession
 from app.db.switching import switch_model
 from app.embedding import weights as stored
-from app.embedding.models import (
+from app.embedding.catalogue import (
     CURATED,
     RECOMMENDED,
     ModelChoice,
@@ -33,10 +33,10 @@ from app.embedding.models import (
 )
 from app.errors import AppError
 from app.private_files import replace_file
+from app.queue.questions import ask_worker
 from app.services.model_download import RunningDownload
 from app.services.search_service import SearchService
 from app.services.training_service import TrainingService
-from app.services.worker_questions import ask_worker
 
 _CURATED = {choice.spec: choice for choice in CURATED}
 _OTHER = "A model of OpenCLIP that is not among the recommended ones."
@@ -167,7 +167,7 @@ class ModelService:
             WorkerAwayError: no worker answered.
             AppError: something is being indexed, or the model cannot be had.
         """
-        answer = await asyncio.to_thread(ask_worker, "app.queue.model_jobs.measure", spec=spec)
+        answer = await asyncio.to_thread(ask_worker, "app.worker.models.measure", spec=spec)
         return ModelSpeed.model_validate(answer)
 
     async def switch_sessions(
@@ -203,7 +203,7 @@ class ModelService:
             AppError: a session uses it, or there is no other one to search in.
         """
         removed: int = await asyncio.to_thread(
-            ask_worker, "app.queue.model_jobs.remove_index", model_id=model_id
+            ask_worker, "app.worker.models.remove_index", model_id=model_id
         )
         return removed
 
@@ -295,7 +295,7 @@ def _hub_path(spec: str) -> str:
     """Where the hub has a model; what is not recommended, only OpenCLIP knows."""
     if choice := _CURATED.get(spec):
         return choice.hub_path
-    path: str = ask_worker("app.queue.model_jobs.hub_path", spec=spec)
+    path: str = ask_worker("app.worker.models.hub_path", spec=spec)
     return path
 
 

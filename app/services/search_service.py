@@ -17,9 +17,9 @@ from app.api.search_schemas import SearchFilter, SearchHit, SearchModel, SearchP
 from app.config import get_settings, save_setting
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, SessionStatus, TrainingSession
 from app.db.types import normal_path, path_to_text
-from app.embedding.models import model_title
+from app.embedding.catalogue import model_title
 from app.errors import AppError
-from app.services.worker_questions import ask_worker
+from app.queue.questions import ask_worker
 
 MAX_RESULTS = 10_000
 ANSWER_WITHIN_S = 10.0
@@ -69,7 +69,7 @@ class SearchService:
             used = next(known for known in models if known.model.inUse)
             await asyncio.to_thread(
                 ask_worker,
-                "app.queue.search.prepare",
+                "app.worker.search.prepare",
                 ANSWER_WITHIN_S,
                 model=used.model.spec,
                 collection=used.collection,
@@ -94,7 +94,7 @@ class SearchService:
         if limit > 0:
             found = await asyncio.to_thread(
                 ask_worker,
-                "app.queue.search.find",
+                "app.worker.search.find",
                 ANSWER_WITHIN_S,
                 model=known.model.spec,
                 collection=known.collection,

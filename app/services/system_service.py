@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.training_schemas import LedgerReport, QueueStatus, SystemStatus, WorkerStatus
 from app.config import get_settings
 from app.db.clock import ledger_now
+from app.db.liveness import is_alive
 from app.db.models import WorkerRecord
 from app.errors import AppError
 from app.logs import log_file
 from app.masking import hide, hide_in_address
 from app.queue.connection import get_redis, redis_url
-from app.queue.liveness import is_alive
-from app.queue.worker import QUEUE_SEARCH, QUEUES, get_queue
-from app.services.worker_questions import ask_worker
+from app.queue.questions import ask_worker
+from app.worker.loops import QUEUE_SEARCH, QUEUES, get_queue
 
 SHOWN_WORKERS = 20
 SAMPLE = 20
@@ -67,7 +67,10 @@ class SystemService:
             AppError: no worker answered.
         """
         answer = await asyncio.to_thread(
-            ask_worker, "app.queue.ledger_check.check_ledger", repair=repair, sample=sample
+            ask_worker,
+            "app.worker.maintenance.ledger_check.check_ledger",
+            repair=repair,
+            sample=sample,
         )
         return LedgerReport.model_validate(answer)
 

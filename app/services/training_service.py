@@ -28,13 +28,13 @@ from app.config import get_settings
 from app.db import jobs, sessions
 from app.db.engine import in_transaction
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
+from app.db.progress import session_progress
 from app.db.types import normal_path, path_to_text
-from app.embedding.models import check_model
+from app.embedding.catalogue import check_model
 from app.errors import AppError
 from app.logs import log_unforeseen
-from app.queue.doorbell import ring
-from app.queue.file_walk import check_folder, is_below, printable
-from app.queue.progress import session_progress
+from app.queue.enqueue import ring
+from app.scan.file_walk import check_folder, is_below, printable
 from app.services.asset_discovery import AssetDiscoveryService, find_session
 
 _log = logging.getLogger(__name__)

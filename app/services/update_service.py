@@ -27,12 +27,12 @@ from app.db.jobs import chunks, remove_assets
 from app.db.models import ImageAsset, SessionStatus, TrainingJob, TrainingSession
 from app.db.types import normal_path, text_to_path
 from app.errors import AppError
-from app.queue.doorbell import ring_if_possible
-from app.queue.file_walk import check_folder, is_gone, printable
-from app.queue.session_walk import UPDATED, SessionWalk
-from app.queue.thumbnail_cleanup import remove_thumbnails
+from app.queue.enqueue import ring_if_possible
+from app.queue.questions import ask_worker
+from app.scan.file_walk import check_folder, is_gone, printable
+from app.scan.session_walk import UPDATED, SessionWalk
 from app.services.asset_discovery import find_session, take_steps
-from app.services.worker_questions import ask_worker
+from app.worker.maintenance.thumbnail_cleanup import remove_thumbnails
 
 log = logging.getLogger(__name__)
 
@@ -265,7 +265,9 @@ def _prune(session_id: int) -> tuple[int, dict[int, list[int]]]:
 def _forget(vectors: dict[int, list[int]]) -> None:
     """Have the worker, which owns the store, remove what the ledger no longer knows."""
     try:
-        ask_worker("app.queue.updates.remove_vectors", FORGET_WITHIN_S, vectors=vectors)
+        ask_worker(
+            "app.worker.maintenance.updates.remove_vectors", FORGET_WITHIN_S, vectors=vectors
+        )
     except AppError as error:
         log.warning("vectors of removed pictures stay until the next ledger check: %s", error)
 

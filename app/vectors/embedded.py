@@ -25,7 +25,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from app.vectors.embedded_errors import FREE_TO_WRITE, LOCK_NAME, damaged, disk_full, plain_errors
-from app.vectors.store import (
+from app.vectors.protocol import (
     FENCE,
     IDS_PER_PAGE,
     OVERSAMPLING,

@@ -15,7 +15,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from app.errors import AppError, first_line
-from app.vectors.store import (
+from app.vectors.protocol import (
     FENCE,
     IDS_PER_PAGE,
     OVERSAMPLING,

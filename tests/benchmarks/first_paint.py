@@ -51,8 +51,8 @@ def show_program() -> None:
     from PySide6.QtWidgets import QApplication
 
     from app.__main__ import main
-    from app.ui import main as root
-    from app.ui.window import MainWindow
+    from app.ui.shell import main as root
+    from app.ui.shell.window import MainWindow
 
     real_paint = root.paint
 

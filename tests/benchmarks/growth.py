@@ -33,11 +33,11 @@ from app.db.models import (
     TrainingJob,
     TrainingSession,
 )
-from app.queue.context import WorkerContext, context
-from app.queue.session_run import SessionRun
 from app.services.backend import Backend
 from app.vectors.embedded import EmbeddedStore
-from app.vectors.store import VectorPoint
+from app.vectors.protocol import VectorPoint
+from app.worker.context import WorkerContext, context
+from app.worker.indexing.run import SessionRun
 
 sys.path.append(str(HERE.parent))
 

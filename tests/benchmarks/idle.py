@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from app.config import get_settings
-from app.queue.liveness import STATE_NAME
+from app.db.liveness import STATE_NAME
 
 SETTLE_S = 15.0
 MEASURE_S = 30.0

@@ -13,7 +13,7 @@ from app.db.engine import write_transaction
 from app.db.migrate import migrate
 from app.db.models import ImageAsset
 from app.vectors.embedded import EmbeddedStore
-from app.vectors.store import VectorPoint
+from app.vectors.protocol import VectorPoint
 
 PICTURES = 24
 

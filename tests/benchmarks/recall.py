@@ -17,7 +17,7 @@ def demo_recall() -> float:
     from PIL.Image import Image
 
     from app.embedding.encoder import load_encoder
-    from app.embedding.pixels import Turn, fit
+    from app.pictures.pixels import Turn, fit
 
     encoder = load_encoder(DEMO_MODEL)
 

@@ -28,7 +28,7 @@ from app.db.models import (
     TrainingSession,
 )
 from app.db.types import utc_now
-from app.queue.file_walk import WalkReport, walk
+from app.scan.file_walk import WalkReport, walk
 from app.services.update_service import UpdateService
 
 PICTURES = 100_000

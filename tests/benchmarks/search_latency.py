@@ -25,10 +25,10 @@ from app.config import get_settings
 from app.db.engine import write_transaction
 from app.db.migrate import migrate
 from app.db.models import AssetVector, ImageAsset
+from app.queue.questions import WorkerAwayError
 from app.services.backend import Backend
-from app.services.worker_questions import WorkerAwayError
 from app.vectors.embedded import EmbeddedStore
-from app.vectors.store import VectorPoint
+from app.vectors.protocol import VectorPoint
 
 CLUSTERS = 2_000
 SPREAD = 0.7
@@ -114,7 +114,7 @@ def _percentiles(times: list[float]) -> tuple[float, float]:
 def _register(model: Path, vectors: int) -> tuple[str, int]:
     """Enter the model, and as many pictures that are indexed with it; collection and dimension."""
     from app.embedding.encoder import load_encoder
-    from app.queue.context import register_model
+    from app.worker.context import register_model
 
     encoder = load_encoder(str(model), "cpu", "fp32")
     model_id = register_model(encoder, str(model))

@@ -24,16 +24,16 @@ from unittest.mock import patch
 from heartbeat import Beats, Heartbeat
 from PySide6.QtWidgets import QApplication
 
-from app.ui import main as root
-from app.ui.commands import PAGES
-from app.ui.window import MainWindow
+from app.ui.parts.commands import PAGES
+from app.ui.shell import main as root
+from app.ui.shell.window import MainWindow
 
 if TYPE_CHECKING:  # the program imports these itself, after its first paint
     from app.api.training_schemas import TrainingProgress
     from app.services.backend import Backend
-    from app.ui.actions import ActionRunner
-    from app.ui.poller import Poller
-    from app.ui.sessions.sessions_feed import SessionsFeed
+    from app.ui.parts.actions import ActionRunner
+    from app.ui.parts.poller import Poller
+    from app.ui.shell.sessions_feed import SessionsFeed
 
 LOOK_S = 0.5
 PAGE_S = 3.0
@@ -83,7 +83,7 @@ class Driver:
 
     async def _index(self, window: MainWindow, backend: Backend) -> None:
         from app.api.training_schemas import TrainingSessionCreate
-        from app.ui.sessions.page import SessionsPage
+        from app.ui.pages.sessions.page import SessionsPage
 
         assert self._heartbeat is not None
         page = window.findChild(SessionsPage)

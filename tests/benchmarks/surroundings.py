@@ -16,7 +16,7 @@ import platformdirs
 
 from app.config import Settings, get_settings
 from app.db.engine import close_engines
-from app.ui.display import has_display
+from app.ui.shell.display import has_display
 
 HERE = Path(__file__).parent
 DRAWING_CODE = HERE.parent.parent / "packaging"

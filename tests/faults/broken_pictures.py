@@ -16,7 +16,7 @@ import pillow_heif
 from injection import TESTS
 from PIL import Image
 
-sys.path.append(str(TESTS / "unit" / "embedding"))
+sys.path.append(str(TESTS))
 
 from drawn_raw import dng
 

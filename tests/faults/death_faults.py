@@ -15,7 +15,7 @@ from scene import Role, Scene
 IN_WORKER = "worker"
 KILL_POINTS = {
     "a batch is claimed": kill("app.db.jobs:claim", 2, after=True, within=IN_WORKER),
-    "a file is read": kill("app.embedding.files:read_file", 5),
+    "a file is read": kill("app.pictures.files:read_file", 5),
     "a batch goes into the model": kill("app.embedding.encoder:Encoder.encode_images", 2),
     "a batch is embedded": kill("app.embedding.encoder:Encoder.encode_images", 2, after=True),
     "a store is begun in the ledger": kill("app.db.vectors:begin_store", 2),
@@ -28,8 +28,8 @@ KILL_POINTS = {
     "the store is flushed": kill("app.vectors.embedded:EmbeddedStore.flush", after=True),
     "a session is about to be finished": kill("app.db.sessions:finish_session", within=IN_WORKER),
     "the ledger is put right": kill("app.queue.reconcile:reconcile", 1, within=IN_WORKER),
-    "payloads are written anew": kill("app.queue.payloads:refresh_payloads"),
-    "the worker starts": kill("app.queue.ledger_repair:repair_if_counts_differ"),
+    "payloads are written anew": kill("app.worker.maintenance.payloads:refresh_payloads"),
+    "the worker starts": kill("app.worker.maintenance.ledger_repair:repair_if_counts_differ"),
 }
 
 
@@ -90,7 +90,7 @@ def _poison(scene: Scene) -> None:
     save_picture(poison, scene.seed + 1)
     album.fates[os.fspath(poison)] = "failed"
     album.remember()
-    step = Step("app.embedding.decode:decode", "kill", times=0, about="poison.png")
+    step = Step("app.pictures.decode:decode", "kill", times=0, about="poison.png")
     scene.index(album, step)
     scene.until_struck(step)
     worker = scene.until_runs("worker").pid
@@ -113,7 +113,7 @@ def _all_at_once(scene: Scene) -> None:
 
 @fault("everything killed during the walk, the window opened again")
 def _all_during_the_walk(scene: Scene) -> None:
-    step = kill("app.queue.session_walk:SessionWalk._take", after=True, within="index")
+    step = kill("app.scan.session_walk:SessionWalk._take", after=True, within="index")
     scene.index(scene.album(), step).killed = True
     scene.until_struck(step)
     scene.kill()
@@ -162,7 +162,7 @@ def _asleep(scene: Scene) -> None:
 @fault("a decoder stopped")
 def _decoder_asleep(scene: Scene) -> None:
     """It holds one picture up until its deadline; another decoder takes its place."""
-    step = stop("app.embedding.decode:decode", 3)
+    step = stop("app.pictures.decode:decode", 3)
     scene.index(scene.album(48), step)
     scene.until_struck(step)
     must(scene.of("decoder"), "there is no decoder process")

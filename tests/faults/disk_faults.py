@@ -18,13 +18,13 @@ LEFT_MB = 20
 """What is left for the ledger where only the vector store must stop."""
 FULL_FOR_S = 4.0
 WRITES = {
-    "the walk enters pictures": hold("app.queue.session_walk:SessionWalk._take"),
+    "the walk enters pictures": hold("app.scan.session_walk:SessionWalk._take"),
     "a batch is claimed": hold("app.db.jobs:claim", 2),
     "vectors are stored": hold("app.vectors.embedded:EmbeddedStore.upsert", 2),
     "a batch is settled": hold("app.db.settle:settle", 2),
     "the store is flushed": hold("app.vectors.embedded:EmbeddedStore.flush"),
     "a session is finished": hold("app.db.sessions:finish_session"),
-    "a heartbeat is written": hold("app.queue.context:WorkerContext.beat", 2),
+    "a heartbeat is written": hold("app.worker.context:WorkerContext.beat", 2),
 }
 
 

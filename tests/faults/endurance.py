@@ -106,7 +106,7 @@ def endure(pictures: int, result: Path | None) -> int:
 
 def _index(scene: Scene, folder: Path, pictures: int, courses: dict[Role, Course]) -> list[str]:
     step = Step(
-        "app.queue.context:WorkerContext.encoder", "replace", value="instant_model:instant_encoder"
+        "app.worker.context:WorkerContext.encoder", "replace", value="instant_model:instant_encoder"
     )
     scene.window(step)
     scene.until(lambda: (scene.data / "run" / "worker.json").exists(), "no worker is ready")

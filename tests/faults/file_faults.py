@@ -167,7 +167,7 @@ def _unplugged(scene: Scene) -> None:
 
 @fault("root unplugged while it is walked, and plugged in again")
 def _unplugged_in_walk(scene: Scene) -> None:
-    step = hold("app.queue.session_walk:SessionWalk._take", after=True)
+    step = hold("app.scan.session_walk:SessionWalk._take", after=True)
     album = scene.album()
     program = scene.index(album, step)
     scene.until_struck(step)

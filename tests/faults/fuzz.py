@@ -33,8 +33,8 @@ def _must_say(message: str) -> None:
 
 def decode_picture() -> Callable[[bytes], object]:
     """A file's content gives pixels, or a sentence."""
-    from app.embedding.decode import PictureError, PixelSpec, decode
-    from app.embedding.files import FileContent
+    from app.pictures.decode import PictureError, PixelSpec, decode
+    from app.pictures.files import FileContent
 
     spec = PixelSpec(64, "shortest", "bicubic", 0)
     endings = ("jpg", "png", "tif", "heic", "dng", "webp")
@@ -88,7 +88,7 @@ def read_session() -> Callable[[bytes], object]:
 def read_paths() -> Callable[[bytes], object]:
     """Any name comes back from the ledger as it was, and gives a payload without surrogates."""
     from app.db.types import normal_path, path_to_text, text_to_path
-    from app.queue.payloads import payload
+    from app.worker.maintenance.payloads import payload
 
     def once(data: bytes) -> None:
         path = normal_path("/" + os.fsdecode(data.replace(b"\0", b"")))
@@ -117,7 +117,7 @@ def read_job() -> Callable[[bytes], object]:
     from redis import Redis
     from rq.exceptions import DeserializationError, NoSuchJobError
 
-    from app.queue.functions import JOBS, KnownJob, UnknownFunctionError
+    from app.queue.jobs import JOBS, KnownJob, UnknownFunctionError
 
     nowhere = Redis()  # nothing is sent
 
@@ -149,7 +149,7 @@ SEEDS = {
     b'"recursive": true, "extensions": ["jpg"], "batch_size": 4, "watch": false}}',
     "paths": b"a/b \xff\xfe/../c//d800.jpg",
     "address": b'{"socket": "/run/queue.sock", "pid": 1}',
-    "job": b'["app.queue.training_jobs.train_session", null, [], {"session_id": 1}]',
+    "job": b'["app.worker.indexing.jobs.train_session", null, [], {"session_id": 1}]',
 }
 """What a target begins with; ``decode`` has a picture of every format and mode."""
 SHARES = {"decode": 6.0}

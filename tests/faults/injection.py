@@ -111,5 +111,5 @@ def shorter_lease(seconds: float) -> tuple[Step, ...]:
     """A lease, and the silence after which a worker counts as dead, of so many seconds."""
     return (
         put("app.db.jobs:LEASE", seconds),
-        put("app.queue.liveness:DEAD_AFTER", seconds),
+        put("app.db.liveness:DEAD_AFTER", seconds),
     )

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 if TYPE_CHECKING:
     from app.embedding.encoder import Encoder
-    from app.vectors.store import VectorStore
+    from app.vectors.protocol import VectorStore
 
 SAME = 0.999
 """Cosine of two embeddings of one picture, at least; the demo model computes in fp32."""
@@ -137,7 +137,7 @@ def _files(scene: Scene) -> Iterator[str]:
 @contextmanager
 def _store() -> Iterator[VectorStore]:
     from app.config import get_settings
-    from app.vectors.store import open_store
+    from app.vectors.protocol import open_store
 
     store = open_store(get_settings())
     try:
@@ -147,7 +147,7 @@ def _store() -> Iterator[VectorStore]:
 
 
 def _check_ledger(verdict: Verdict, store: VectorStore) -> None:
-    from app.queue.ledger_check import verify_ledger
+    from app.worker.maintenance.ledger_check import verify_ledger
 
     verdict.broken += [f"verify: {problem}" for problem in verify_ledger(store).problems]
 
@@ -235,7 +235,7 @@ def demo_encoder() -> Encoder:
 
 def embed(paths: Sequence[str]) -> NDArray[np.float32]:
     """The pictures' vectors, computed here and now."""
-    from app.embedding.decode import decode, read_file
+    from app.pictures.decode import decode, read_file
 
     spec = demo_encoder().pixels
     pixels = [decode(read_file(path), Path(path).name, spec, 200).pixels for path in paths]

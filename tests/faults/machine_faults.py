@@ -279,7 +279,7 @@ def _one_killed(scene: Scene) -> None:
 def _one_stopped(scene: Scene) -> None:
     """It wakes up with vectors of what the files were, and must not store them."""
     assert isinstance(scene, ManyMachines)
-    step = hold("app.queue.picture_stages:Stages.put", 2, within="worker")
+    step = hold("app.worker.indexing.stages:Stages.put", 2, within="worker")
     scene.machines(step, *shorter_lease(3))
     album = scene.album(72)
     scene.start("index", str(album.folder), "--batch-size", "4", steps=None)

@@ -29,10 +29,10 @@ from app.db import sessions
 from app.db.engine import close_engines, open_db, write_transaction
 from app.db.migrate import migrate
 from app.db.models import SessionStatus
-from app.queue.context import context
-from app.queue.training_jobs import train_session
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.training_service import TrainingService
+from app.worker.context import context
+from app.worker.indexing.jobs import train_session
 
 HERE = Path(__file__).parent
 QUICK = [entry for entry in all_faults().values() if entry.quick]
@@ -65,7 +65,7 @@ def test_after_a_fault_all_is_as_if_nothing_had_happened(entry: Fault, place: Pa
 
 def test_the_judge_sees_what_is_lost_doubled_wrong_and_left_behind(place: Path) -> None:
     from app.config import get_settings
-    from app.vectors.store import VectorPoint, open_store
+    from app.vectors.protocol import VectorPoint, open_store
 
     scene = Scene(place, 1)
     album = scene.album(12, odd=False)

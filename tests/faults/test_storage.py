@@ -26,11 +26,11 @@ from app.db.migrate import migrate
 from app.db.models import IS_UNSETTLED, AssetVector, SessionStatus, TrainingJob
 from app.db.settle import expire_leases
 from app.errors import AppError
-from app.queue.context import context
-from app.queue.ledger_check import verify_ledger
-from app.queue.training_jobs import train_session
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.training_service import TrainingService
+from app.worker.context import context
+from app.worker.indexing.jobs import train_session
+from app.worker.maintenance.ledger_check import verify_ledger
 
 
 @pytest.fixture
@@ -151,10 +151,10 @@ def test_a_read_only_data_folder_is_named(
 
 KILLED_BETWEEN = """
 import os, signal, sys
-from app.queue import session_run
+from app.worker.indexing import run
 
-session_run.settle = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-from app.queue.training_jobs import train_session
+run.settle = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+from app.worker.indexing.jobs import train_session
 train_session(int(sys.argv[1]))
 """
 

@@ -158,7 +158,7 @@ add(Fault("window closed 50 times", _closed_many_times, rare=True))
 
 def _closed_with_a_hung_decoder(scene: Scene) -> None:
     """Whatever a decoder does, two seconds after the window nothing of it runs."""
-    step = stop("app.embedding.decode:decode", 3)
+    step = stop("app.pictures.decode:decode", 3)
     hold_step = hold("app.db.settle:settle", 3)
     scene.index(scene.album(), hold_step)
     scene.until_struck(hold_step)

@@ -15,12 +15,12 @@ from drawing import Scene, draw, random_scene
 from app.api.training_schemas import LedgerReport, TrainingProgress
 from app.db.engine import close_engines
 from app.db.migrate import migrate
-from app.queue.context import context
-from app.queue.ledger_check import verify_ledger
 from app.queue.reconcile import reconcile
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
-from app.vectors.store import open_store
+from app.vectors.protocol import open_store
+from app.worker.context import context
+from app.worker.maintenance.ledger_check import verify_ledger
 
 
 @pytest.fixture

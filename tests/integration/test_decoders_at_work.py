@@ -15,21 +15,21 @@ from conftest import finished, progress_of, until, verify_with_own_store
 from sqlalchemy import func, select
 
 from app.api.error_kinds import ErrorKind
-from app.api.thumbnail_paths import thumbnail_file
 from app.api.training_schemas import TrainingSessionCreate
 from app.config import get_settings
 from app.db.engine import get_sync_session
 from app.db.models import TrainingEvidence
 from app.errors import AppError
+from app.pictures.thumbnail_paths import thumbnail_file
 from app.queue.reconcile import reconcile
+from app.queue.thumbnail_requests import ThumbnailService
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
-from app.services.thumbnail_service import ThumbnailService
 
 ODD = """
 import os, sys
 if "decoder" in sys.orig_argv:
-    from app.embedding import decode as module
+    from app.pictures import decode as module
     real = module.load
     def load(data, name, *rest, **options):
         if name.startswith("hang"):
@@ -43,7 +43,7 @@ if "decoder" in sys.orig_argv:
     module.load = load
 if "worker" in sys.orig_argv:
     from dataclasses import replace
-    from app.embedding import decoders
+    from app.pictures import decoders
     limits_for = decoders.limits_for
     decoders.limits_for = lambda *numbers: replace(limits_for(*numbers), processor_s={patience})
 """

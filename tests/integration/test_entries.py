@@ -59,7 +59,7 @@ def ledger(data_dir: Path) -> Path:
     [
         (["sessions"], "cli.commands", "Backend"),
         (["sessions"], "cli.commands", "migrate"),
-        (["worker"], "cli.worker", "work_until_stopped"),
+        (["worker"], "worker.main", "work_until_stopped"),
     ],
 )
 def test_what_nobody_foresaw_is_a_sentence_and_its_trace_is_in_the_log(

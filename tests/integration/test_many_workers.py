@@ -16,10 +16,10 @@ from app.config import get_settings
 from app.db.engine import close_engines, get_sync_engine
 from app.db.migrate import migrate
 from app.db.models import TrainingEvidence, TrainingJob
-from app.queue.ledger_check import verify_ledger
 from app.queue.reconcile import reconcile
 from app.services.backend import Backend
-from app.vectors.store import open_store
+from app.vectors.protocol import open_store
+from app.worker.maintenance.ledger_check import verify_ledger
 
 PICTURES = 400
 BATCH = 8

@@ -25,13 +25,13 @@ from app.db.engine import get_sync_session, write_transaction
 from app.db.models import SessionStatus, TrainingSession
 from app.db.sessions import move_session
 from app.db.switching import switch_model
-from app.embedding.models import RECOMMENDED
+from app.embedding.catalogue import RECOMMENDED
 from app.errors import AppError
-from app.queue.context import WorkerContext
-from app.queue.ledger_check import verify_ledger
-from app.queue.session_run import SessionRun
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
+from app.worker.context import WorkerContext
+from app.worker.indexing.run import SessionRun
+from app.worker.maintenance.ledger_check import verify_ledger
 
 NUMBER = 12
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.embedding.models import RECOMMENDED
+from app.embedding.catalogue import RECOMMENDED
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="other rights, other sockets")
 

@@ -14,12 +14,12 @@ from sqlalchemy import Engine, event, text
 from app.api.training_schemas import TrainingSessionCreate
 from app.db.engine import close_engines, get_sync_engine
 from app.db.migrate import migrate
-from app.queue import session_walk
-from app.queue.context import context
 from app.queue.reconcile import reconcile
-from app.queue.session_run import SessionRun
-from app.queue.session_walk import STARTED, SessionWalk
+from app.scan import session_walk
+from app.scan.session_walk import STARTED, SessionWalk
 from app.services.backend import Backend
+from app.worker.context import context
+from app.worker.indexing.run import SessionRun
 
 LARGE = ("image_assets", "training_jobs", "training_evidence", "asset_vectors")
 OF_FEW_ROWS = (

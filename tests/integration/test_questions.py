@@ -14,13 +14,13 @@ from app.config import get_settings
 from app.db.migrate import migrate
 from app.errors import AppError
 from app.queue.connection import get_redis
-from app.queue.context import context
-from app.queue.worker import QUEUE_SEARCH, get_queue
+from app.queue.questions import WorkerAwayError, ask_worker
 from app.runtime import valkey
 from app.runtime.redis_server import ensure_redis, stop_redis
-from app.services.worker_questions import WorkerAwayError, ask_worker
+from app.worker.context import context
+from app.worker.loops import QUEUE_SEARCH, get_queue
 
-FIND = "app.queue.search.find"
+FIND = "app.worker.search.find"
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,10 @@ def test_a_model_that_is_being_loaded_is_named() -> None:
     assert refused() == "The model is being loaded."
     get_redis().flushall()
     while_it_waits("start")
-    assert refused("app.queue.ledger_check.check_ledger") == "The indexing process is still at it."
+    assert (
+        refused("app.worker.maintenance.ledger_check.check_ledger")
+        == "The indexing process is still at it."
+    )
 
 
 @pytest.mark.parametrize("change", ["flush", "delete"])
@@ -98,7 +101,7 @@ def test_a_queue_that_is_gone_is_no_trace() -> None:
 
 
 def test_an_answer_that_is_an_error_is_that_error() -> None:
-    from app.queue.worker import ThreadWorker
+    from app.worker.loops import ThreadWorker
 
     stop = threading.Event()
     worker = threading.Thread(
@@ -108,7 +111,7 @@ def test_an_answer_that_is_an_error_is_that_error() -> None:
 
     def put() -> None:
         try:
-            ask("app.queue.model_jobs.remove_index")
+            ask("app.worker.models.remove_index")
         except AppError as error:
             asked.append(error)
 

@@ -41,14 +41,14 @@ STUCK = {
 }
 HANGING = """
 import sys
-from app.queue import worker_main
+from app.worker import serving
 
 def hang(*_):
     print("stuck", flush=True)
-    (worker_main.get_settings().run_dir / "stuck").touch()
+    (serving.get_settings().run_dir / "stuck").touch()
     {stuck}
 
-worker_main.run_worker = hang
+serving.run_worker = hang
 from app.__main__ import main
 sys.argv = ["afterimage", "worker", *sys.argv[1:]]
 sys.exit(main())

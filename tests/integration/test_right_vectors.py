@@ -33,16 +33,19 @@ from app.db.models import (
     TrainingSession,
 )
 from app.db.settle import expire_leases
-from app.embedding.decode import decode, read_file
-from app.queue import ledger_check, ledger_repair, search, session_run, session_walk
-from app.queue.context import context
-from app.queue.ledger_check import check_ledger, verify_ledger
-from app.queue.picture_stages import Stages
-from app.queue.session_run import SessionRun
-from app.queue.session_walk import STARTED, UPDATED, SessionWalk
+from app.pictures.decode import decode, read_file
+from app.scan import session_walk
+from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 from app.services.search_service import SearchService
 from app.services.training_service import TrainingService
-from app.vectors.store import VectorPoint
+from app.vectors.protocol import VectorPoint
+from app.worker import search
+from app.worker.context import context
+from app.worker.indexing import run as session_run
+from app.worker.indexing.run import SessionRun
+from app.worker.indexing.stages import Stages
+from app.worker.maintenance import ledger_check, ledger_repair
+from app.worker.maintenance.ledger_check import check_ledger, verify_ledger
 
 PICTURES = 24
 SCENES = distinct_scenes(3 * PICTURES, random.Random(11))
@@ -399,7 +402,7 @@ async def test_a_search_that_meets_new_weights_has_its_pictures_indexed_with_the
     context.cache_clear()
 
     def ask(function: str, _within: float, **arguments: Any) -> Any:
-        assert function == "app.queue.search.find"
+        assert function == "app.worker.search.find"
         return search.find(**arguments)
 
     monkeypatch.setattr("app.services.search_service.ask_worker", ask)
@@ -416,7 +419,7 @@ async def test_a_search_that_meets_new_weights_has_its_pictures_indexed_with_the
 async def test_a_payload_that_is_written_beside_a_store_overwrites_no_vector(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.queue.payloads import refresh_payloads
+    from app.worker.maintenance.payloads import refresh_payloads
 
     session_id = await indexed(folder)
     with write_transaction() as conn:

@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 from conftest import until
 
-from app.api.thumbnail_paths import thumbnail_file, thumbnails_dir
 from app.db.engine import write_transaction
 from app.db.models import ImageAsset
 from app.db.types import utc_now
 from app.errors import AppError
-from app.queue.thumbnail_cleanup import request_cleanup
-from app.queue.worker import QUEUE_HIGH, QUEUE_LOW, get_queue
+from app.pictures.thumbnail_paths import thumbnail_file, thumbnails_dir
+from app.queue import thumbnail_requests
+from app.queue.thumbnail_requests import ThumbnailService
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.runtime.supervisor import Supervisor
-from app.services import thumbnail_service
 from app.services.backend import Backend
-from app.services.thumbnail_service import ThumbnailService
 from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.worker.loops import QUEUE_HIGH, QUEUE_LOW, get_queue
+from app.worker.maintenance.thumbnail_cleanup import request_cleanup
 
 
 @pytest.fixture
@@ -65,8 +65,8 @@ async def answer_to(service: ThumbnailService, paths: list[Path]) -> bool:
 HOLDABLE_WORKER = """
 import sys
 from app.__main__ import main
-from app.queue import functions
-functions.JOBS |= {"subprocess.call"}
+from app.queue import jobs
+jobs.JOBS |= {"subprocess.call"}
 sys.argv = ["app", "worker", "--child"]
 sys.exit(main())
 """
@@ -110,7 +110,7 @@ async def test_after_the_death_of_a_worker_the_next_one_answers(
     assert await answer_to(backend.thumbnails, paths[:2])
     pid = supervisor.status().worker_pid
     assert pid is not None
-    monkeypatch.setattr(thumbnail_service, "ANSWER_WITHIN", timedelta(seconds=5))
+    monkeypatch.setattr(thumbnail_requests, "ANSWER_WITHIN", timedelta(seconds=5))
     os.kill(pid, signal.SIGKILL)  # which may take the next request with it
 
     async def answered() -> bool:
@@ -184,11 +184,11 @@ def test_a_request_that_no_worker_takes_dies_and_leaves_nothing(
     assert queue.get_job_ids() == [second, first]  # what is looked at now comes first
     job = queue.fetch_job(first)
     assert job is not None
-    assert 0 < queue.connection.ttl(job.key) <= thumbnail_service.ANSWER_WITHIN.total_seconds()
+    assert 0 < queue.connection.ttl(job.key) <= thumbnail_requests.ANSWER_WITHIN.total_seconds()
     assert service.answered([first, second]) == {}
     job.delete(remove_from_queue=False)  # as when its time is over
     assert service.answered([first, second]) == {first: False}
-    monkeypatch.setattr(thumbnail_service, "ANSWER_WITHIN", timedelta(0))
+    monkeypatch.setattr(thumbnail_requests, "ANSWER_WITHIN", timedelta(0))
     assert service.answered([second]) == {second: False}
     assert queue.get_job_ids() == []
 

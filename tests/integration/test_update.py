@@ -201,7 +201,7 @@ async def test_the_worker_updates_by_itself_what_is_due(
 async def test_an_update_that_broke_off_in_the_worker_is_done_again(
     backend: Backend, supervisor: Supervisor, pictures: Path
 ) -> None:
-    from app.queue.session_walk import UPDATED, SessionWalk
+    from app.scan.session_walk import UPDATED, SessionWalk
 
     session_id = await indexed(backend, pictures)
     draw_pictures(pictures / "later", 3, seed="later")

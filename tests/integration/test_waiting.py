@@ -22,17 +22,17 @@ from app.db.engine import close_engines, get_sync_engine
 from app.db.migrate import migrate
 from app.db.models import TrainingJob
 from app.queue.connection import embedded_server
-from app.queue.ledger_check import verify_ledger
 from app.queue.reconcile import reconcile
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
-from app.vectors.store import open_store
+from app.vectors.protocol import open_store
+from app.worker.maintenance.ledger_check import verify_ledger
 
 PICTURES = 24
 LEASE_S = 60
 HOLDING = """
 import os, signal, sys, time
-from app.queue.picture_stages import Stages
+from app.worker.indexing.stages import Stages
 
 read, signals = Stages.read, sys.argv[1]
 

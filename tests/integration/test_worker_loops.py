@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from app.db.migrate import migrate
-from app.queue import worker
 from app.queue.connection import close_redis, get_redis
-from app.queue.worker import run_worker
 from app.runtime.redis_server import ensure_redis, stop_redis
+from app.worker import loops
+from app.worker.loops import run_worker
 
 LOOPS = 3
 
@@ -31,7 +31,7 @@ def waiting_loops() -> int:
 
 @pytest.mark.usefixtures("queue")
 def test_a_stop_wakes_loops_that_would_wait_far_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "WAIT_S", 600)
+    monkeypatch.setattr(loops, "WAIT_S", 600)
     stop = threading.Event()
     serving = threading.Thread(target=run_worker, args=("test-worker", stop, lambda: None))
     serving.start()

@@ -23,7 +23,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
-from app.ui.event_loop import make_loop
+from app.ui.shell.event_loop import make_loop
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class QtLoop:
 
 @pytest.fixture(autouse=True)
 def collected_here() -> Iterator[None]:
-    """Qt objects die in the window's thread, as in the program; see ``app.ui.collector``."""
+    """Qt objects die in the window's thread, as in the program; see ``app.ui.shell.collector``."""
     gc.collect()
     gc.freeze()  # what was there before need not be looked through again
     gc.disable()

@@ -8,9 +8,9 @@ from typing import Any
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QWidget
 
-from app.ui.actions import ActionRunner
+from app.ui.parts.actions import ActionRunner
+from app.ui.parts.poller import Poller
 from app.ui.parts.theme import theme
-from app.ui.poller import Poller
 
 
 class Parts:

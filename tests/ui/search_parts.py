@@ -12,8 +12,8 @@ from PySide6.QtCore import QSettings
 
 from app.api.search_schemas import SearchHit, SearchModel, SearchPage, SearchQuery
 from app.errors import AppError
+from app.ui.pages.search.page import SearchPage as Page
 from app.ui.pictures.thumbnails import ThumbnailLoader
-from app.ui.search.page import SearchPage as Page
 
 
 def hit(number: int, path: str = "", score: float | None = None) -> SearchHit:

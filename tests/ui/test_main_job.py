@@ -19,14 +19,14 @@ from app.config import get_settings
 from app.db.engine import get_sync_session
 from app.db.models import EmbeddingModel, ImageAsset
 from app.embedding.encoder import load_encoder
-from app.queue.ledger_check import verify_ledger
-from app.ui import main
-from app.ui.failed.dialog import FailedDialog
-from app.ui.pages import Pages
-from app.ui.program import Parts, Program
-from app.ui.tray import Tray
-from app.ui.window import MainWindow
-from app.vectors.store import open_store
+from app.ui.pages.failed.dialog import FailedDialog
+from app.ui.shell import main
+from app.ui.shell.pages import Pages
+from app.ui.shell.program import Parts, Program
+from app.ui.shell.tray import Tray
+from app.ui.shell.window import MainWindow
+from app.vectors.protocol import open_store
+from app.worker.maintenance.ledger_check import verify_ledger
 
 
 def fill(root: Path) -> None:

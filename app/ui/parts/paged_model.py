@@ -13,7 +13,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from app.errors import AppError
 
 if TYPE_CHECKING:
-    from app.ui.poller import Poller
+    from app.ui.parts.poller import Poller
 
 _log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from app.ui.pictures.grid import PictureGrid, Tile
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.ui.actions import ActionRunner
+    from app.ui.parts.actions import ActionRunner
 
 
 async def open_picture(path: str) -> None:

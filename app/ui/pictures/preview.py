@@ -23,7 +23,7 @@ from app.ui.pictures.thumbnails import ThumbnailLoader
 if TYPE_CHECKING:
     from app.api.training_schemas import EvidenceRow
     from app.services.backend import Backend
-    from app.ui.actions import ActionRunner
+    from app.ui.parts.actions import ActionRunner
 
 SMALL = "Shown from its thumbnail: this kind of file cannot be shown larger here."
 GONE = "The file is no longer there."

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage, QPainter
 
-from app.api.thumbnail_paths import (
+from app.pictures.thumbnail_paths import (
     MAX_TRIES,
     MTIME,
     SIZE,

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, QTimer, Signal
 from PySide6.QtGui import QImage, QPixmap
 
-from app.api.thumbnail_paths import made_edge
 from app.errors import AppError
+from app.pictures.thumbnail_paths import made_edge
 from app.ui.pictures.thumbnail_files import read_thumbnail
 
 if TYPE_CHECKING:
-    from app.services.thumbnail_service import ThumbnailService
+    from app.queue.thumbnail_requests import ThumbnailService
 
 CACHE_BYTES = 64_000_000
 FRESH_S = 30.0

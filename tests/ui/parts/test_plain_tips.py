@@ -11,7 +11,7 @@ from PySide6.QtGui import QTextDocument
 
 from app import ui
 from app.ui.parts.widgets import ElidedLabel, label, plain_tip
-from app.ui.tray import _plain
+from app.ui.shell.tray import _plain
 
 EVIL = "<b>bold</b><img src='file:///etc/hostname'> & <a href=x>.jpg"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 
-from app.ui.commands import Commands, follow
+from app.ui.parts.commands import Commands, follow
 from app.ui.parts.theme import theme
 from app.ui.parts.widgets import (
     CountChip,

@@ -13,14 +13,14 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 
-from app.queue.thumbnails import make_thumbnails
-from app.services.thumbnail_service import ThumbnailService
+from app.queue.thumbnail_requests import ThumbnailService
 from app.ui.parts import paged_model
+from app.ui.parts.poller import Poller
 from app.ui.pictures import grid as picture_grid
 from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile, TileModel, tile_for
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.tiles import TILE_ROLE
-from app.ui.poller import Poller
+from app.worker.thumbnails import make_thumbnails
 
 Key = Qt.Key
 

@@ -17,13 +17,13 @@ from PySide6.QtWidgets import QLabel
 
 from app.db.engine import write_transaction
 from app.db.models import TrainingEvidence
-from app.embedding.colour_profiles import profile_of_nclx
-from app.queue.thumbnails import make_thumbnails
+from app.pictures.colour_profiles import profile_of_nclx
 from app.ui.pictures import large_picture
 from app.ui.pictures.grid import HeldTiles, PictureGrid, tile_for
 from app.ui.pictures.large_picture import read_picture
 from app.ui.pictures.preview import GONE, SMALL, PicturePreview
 from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.worker.thumbnails import make_thumbnails
 
 
 class Shown:

@@ -11,12 +11,12 @@ from page_parts import save_picture
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QImage
 
-from app.api.thumbnail_paths import description, failure_file, thumbnail_file
 from app.errors import AppError
-from app.queue.thumbnails import make_thumbnails
+from app.pictures.thumbnail_paths import description, failure_file, thumbnail_file
 from app.ui.pictures import thumbnails
 from app.ui.pictures.thumbnail_files import read_thumbnail
 from app.ui.pictures.thumbnails import BATCH, REQUESTS, ThumbnailLoader
+from app.worker.thumbnails import make_thumbnails
 
 
 class Service:

@@ -21,10 +21,10 @@ from app.db.models import (
     TrainingJob,
     TrainingSession,
 )
+from app.db.schedule import due_sessions
 from app.db.types import path_to_text, text_to_path, utc_now
-from app.queue import session_walk
-from app.queue.schedule import due_sessions
-from app.queue.session_walk import STARTED, UPDATED, SessionWalk
+from app.scan import session_walk
+from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 
 pytestmark = pytest.mark.usefixtures("ledger")
 

@@ -26,11 +26,11 @@ from open_clip import pretrained
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
-from app.embedding import encoder, models, tuning
-from app.embedding.decode import decode
+from app.embedding import catalogue, encoder, tuning
 from app.embedding.encoder import Encoder, load_encoder
-from app.embedding.pixels import PixelSpec
 from app.errors import AppError
+from app.pictures.decode import decode
+from app.pictures.pixels import PixelSpec
 
 TINY: dict[str, Any] = {
     "embed_dim": 24,
@@ -67,7 +67,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = open_clip.CLIP(**copy.deepcopy(TINY))
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     config = {"model_cfg": TINY, "preprocess_cfg": PREPROCESSING}
-    (folder / models.CONFIG_FILE).write_text(json.dumps(config))
+    (folder / catalogue.CONFIG_FILE).write_text(json.dumps(config))
     return folder
 
 
@@ -126,7 +126,7 @@ def test_nothing_in_nothing_out(tiny: Encoder) -> None:
 def test_equals_open_clip(name: str, request: pytest.FixtureRequest, tiny_model: Path) -> None:
     """Same vectors as OpenCLIP's own path from a picture and from a text."""
     ours: Encoder = request.getfixturevalue(name)
-    folder = models.model_folder("demo") if name == "demo" else tiny_model
+    folder = catalogue.model_folder("demo") if name == "demo" else tiny_model
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     model.eval()
     shots = [photo(300, 200), photo(120, 260), photo(64, 64)]
@@ -148,7 +148,7 @@ def test_the_quick_way_equals_the_full_one_on_real_sizes(
     """JPEG decoded at a reduced scale, shrunk in steps and embedded in a lower precision, against
     OpenCLIP's own way: decoded whole, resized at once, in fp32."""
     data = encoded(photo(*shape), "JPEG", quality=88)
-    folder = models.model_folder("demo")
+    folder = catalogue.model_folder("demo")
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     model.eval()
     with torch.inference_mode():
@@ -453,14 +453,14 @@ def test_pytorch_weights(folder: Path, tiny: Encoder) -> None:
 )
 def test_weights_of_another_model(folder: Path, part: str, changes: dict[str, object]) -> None:
     config = {**TINY, part: {**TINY[part], **changes}}
-    (folder / models.CONFIG_FILE).write_text(json.dumps({"model_cfg": config}))
+    (folder / catalogue.CONFIG_FILE).write_text(json.dumps({"model_cfg": config}))
     with pytest.raises(AppError, match="belong to another model than tiny"):
         load_encoder(str(folder))
 
 
 def test_configuration_that_makes_no_sense(folder: Path) -> None:
     config = {**TINY, "vision_cfg": {"no_such_option": 1}}
-    (folder / models.CONFIG_FILE).write_text(json.dumps({"model_cfg": config}))
+    (folder / catalogue.CONFIG_FILE).write_text(json.dumps({"model_cfg": config}))
     with pytest.raises(AppError, match=r"The model tiny cannot be built: .*no_such_option"):
         load_encoder(str(folder))
 
@@ -513,12 +513,12 @@ def test_downloaded_before(
     tiny_model: Path, hub_cache: Path, tiny: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Weights in the cache are loaded without a word to the network, and as their tag says."""
-    config = tiny_model / models.CONFIG_FILE
+    config = tiny_model / catalogue.CONFIG_FILE
     tag = PREPROCESSING | {"hf_hub": "someone/tiny/", "quick_gelu": True}
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "tiny", copy.deepcopy(TINY))
     monkeypatch.setitem(pretrained._PRETRAINED, "tiny", {"v1": tag})
-    monkeypatch.setattr(models, "_architectures", lambda: {"tiny": config})
-    monkeypatch.setattr(models, "_check_packages", lambda name, config: None)
+    monkeypatch.setattr(catalogue, "_architectures", lambda: {"tiny": config})
+    monkeypatch.setattr(catalogue, "_check_packages", lambda name, config: None)
     repository = hub_cache / "models--someone--tiny"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("c0ffee")

@@ -11,16 +11,16 @@ import pytest
 from app.db.engine import close_engines, open_db
 from app.db.migrate import migrate
 from app.embedding import weights
+from app.embedding.catalogue import check_model
 from app.embedding.download import download
-from app.embedding.models import check_model
 from app.errors import AppError
 from app.logs import log_file
-from app.queue.model_jobs import hub_path
 from app.services.model_service import ModelService
 from app.services.system_service import SystemService
 from app.vectors.embedded import EmbeddedStore
+from app.vectors.protocol import UnknownCollectionError
 from app.vectors.server import ServerStore
-from app.vectors.store import UnknownCollectionError
+from app.worker.models import hub_path
 
 NAMES = [
     "", " ", ".", "..", "/", "//", "../..", "a/../../b", "../run", "./x", "a/..", "a\\..\\b/c",

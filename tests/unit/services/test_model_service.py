@@ -30,10 +30,10 @@ from app.db.models import (
 from app.db.sessions import recount
 from app.db.types import utc_now
 from app.embedding import weights
-from app.embedding.models import CURATED, RECOMMENDED
+from app.embedding.catalogue import CURATED, RECOMMENDED
 from app.errors import AppError
+from app.queue.questions import WorkerAwayError
 from app.services.model_service import ModelService
-from app.services.worker_questions import WorkerAwayError
 
 FIRST, SECOND = CURATED[0], CURATED[1]
 WEIGHTS = (RESOURCES / "demo-model" / "open_clip_model.safetensors").read_bytes()
@@ -157,7 +157,7 @@ async def test_the_recommended_models_are_listed_with_what_is_here(
 async def test_a_model_whose_package_is_missing_says_so(
     db: AsyncSession, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.embedding.models._OPTIONAL_PACKAGE", "no_such_package")
+    monkeypatch.setattr("app.embedding.catalogue._OPTIONAL_PACKAGE", "no_such_package")
     row = await row_of(db, "ViT-B-16-SigLIP2-256/webli")
     assert row.state == "unavailable"
     assert "needs the package no_such_package" in row.reason
@@ -432,10 +432,10 @@ async def test_sessions_that_cannot_change_keep_all_from_changing(
 async def test_a_queue_that_is_away_loses_nothing(
     db: AsyncSession, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.queue import doorbell
+    from app.queue import enqueue
 
     monkeypatch.setattr(
-        "app.services.training_service.ring", lambda number: doorbell.ring(number, within_s=0)
+        "app.services.training_service.ring", lambda number: enqueue.ring(number, within_s=0)
     )
     session_id = add_session("completed")
     with pytest.raises(AppError) as caught:

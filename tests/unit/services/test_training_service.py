@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
 from app.db.models import ImageAsset, SessionStatus, TrainingSession
 from app.errors import AppError
-from app.queue import doorbell
+from app.queue import enqueue
 from app.services import training_service
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.training_service import TrainingService
@@ -161,7 +161,7 @@ async def test_a_file_name_that_is_no_text_survives_to_the_answer(
 async def test_without_a_queue_the_start_says_so_and_loses_nothing(
     db: AsyncSession, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doorbell, "ANSWER_WITHIN_S", 0)
+    monkeypatch.setattr(enqueue, "ANSWER_WITHIN_S", 0)
     session = await create(db, root)
     with pytest.raises(AppError, match="Nothing is lost"):
         await service.enqueue_training(db, session.id)

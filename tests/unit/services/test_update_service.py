@@ -20,9 +20,10 @@ from app.db import sessions
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, TrainingJob, TrainingSession
 from app.errors import AppError
-from app.services import folder_watch, update_service
+from app.scan import folder_watch
+from app.scan.folder_watch import FolderWatch
+from app.services import update_service
 from app.services.asset_discovery import AssetDiscoveryService
-from app.services.folder_watch import FolderWatch
 from app.services.training_service import TrainingService
 from app.services.update_service import UpdateService
 
@@ -35,13 +36,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[int, list[int]]]:
     calls: list[dict[int, list[int]]] = []
 
     def ask(function: str, timeout_s: float, *, vectors: dict[int, list[int]]) -> int:
-        assert function == "app.queue.updates.remove_vectors"
+        assert function == "app.worker.maintenance.updates.remove_vectors"
         calls.append(vectors)
         return 0
 
     monkeypatch.setattr(update_service, "ask_worker", ask)
     monkeypatch.setattr(update_service, "ring_if_possible", lambda _: None)
-    monkeypatch.setattr("app.queue.session_walk.ring_if_possible", lambda _: None)
+    monkeypatch.setattr("app.scan.session_walk.ring_if_possible", lambda _: None)
     return calls
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from app.vectors.embedded import EmbeddedStore
-from app.vectors.server import ServerStore
-from app.vectors.store import (
+from app.vectors.protocol import (
     PAYLOAD_INDEXES,
     Restriction,
     UnknownCollectionError,
     VectorPoint,
     VectorStore,
 )
+from app.vectors.server import ServerStore
 
 NAME = "ViT-B-32 demo"
 PICTURES = 3_000

@@ -1,0 +1,168 @@
+"""Tell the workers that a session has work. Redis carries no state: losing a ring loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.registry import StartedJobRegistry
+from sqlalchemy import select
+
+from app.config import get_settings
+from app.db.engine import get_sync_engine, get_sync_session
+from app.db.liveness import alive_workers
+from app.db.models import SessionStatus, TrainingSession
+from app.errors import AppError, first_line
+from app.queue.jobs import KnownJob
+from app.worker.loops import QUEUE_HIGH, get_queue, loop_names
+
+_TRAIN_SESSION = "app.worker.indexing.jobs.train_session"
+ANSWER_WITHIN_S = 10.0
+TRY_AGAIN_S = 0.2
+_one_at_a_time = threading.Lock()
+log = logging.getLogger(__name__)
+
+
+def ring(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str | None:
+    """Make sure that a running session has a queue job for each live worker, at least one.
+
+    Args:
+        within_s: how long to go on trying; the queue may be starting at this moment.
+
+    Returns:
+        the id of one such job; None where the session is not running.
+
+    Raises:
+        AppError: the queue does not answer. The session stays as it is and goes on by itself
+            once the queue is back, because workers look for running sessions too.
+    """
+    with get_sync_session() as db:
+        status = db.scalar(select(TrainingSession.status).where(TrainingSession.id == session_id))
+    if status != SessionStatus.RUNNING:
+        return None
+    alive = _alive_workers()
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return _ring(session_id, alive)
+        except (RedisError, AppError) as error:
+            if time.monotonic() < deadline:
+                time.sleep(TRY_AGAIN_S)
+                continue
+            raise AppError(
+                f"The queue does not answer: {first_line(error)}.",
+                "Nothing is lost: the session goes on by itself once the queue is back.",
+            ) from error
+
+
+def _alive_workers() -> set[str]:
+    with get_sync_engine().connect() as conn:
+        return alive_workers(conn)
+
+
+def alive_loops() -> set[str]:
+    """What the loops of all workers that are alive are called in the queue server."""
+    return {loop for worker in _alive_workers() for loop in loop_names(worker)}
+
+
+def _ring(session_id: int, alive: set[str]) -> str:
+    with _one_at_a_time:  # two clicks make one job
+        ids = jobs_of(session_id, alive)
+        while len(ids) < max(len(alive), 1):
+            ids.append(ring_again(session_id))
+        return ids[0]
+
+
+def ring_if_possible(session_id: int) -> None:
+    """Ring once; where the queue does not answer, the next look at the ledger rings again."""
+    try:
+        ring(session_id, within_s=0)
+    except AppError as error:
+        log.warning("session %d waits: %s", session_id, error)
+
+
+def jobs_of(session_id: int, alive: set[str]) -> list[str]:
+    """Ids of the session's jobs that wait, or that a live worker has started."""
+    queue = get_queue(QUEUE_HIGH)
+    prefix = _prefix(session_id)
+    started = [
+        job
+        for job in KnownJob.fetch_many(
+            [
+                job_id
+                for job_id in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
+                if job_id.startswith(prefix)
+            ],
+            connection=queue.connection,
+        )
+        if job is not None and job.worker_name in alive
+    ]
+    waiting = [job_id for job_id in queue.get_job_ids() if job_id.startswith(prefix)]
+    return [job.id for job in started] + waiting
+
+
+def _prefix(session_id: int) -> str:
+    return f"train-session-{session_id}-"
+
+
+def ring_again(session_id: int) -> str:
+    """One more job for a session, whatever there is; its id."""
+    job = get_queue(QUEUE_HIGH).enqueue(
+        _TRAIN_SESSION,
+        session_id=session_id,
+        job_id=_prefix(session_id) + uuid4().hex[:12],
+        job_timeout=get_settings().job_timeout,
+        result_ttl=3600,
+        failure_ttl=24 * 3600,
+    )
+    return job.id
+
+
+def ring_once(queue_name: str, function: str, job_id: str, **arguments: Any) -> bool:
+    """Have a worker call a function, unless that very job waits or runs already.
+
+    Args:
+        function: its full name.
+        job_id: the same for what must not be done twice at a time.
+
+    Returns:
+        whether a job was added.
+
+    Raises:
+        AppError: no queue server is known.
+        RedisError: it does not answer.
+    """
+    queue = get_queue(queue_name)
+    with _one_at_a_time:
+        if job_id in queue.get_job_ids() or _is_worked_on(queue, job_id):
+            return False
+        queue.enqueue(
+            function,
+            kwargs=arguments,
+            job_id=job_id,
+            job_timeout=get_settings().job_timeout,
+            result_ttl=3600,
+            failure_ttl=24 * 3600,
+        )
+    return True
+
+
+def _is_worked_on(queue: Queue, job_id: str) -> bool:
+    """Whether a live worker has started a job; what a killed one had stays started for long."""
+    if job_id not in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False):
+        return False
+    (job,) = KnownJob.fetch_many([job_id], connection=queue.connection)
+    return job is not None and job.worker_name in alive_loops()
+
+
+def ring_once_if_possible(queue_name: str, function: str, job_id: str, **arguments: Any) -> None:
+    """The same where the queue answers; else the next look at the ledger rings again."""
+    try:
+        ring_once(queue_name, function, job_id, **arguments)
+    except (RedisError, AppError) as error:
+        log.warning("%s waits: %s", job_id, error)

@@ -1,0 +1,141 @@
+"""Which known pictures a walk did not see: gone, if that can be believed, or left out by now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from sqlalchemy import select, update
+
+from app.db.engine import get_sync_engine, write_transaction
+from app.db.jobs import chunks, leave_out
+from app.db.models import ImageAsset, JobStatus, TrainingJob
+from app.db.types import utc_now
+from app.errors import AppError
+from app.scan.file_walk import check_folder, is_gone
+
+JOBS_AT_ONCE = 10_000
+MARKED_AT_ONCE = 5_000
+
+
+class MissingFiles:
+    """The pictures of a session that a whole walk did not see.
+
+    Args:
+        seen: by asset id, whether the walk saw it.
+        unreadable: folders that could not be read; what lies below them is not judged.
+        is_left_out: whether the walk leaves out a file, by its path.
+    """
+
+    def __init__(
+        self,
+        session_id: int,
+        seen: bytearray,
+        unreadable: Sequence[str],
+        is_left_out: Callable[[str], bool],
+    ) -> None:
+        self.gone: list[int] = []
+        """Assets whose file is not there, and that are not marked as missing yet."""
+        self.left_out: list[int] = []
+        """Assets that are there, were indexed or are to be, and that the walk leaves out."""
+        self.known = 0
+        """Pictures of the session that were thought to be there."""
+        self.known_missing = 0
+        self.refused = False
+        self._session_id = session_id
+        self._seen = seen
+        self._unreadable = frozenset(unreadable)
+        self._is_left_out = is_left_out
+
+    def look(self) -> Iterator[int]:
+        """Look for each unseen file where it was; yields how many jobs were gone through."""
+        after = number = 0
+        while page := self._page(after):
+            after = page[-1][0]
+            number += len(page)
+            unseen = {
+                asset: status
+                for _, asset, status in page
+                if asset < len(self._seen) and not self._seen[asset]
+            }
+            self.known += len(page)
+            if unseen:
+                wanted = {asset for asset in unseen if unseen[asset] != JobStatus.CANCELLED}
+                self._judge(list(unseen), wanted)
+            yield number
+
+    def objection(self, root: str, found: int, nothing_new: bool) -> str:
+        """Why nothing is to be marked, or only a part, as a sentence; empty where all is well."""
+        lost = f"{len(self.gone):,} of {self.known:,} pictures are not there."
+        left = "Nothing was changed." if nothing_new else "They were left as they are."
+        try:
+            check_folder(root)
+        except AppError as error:
+            self.refused = True
+            return f"{error} Nothing was marked as missing."
+        if self.gone and (not found or len(self.gone) > self.known / 2):
+            self.refused = True
+            return f"{lost} Is a disk not connected? {left}"
+        if self._unreadable:
+            number = len(self._unreadable)
+            folders = "1 folder" if number == 1 else f"{number:,} folders"
+            return f"{folders} could not be read; the pictures in there were left as they are."
+        return ""
+
+    def _page(self, after: int) -> Sequence[tuple[int, int, str]]:
+        with get_sync_engine().connect() as conn:
+            rows = conn.execute(
+                select(TrainingJob.id, TrainingJob.asset_id, TrainingJob.status)
+                .where(TrainingJob.session_id == self._session_id, TrainingJob.id > after)
+                .order_by(TrainingJob.id)
+                .limit(JOBS_AT_ONCE)
+            )
+            return [(row[0], row[1], row[2]) for row in rows]
+
+    def _judge(self, unseen: Sequence[int], wanted: Collection[int]) -> None:
+        """Args: assets that were not seen, and those of them that the session did not give up."""
+        with get_sync_engine().connect() as conn:
+            rows = conn.execute(
+                select(ImageAsset.id, ImageAsset.path, ImageAsset.missing_since).where(
+                    ImageAsset.id.in_(unseen)
+                )
+            ).all()
+        for asset_id, path, missing_since in rows:
+            if missing_since is not None:
+                self.known_missing += 1
+                self.known -= 1
+            elif self._is_spared(path):
+                continue
+            elif is_gone(path):
+                self.gone.append(asset_id)
+            elif asset_id in wanted and self._is_left_out(path):
+                self.left_out.append(asset_id)
+                self.known -= 1
+
+    def _is_spared(self, path: str) -> bool:
+        while self._unreadable and path != (path := os.path.dirname(path)):
+            if path in self._unreadable:
+                return True
+        return False
+
+
+def mark_left_out(session_id: int, asset_ids: Sequence[int]) -> int:
+    """Give up pictures that were indexed before they were left out; how many."""
+    marked = 0
+    for ids in chunks(asset_ids, MARKED_AT_ONCE):
+        with write_transaction() as conn:
+            marked += leave_out(conn, session_id, ids)
+    return marked
+
+
+def mark_missing(asset_ids: Sequence[int]) -> int:
+    """Note that these files are gone; their rows and vectors stay. Returns how many were marked."""
+    marked = 0
+    for ids in chunks(asset_ids, MARKED_AT_ONCE):
+        with write_transaction() as conn:
+            marked += conn.execute(
+                update(ImageAsset)
+                .where(ImageAsset.id.in_(ids), ImageAsset.missing_since.is_(None))
+                .values(missing_since=utc_now())
+            ).rowcount
+    return marked

@@ -1,0 +1,346 @@
+"""From folders to the ledger: the first walk of a session and every update, chunk by chunk.
+
+What the ledger knows of a chunk is fetched with one question, and where nothing changed nothing is
+written, so an update costs little more than listing the folders. No picture is opened here.
+
+What a power cut leaves: the first chunk with work sets ``discovered_at`` to None in the commit that
+creates its jobs, and the end of the walk sets it again. A session without it is walked again when
+it goes on, and what was entered already is found there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    func,
+    select,
+    type_coerce,
+    update,
+)
+
+from app.api.error_kinds import ErrorKind
+from app.api.training_schemas import SessionConfig
+from app.api.update_schemas import UpdateSummary
+from app.db.clock import ledger_now
+from app.db.engine import get_sync_engine, write_transaction
+from app.db.files import FoundFile, among_paths, register_files
+from app.db.jobs import create_jobs_for_new, create_jobs_for_paths, reopen_jobs
+from app.db.models import (
+    AssetVector,
+    ImageAsset,
+    JobStatus,
+    SessionStatus,
+    TrainingJob,
+    TrainingSession,
+)
+from app.db.sessions import count, move_session, start_clock
+from app.db.types import text_to_path, utc_now
+from app.errors import AppError
+from app.queue.enqueue import ring_if_possible
+from app.scan.exclusions import EXCLUDED, Exclusions
+from app.scan.file_walk import WalkReport, check_folder, is_below, no_pictures, walk
+from app.scan.missing_files import MissingFiles, mark_left_out, mark_missing
+from app.worker.maintenance.thumbnail_cleanup import request_cleanup
+
+FIRST_CHUNK = 256  # small, so that the first pictures are worked on within moments
+CHUNK = 20_000
+CHUNK_S = 0.5
+"""A slow disk's files are entered this often, however few they are."""
+
+STARTED = frozenset(SessionStatus) - {SessionStatus.CANCELLED}
+"""The statuses that a person's start leads out of."""
+UPDATED = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED})
+"""The statuses that an update with work leads out of; a pause stays a pause."""
+STOPPED = "Stopped before the end; the rest of the folder was not looked at."
+
+_COMPLETED, _FAILED = JobStatus.COMPLETED.value, JobStatus.FAILED.value
+_CANCELLED = JobStatus.CANCELLED.value
+_KNOWN = (
+    select(
+        ImageAsset.id,
+        type_coerce(ImageAsset.path, Text),  # as files have it
+        ImageAsset.size,
+        ImageAsset.mtime_ns,
+        ImageAsset.missing_since,
+        ImageAsset.excluded,
+        TrainingJob.status,
+        TrainingJob.error_kind,
+        AssetVector.size,
+        AssetVector.mtime_ns,
+    )
+    .outerjoin(
+        TrainingJob,
+        (TrainingJob.asset_id == ImageAsset.id) & (TrainingJob.session_id == bindparam("session")),
+    )
+    .outerjoin(
+        AssetVector,
+        (AssetVector.asset_id == ImageAsset.id) & (AssetVector.model_id == bindparam("model")),
+    )
+)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What a chunk of files asks for."""
+
+    files: list[FoundFile] = field(default_factory=list)
+    """Rows of ``image_assets`` to be written."""
+    new: list[FoundFile] = field(default_factory=list)
+    """Those that the ledger does not have, or that were not looked up."""
+    without_job: list[str] = field(default_factory=list)
+    reopened: list[int] = field(default_factory=list)
+    more_bytes: int = 0
+
+    @property
+    def has_jobs(self) -> bool:
+        return bool(self.without_job or self.reopened)
+
+
+class SessionWalk:
+    """One look over a session's folders; :meth:`steps` does it.
+
+    Args:
+        may_start: the statuses from which the first work sets the session running, and rings.
+        extensions: file types without the dot; None takes the session's own.
+    """
+
+    def __init__(
+        self,
+        session_id: int,
+        may_start: Collection[str] = (),
+        extensions: Sequence[str] | None = None,
+    ) -> None:
+        self.session_id = session_id
+        self.found = 0
+        self.summary = UpdateSummary()
+        self._may_start = may_start
+        self._extensions = extensions
+        self._report = WalkReport()
+        self._begun = False
+
+    def steps(self, stop: Callable[[], bool] = lambda: False) -> Iterator[int]:
+        """Walk, and yield after each part how many pictures were looked at so far.
+
+        Args:
+            stop: asked after each part; a walk that is stopped keeps what it found.
+
+        Raises:
+            AppError: on a first walk: its folder cannot be read or holds no pictures. An update
+                says so in its summary instead.
+        """
+        session = self._open()
+        try:
+            check_folder(session.root_path)
+        except AppError as error:
+            if not self._is_update:
+                raise
+            self._close(f"{error} Nothing was changed.", whole=False)
+            return
+        for chunk in _chunks(self._files()):
+            if not self._take(chunk):
+                return  # cancelled meanwhile
+            self.found += len(chunk)
+            yield self.found
+            if stop():
+                self._close(STOPPED, whole=False)
+                return
+        if not self.found and not self._is_update:
+            raise no_pictures(session.root_path, self._report)
+        if self._is_update:
+            unreadable = self._report.unreadable
+            missing = MissingFiles(self.session_id, self._seen, unreadable, self._is_left_out)
+            for _ in missing.look():
+                yield self.found
+                if stop():
+                    self._close(STOPPED, whole=False)
+                    return
+            nothing_left = not self.summary.new and not self.summary.changed
+            message = missing.objection(session.root_path, self.found, nothing_left)
+            if not missing.refused:
+                if marked := mark_missing(missing.gone):
+                    request_cleanup()
+                self.summary.missing = marked
+                self.summary.left_out = mark_left_out(self.session_id, missing.left_out)
+            self.summary.gone = missing.known_missing + self.summary.missing
+            self._close(message)
+        else:
+            self._close()
+
+    def _open(self) -> TrainingSession:
+        """Read the session, and what an earlier walk over it left unfinished."""
+        with get_sync_engine().connect() as conn:
+            session: Any = conn.execute(
+                select(TrainingSession).where(TrainingSession.id == self.session_id)
+            ).one()
+            greatest = conn.scalar(select(func.max(ImageAsset.id))) or 0
+            excluded = conn.scalar(select(ImageAsset.id).where(ImageAsset.excluded).limit(1))
+        self._model_id = session.model_id
+        self._config = SessionConfig.model_validate(session.config)
+        self._folders = [text_to_path(text) for text in session.subdirectories]
+        self._folders = self._folders or [session.root_path]
+        self._exclusions = Exclusions(session.root_path, self._config.exclude)
+        self._noted = session.discovered_at is None
+        self._is_update = not self._noted or session.last_update is not None
+        # a first walk enters everything, unless it has to tell what it may not enter
+        self._must_ask = self._is_update or excluded is not None
+        if self._noted and self._is_update:
+            self.summary = UpdateSummary.model_validate(session.last_update)
+        # one byte for each asset, 1 MB for a million; newer assets have their jobs from this walk
+        self._seen = bytearray(greatest + 1 if self._is_update else 0)
+        return session  # type: ignore[no-any-return]
+
+    def _files(self) -> Iterator[FoundFile]:
+        extensions = self._extensions or self._config.extensions
+        for folder in self._folders:
+            yield from walk(
+                folder, extensions, self._config.recursive, self._report, self._exclusions
+            )
+
+    def _is_left_out(self, path: str) -> bool:
+        """Whether a file below the session's folders is one that this walk passes over."""
+        begin = next((folder for folder in self._folders if is_below(path, folder)), None)
+        return begin is not None and self._exclusions.of_path(path, begin) is not None
+
+    # --- one chunk ------------------------------------------------------------------------------
+
+    def _take(self, chunk: Sequence[FoundFile]) -> bool:
+        """Bring the ledger up to date with some files; False where the session was cancelled."""
+        with get_sync_engine().connect() as conn:
+            status = conn.scalar(
+                select(TrainingSession.status).where(TrainingSession.id == self.session_id)
+            )
+            rows = self._known(conn, chunk) if self._must_ask else []
+        if status in (None, SessionStatus.CANCELLED):
+            return False
+        work = self._compare(chunk, rows)
+        if not (self._noted or work.files or work.has_jobs):
+            return True
+        with write_transaction() as conn:
+            if (self._noted or work.has_jobs) and not self._note(conn):
+                return False
+            new = register_files(conn, work.files)
+            if new.number == len(work.without_job):
+                size = sum(file.size for file in work.new)
+                create_jobs_for_new(conn, self.session_id, new, size)
+            else:  # some are known from another session
+                create_jobs_for_paths(conn, self.session_id, work.without_job)
+            reopen_jobs(conn, self.session_id, work.reopened)
+            count(conn, self.session_id, total_bytes=work.more_bytes)
+        if self._begun and self._may_start:
+            ring_if_possible(self.session_id)
+            self._may_start = ()
+        return True
+
+    def _known(self, conn: Connection, chunk: Sequence[FoundFile]) -> Sequence[Any]:
+        """What the ledger has of these files."""
+        known = _KNOWN.where(among_paths(conn, [file.path for file in chunk]))
+        return conn.execute(known, {"session": self.session_id, "model": self._model_id}).all()
+
+    def _compare(self, chunk: Sequence[FoundFile], rows: Sequence[Any]) -> _Work:
+        """Tell what is new, changed, back or unchanged."""
+        work, summary = _Work(), self.summary
+        files = {file.path: file for file in chunk}
+        for (
+            asset_id, path, size, mtime_ns, missing_since, excluded, status, error_kind,
+            vector_size, vector_mtime_ns,
+        ) in rows:  # fmt: skip
+            file = files.pop(path)
+            if asset_id < len(self._seen):
+                self._seen[asset_id] = 1
+            there = file.size, file.mtime_ns
+            changed = there != (size, mtime_ns)
+            # another session's walk may have noted the change before this one
+            stale = there != (vector_size, vector_mtime_ns) if status == _COMPLETED else changed
+            if changed or missing_since is not None:
+                work.files.append(file)
+            if excluded:
+                self._report.skipped[EXCLUDED] += 1
+                continue
+            if status is None:
+                work.without_job.append(path)
+                summary.new += 1
+                continue
+            work.more_bytes += file.size - size
+            failed = status == _FAILED
+            back = missing_since is not None or (failed and error_kind == ErrorKind.MISSING)
+            included = status == _CANCELLED  # excluded once: sessions that are cancelled end here
+            if stale or included or (back and failed):
+                work.reopened.append(asset_id)
+            if stale:
+                summary.changed += 1
+            elif back or included:
+                summary.back += 1
+        work.new = list(files.values())
+        work.files += work.new
+        work.without_job += files
+        summary.new += len(files)
+        return work
+
+    def _note(self, conn: Connection) -> bool:
+        """Note that a walk with work is going on; the first time, set the session running."""
+        values: dict[str, Any] = {"discovered_at": None, "discovery_beat_at": ledger_now(conn)}
+        if self._is_update:
+            values["last_update"] = self.summary.model_dump(mode="json")
+        alive = conn.execute(update(TrainingSession).where(*self._alive()).values(values)).rowcount
+        if alive and not self._begun:
+            status = conn.scalar(
+                select(TrainingSession.status).where(TrainingSession.id == self.session_id)
+            )
+            if status in self._may_start and not move_session(
+                conn, self.session_id, SessionStatus.RUNNING
+            ):
+                start_clock(conn, self.session_id)
+            self._begun = self._noted = True
+        return bool(alive)
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def _close(self, message: str = "", *, whole: bool = True) -> None:
+        """Note the end of the walk; one that was not ``whole`` only ends what it began."""
+        now = utc_now()
+        summary = self.summary
+        summary.message, summary.at = message, now
+        summary.unchanged = max(self.found - summary.new - summary.changed - summary.back, 0)
+        values: dict[str, Any] = {}
+        if whole:
+            values["skipped"] = dict(self._report.skipped.most_common(30))
+        if whole or self._noted:
+            values["discovered_at"] = now
+        if self._is_update:
+            values["last_update"] = summary.model_dump(mode="json")
+        with write_transaction() as conn:
+            conn.execute(update(TrainingSession).where(*self._alive()).values(values))
+
+    def _alive(self) -> tuple[ColumnElement[bool], ...]:
+        return (
+            TrainingSession.id == self.session_id,
+            TrainingSession.status != SessionStatus.CANCELLED,
+        )
+
+
+def _chunks(files: Iterator[FoundFile]) -> Iterator[list[FoundFile]]:
+    """The files in parts; each part is collected while the caller works on the one before."""
+    with ThreadPoolExecutor(1, thread_name_prefix="walk") as ahead:
+        following = ahead.submit(_collect, files, FIRST_CHUNK)
+        while chunk := following.result():
+            following = ahead.submit(_collect, files, CHUNK)
+            yield chunk
+
+
+def _collect(files: Iterator[FoundFile], limit: int) -> list[FoundFile]:
+    chunk: list[FoundFile] = []
+    deadline = time.monotonic() + CHUNK_S
+    for file in files:
+        chunk.append(file)
+        if len(chunk) >= limit or (len(chunk) % 256 == 0 and time.monotonic() > deadline):
+            break
+    return chunk

@@ -1,0 +1,278 @@
+"""The pictures at the right of the library: a heading, states to choose from, grid and preview."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction, QHideEvent
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from app.api.library_schemas import LibraryPicture
+from app.ui.pages.search.results import Notice
+from app.ui.parts import words
+from app.ui.parts.flow_layout import FlowLayout
+from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS, icon
+from app.ui.parts.widgets import CountChip, ElidedLabel, EmptyState, Skeleton, button, label
+from app.ui.pictures.actions import PictureActions
+from app.ui.pictures.grid import PictureGrid, Tile, TileModel
+from app.ui.pictures.preview import PicturePreview
+from app.ui.pictures.thumbnails import ThumbnailLoader
+
+if TYPE_CHECKING:
+    from app.api.library_schemas import PictureState
+    from app.services.backend import Backend
+    from app.ui.parts.actions import ActionRunner
+    from app.ui.parts.paged_model import Fetch
+    from app.ui.parts.poller import Poller
+
+STATES: dict[str, tuple[str, str, str]] = {
+    "": ("All", "image-square", "text-secondary"),
+    "indexed": ("Indexed", "check-circle", "completed"),
+    "changed": ("Changed", "arrows-clockwise", "paused"),
+    "waiting": ("Waiting", "clock", "pending"),
+    "failed": ("Failed", "warning-circle", "failed"),
+    "missing": ("Missing", "file-x", "failed"),
+    "excluded": ("Excluded", "prohibit", "pending"),
+}
+"""State: word, icon, colour; the first is all of them."""
+
+NO_SUCH = {
+    "": ("No pictures here", ""),
+    "indexed": ("Nothing here is indexed yet", "Once it is, the search finds it."),
+    "changed": ("No picture here has changed", "Every indexed file is as it was."),
+    "waiting": ("No picture here is waiting", "Each one was looked at."),
+    "failed": ("No picture here failed", ""),
+    "missing": ("No picture here is missing", "Every file was there at the last look."),
+    "excluded": ("No picture here is excluded", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryTile(Tile):
+    """A tile, and all that the library says of its picture."""
+
+    picture: LibraryPicture | None = None
+
+
+def library_tile(picture: LibraryPicture, second_line: str, note: str = "") -> LibraryTile:
+    """A tile with the file's name, and another line under it."""
+    name = words.printable(os.path.basename(picture.path))
+    state = "" if picture.state == "indexed" else picture.state
+    caption = f"{name}\n{second_line}"
+    return LibraryTile(picture.assetId, picture.path, caption, state, note, picture)
+
+
+def dimensions(picture: LibraryPicture) -> str:
+    """``4,000 × 3,000``; empty where nobody has looked yet."""
+    if not picture.width or not picture.height:
+        return ""
+    return f"{words.count(picture.width)} × {words.count(picture.height)}"
+
+
+def taken(picture: LibraryPicture) -> str:
+    """When the camera says that it was taken."""
+    moment = picture.takenAt
+    return f"{moment.day} {moment:%B %Y, %H:%M}" if moment else ""
+
+
+class LibraryPictures(QWidget):
+    """Shows rows that somebody else fetches."""
+
+    state_picked = Signal(str)
+    """A person wants only those in this state; empty: all."""
+    like_wanted = Signal(int)
+    include_wanted = Signal()
+    """Take the excluded ones among the selected pictures back."""
+    anew_wanted = Signal()
+
+    def __init__(
+        self, backend: Backend, runner: ActionRunner, poller: Poller, thumbnails: ThumbnailLoader
+    ) -> None:
+        super().__init__()
+        self._thumbnails = thumbnails
+        self.state: PictureState | None = None
+        self.model: TileModel = TileModel(poller)
+        self.grid = PictureGrid(self.model, thumbnails, caption_lines=2)
+        self.model.setParent(self.grid)
+        self.actions_ = PictureActions(self.grid, runner)
+        self.include_action = QAction(icon("arrow-u-up-left"), "&Include again", self.grid)
+        self.preview = PicturePreview(backend, runner, thumbnails, self.grid, self.actions_.all)
+        self.heading, self.said = ElidedLabel(role="section"), label(role="secondary")
+        self.chips = {state: _chip(state) for state in STATES}
+        self.anew_button = button("Something changed: show it", "quiet", "arrows-clockwise")
+        self.notice = Notice()
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.stack = QStackedWidget()
+        self.skeleton = Skeleton()
+        self.nothing = EmptyState("image-square", "")
+        self.trouble = EmptyState(
+            "warning-circle", "These pictures cannot be shown", "", "Try again"
+        )
+        self._lay_out()
+        self._connect()
+        self.show_counts({})
+
+    def _lay_out(self) -> None:
+        self.split.setObjectName("library-preview")
+        self.split.setChildrenCollapsible(False)
+        self.split.addWidget(self.grid)
+        self.split.addWidget(self.preview)
+        self.split.setStretchFactor(0, 3)
+        self.split.setStretchFactor(1, 2)
+        self.split.setSizes([600, 400])
+        self.preview.hide()
+        for part in (self.skeleton, self.split, self.nothing, self.trouble):
+            self.stack.addWidget(part)
+        self.states = QWidget()
+        chips = FlowLayout(self.states)
+        for chip in self.chips.values():
+            chips.addWidget(chip)
+        texts, top = QVBoxLayout(), QHBoxLayout()
+        texts.setSpacing(SPACE_XS)
+        texts.addWidget(self.heading)
+        texts.addWidget(self.said)
+        top.addLayout(texts, 1)
+        top.addWidget(self.anew_button, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.anew_button.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(SPACE_L, 0, 0, 0)
+        column.setSpacing(SPACE_S)
+        column.addLayout(top)
+        column.addWidget(self.states)
+        column.addWidget(self.notice)
+        column.addWidget(self.stack, 1)
+
+    def _connect(self) -> None:
+        self.grid.set_actions([self.include_action])
+        self.grid.previewed.connect(self._toggle_preview)
+        self.grid.current_changed.connect(self._show_current)
+        self.grid.selectionModel().selectionChanged.connect(self._show_choice)
+        self.model.modelReset.connect(self._show_choice)
+        self.model.arrived.connect(self._show_choice)
+        self.include_action.triggered.connect(self.include_wanted)
+        self.anew_button.clicked.connect(self.anew_wanted)
+        assert self.trouble.button is not None
+        self.trouble.button.clicked.connect(self.anew_wanted)
+        self.actions_.like_wanted.connect(lambda tile: self.like_wanted.emit(tile.asset_id))
+        self.actions_.failed.connect(lambda error: self.notice.say("warning-circle", str(error)))
+        self.preview.closed.connect(self.close_preview)
+        for state, chip in self.chips.items():
+            chip.clicked.connect(lambda _on, state=state: self._pick_state(state))
+        self._show_choice()
+
+    # What is shown
+
+    def show_title(self, title: str, said: str) -> None:
+        """Say what is shown."""
+        self.heading.set_text(title)
+        self.said.setText(said)
+
+    def show_rows(
+        self, fetch: Fetch[Tile] | None, count: int, nothing: tuple[str, str, str] | None = None
+    ) -> None:
+        """Show other pictures, from the first one on.
+
+        Args:
+            nothing: title, text and icon where there are none.
+        """
+        self.skeleton.stop()
+        self.anew_button.hide()
+        self.grid.set_dimmed(False)
+        self._thumbnails.cancel_waiting()
+        self.model.set_source(fetch, count)
+        if self.state is None:  # the others follow, as counting may take a second
+            self.chips[""].set_count(count)
+        self.stack.setCurrentWidget(self.split if count else self.nothing)
+        if not count:
+            state = self.state or ""
+            self.nothing.set_text(*(nothing or (*NO_SUCH[state], STATES[state][1])))
+        elif self.preview.isVisible():
+            self.grid.select_row(0)
+
+    def show_waiting(self) -> None:
+        """Other pictures are on their way: what is there stays, dimmed, or grey bars stand in."""
+        if self.model.rowCount():
+            self.grid.set_dimmed(True)
+        elif self.stack.currentWidget() is not self.skeleton:
+            self.skeleton.start()
+            self.stack.setCurrentWidget(self.skeleton)
+
+    def show_trouble(self) -> None:
+        """They could not be read."""
+        self.skeleton.stop()
+        self.stack.setCurrentWidget(self.trouble)
+
+    def show_counts(self, counts: Mapping[PictureState, int]) -> None:
+        """How many are in each state."""
+        numbers: dict[str, int] = {str(state): number for state, number in counts.items()}
+        numbers[""] = sum(counts.values())
+        for state, chip in self.chips.items():
+            number = numbers.get(state, 0)
+            chip.set_count(number)
+            chip.setVisible(bool(number) or state in ("", self.state or ""))
+            chip.setChecked(state == (self.state or ""))
+
+    def is_being_read(self) -> bool:
+        """A person has scrolled down or selected something."""
+        return self.grid.verticalScrollBar().value() > 0 or self.grid.selected_count() > 0
+
+    def _pick_state(self, state: str) -> None:
+        for name, chip in self.chips.items():
+            chip.setChecked(name == state)
+        self.state_picked.emit(state)
+
+    # What can be done
+
+    def _show_choice(self, *_: object) -> None:
+        excluded = any(tile.state == "excluded" for tile in self.grid.selected_tiles())
+        self.include_action.setVisible(excluded)
+
+    # The preview
+
+    def close_preview(self) -> None:
+        """Give its room back to the grid."""
+        if self.preview.isVisible():
+            self.preview.hide()
+            self.preview.clear()
+            self.grid.setFocus()
+
+    def _toggle_preview(self, row: int) -> None:
+        if self.preview.isVisible():
+            self.close_preview()
+            return
+        self.preview.show()
+        self._show_current(self.model.row(row))
+        self.grid.scrollTo(self.model.index(row, 0))
+
+    def _show_current(self, tile: Tile | None) -> None:
+        if not self.preview.isVisible():
+            return
+        if isinstance(tile, LibraryTile) and tile.picture is not None:
+            self.preview.show_tile(tile, _facts(tile.picture))
+        else:
+            self.preview.clear()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._thumbnails.cancel_waiting()
+
+
+def _chip(state: str) -> CountChip:
+    word, icon_name, token = STATES[state]
+    chip = CountChip(state, word)
+    chip.setIcon(icon(icon_name, token))
+    chip.setIconSize(QSize(20, 16))
+    return chip
+
+
+def _facts(picture: LibraryPicture) -> list[tuple[str, str]]:
+    return [
+        ("State", STATES[picture.state][0]),
+        ("Dimensions", dimensions(picture)),
+        ("File size", words.size(picture.size)),
+        ("Taken", taken(picture)),
+    ]

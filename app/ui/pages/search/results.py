@@ -1,0 +1,243 @@
+"""What a search found: the grid, the preview beside it, and a sentence where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from app.queue.questions import WorkerAwayError
+from app.ui.parts import words
+from app.ui.parts.theme import SPACE_S
+from app.ui.parts.widgets import EmptyState, IconLabel, button, label
+from app.ui.pictures.actions import PictureActions
+from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile, tile_for
+from app.ui.pictures.preview import PicturePreview
+from app.ui.pictures.thumbnails import ThumbnailLoader
+
+if TYPE_CHECKING:
+    from app.api.search_schemas import SearchHit
+    from app.errors import AppError
+    from app.services.backend import Backend
+    from app.ui.pages.search.questions import Answer
+    from app.ui.parts.actions import ActionRunner
+    from app.ui.parts.poller import Poller
+
+AWAY_HINT = "Your search is answered as soon as it is; the System page says more."
+
+
+class SearchResults(QWidget):
+    """Results stay, dimmed, until others take their place."""
+
+    like_wanted = Signal(object)
+    """A :class:`Tile` whose like is to be found."""
+    acted = Signal()
+    """A person made use of a result."""
+    more_wanted = Signal()
+    score_wanted = Signal(float)
+    """Ask again with this least score."""
+    filters_unwanted = Signal()
+    again_wanted = Signal()
+
+    def __init__(
+        self, backend: Backend, runner: ActionRunner, poller: Poller, thumbnails: ThumbnailLoader
+    ) -> None:
+        super().__init__()
+        self.hits: list[SearchHit] = []
+        self.model = HeldTiles(poller)
+        self.grid = PictureGrid(self.model, thumbnails)
+        self.model.setParent(self.grid)
+        self.grid.setAccessibleName("Pictures that were found")
+        self.actions_ = PictureActions(self.grid, runner)
+        self.preview = PicturePreview(
+            backend, runner, thumbnails, self.grid, self.actions_.on_picture
+        )
+        self.notice = Notice()
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.stack = QStackedWidget()
+        self.message_button = button("")
+        self.message = EmptyState("magnifying-glass", "", "", self.message_button)
+        self._do = self.again_wanted.emit
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        self.split.setObjectName("search")
+        self.split.setChildrenCollapsible(False)
+        self.split.addWidget(self.grid)
+        self.split.addWidget(self.preview)
+        self.split.setStretchFactor(0, 3)
+        self.split.setStretchFactor(1, 2)
+        self.split.setSizes([600, 400])
+        self.preview.hide()
+        self.stack.addWidget(self.split)
+        self.stack.addWidget(self.message)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE_S)
+        column.addWidget(self.notice)
+        column.addWidget(self.stack, 1)
+
+    def _connect(self) -> None:
+        self.grid.near_end.connect(self.more_wanted)
+        self.grid.previewed.connect(self._toggle_preview)
+        self.grid.current_changed.connect(self._show_current)
+        self.actions_.like_wanted.connect(self.like_wanted)
+        self.actions_.acted.connect(self.acted)
+        self.actions_.failed.connect(self.say)
+        self.preview.closed.connect(self.close_preview)
+        self.message_button.clicked.connect(lambda: self._do())
+
+    # What is shown
+
+    def show_answer(self, answer: Answer, filtered: bool) -> None:
+        """Show the first results of a question; ``filtered``: filters restrict it."""
+        self.notice.hide()
+        self.grid.set_dimmed(False)
+        before, self.hits = self.hits, list(answer.hits)
+        number = len(self.hits)
+        same = [(hit.assetId, hit.path) for hit in self.hits] == [
+            (hit.assetId, hit.path) for hit in before[:number]
+        ]
+        if not answer.hits:
+            self.model.show([])
+            self._say_nothing_found(answer, filtered)
+            return
+        self.stack.setCurrentWidget(self.split)
+        if same:  # the selection and the place stay
+            self.model.cut(number)
+            return
+        self.model.show([_tile(hit) for hit in answer.hits])
+        if self.preview.isVisible():
+            self.grid.select_row(0)
+
+    def add(self, answer: Answer) -> None:
+        """More results of the same question."""
+        self.notice.hide()
+        self.hits += answer.hits
+        self.model.append([_tile(hit) for hit in answer.hits])
+
+    def clear(self) -> None:
+        """Forget what was found."""
+        self.hits = []
+        self.model.show([])
+        self.notice.hide()
+        self.grid.set_dimmed(False)
+        self.stack.setCurrentWidget(self.split)
+
+    def show_slow(self) -> None:
+        """New results are on their way: the old ones stay, dimmed."""
+        self.grid.set_dimmed(True)
+        if not self.hits:
+            self.stack.setCurrentWidget(self.split)
+
+    def show_error(self, error: AppError) -> None:
+        """A question was not answered; results that are there stay, dimmed."""
+        away = isinstance(error, WorkerAwayError)
+        icon_name = "hourglass" if away else "warning-circle"
+        message, hint = error.message, AWAY_HINT if away else error.hint
+        if self.hits:
+            self.grid.set_dimmed(True)
+            self.notice.say(icon_name, f"{message} {hint}".strip())
+        else:
+            self.message.set_text(message, hint, icon_name)
+            self._offer("" if away else "Try again", self.again_wanted.emit)
+
+    def say(self, error: AppError) -> None:
+        """A sentence over the results, such as that a file is gone."""
+        self.notice.say("warning-circle", str(error))
+
+    def _say_nothing_found(self, answer: Answer, filtered: bool) -> None:
+        least, best = answer.query.minScore, answer.best
+        if least is not None and best is not None:
+            lower = int(best * 100) / 100
+            self.message.set_text(
+                f"Nothing scores {least:.2f} or more",
+                f"The best picture has {best:.2f}.",
+                "magnifying-glass",
+            )
+            self._offer(f"Lower to {max(lower, 0):.2f}", lambda: self.score_wanted.emit(lower))
+        elif filtered:
+            self.message.set_text(
+                "No picture matches the filters",
+                "Without them, the search looks at every picture.",
+                "funnel",
+            )
+            self._offer("Clear filters", self.filters_unwanted.emit)
+        else:
+            self.message.set_text(
+                "No picture was found", "They may all be missing or left out.", "magnifying-glass"
+            )
+            self._offer("Search again", self.again_wanted.emit)
+
+    def _offer(self, text: str, do: Callable[[], None]) -> None:
+        self._do = do
+        self.message_button.setText(text)
+        self.message_button.setVisible(bool(text))
+        self.stack.setCurrentWidget(self.message)
+
+    # The preview
+
+    def close_preview(self) -> None:
+        """Give its room back to the grid."""
+        if self.preview.isVisible():
+            self.preview.hide()
+            self.preview.clear()
+            self.grid.setFocus()
+
+    def _toggle_preview(self, row: int) -> None:
+        if self.preview.isVisible():
+            self.close_preview()
+            return
+        self.acted.emit()
+        self.preview.show()
+        self._show_current(self.model.row(row))
+        self.grid.scrollTo(self.model.index(row, 0))
+
+    def _show_current(self, tile: Tile | None) -> None:
+        if not self.preview.isVisible():
+            return
+        if tile is None:
+            self.preview.clear()
+        else:
+            self.preview.show_tile(tile, _facts(self.hits[self.grid.currentIndex().row()]))
+
+
+class Notice(QWidget):
+    """One quiet sentence with an icon; takes no room while there is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._icon = IconLabel("warning-circle", "paused", 18)
+        self.text = label()
+        self.text.setWordWrap(True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(SPACE_S)
+        row.addWidget(self._icon)
+        row.addWidget(self.text, 1)
+        self.hide()
+
+    def say(self, icon_name: str, sentence: str) -> None:
+        """Show a sentence."""
+        self._icon.set_icon(icon_name)
+        self.text.setText(sentence)
+        self.setAccessibleName(sentence)
+        self.show()
+
+
+def _tile(hit: SearchHit) -> Tile:
+    return tile_for(hit.assetId, hit.path, note=f"{hit.score:.2f}")
+
+
+def _facts(hit: SearchHit) -> list[tuple[str, str]]:
+    taken = hit.takenAt
+    return [
+        ("Score", f"{hit.score:.3f}"),
+        ("Dimensions", f"{hit.width} × {hit.height}" if hit.width and hit.height else ""),
+        ("File size", words.size(hit.size)),
+        ("Format", hit.format or ""),
+        ("Taken", f"{taken.day} {taken:%B %Y, %H:%M}" if taken else ""),
+    ]

@@ -1,0 +1,303 @@
+"""One session: its state, how fast it goes, what it achieved, and its pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
+
+from app.ui.pages.sessions.job_table import FILTERS, JobTable, count_of
+from app.ui.pages.sessions.progress_panel import ProgressPanel, details_text, left_out_text
+from app.ui.pages.sessions.rate_chart import RateHistory
+from app.ui.pages.sessions.session_actions import SessionActions, possible
+from app.ui.pages.sessions.update_actions import UpdateActions
+from app.ui.pages.sessions.update_actions import possible as possible_updates
+from app.ui.pages.sessions.update_panel import UpdatePanel
+from app.ui.pages.sessions.update_watch import UpdateWatch
+from app.ui.parts import words
+from app.ui.parts.commands import follow
+from app.ui.parts.flow_layout import FlowLayout
+from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS
+from app.ui.parts.widgets import (
+    CountChip,
+    ElidedLabel,
+    EmptyState,
+    IconLabel,
+    StateBadge,
+    button,
+    label,
+    plain_tip,
+)
+from app.ui.pictures.evidence_panel import EvidencePanel
+from app.ui.pictures.thumbnails import ThumbnailLoader
+
+if TYPE_CHECKING:
+    from app.api.training_schemas import JobRow, TrainingProgress
+    from app.services.backend import Backend
+    from app.ui.parts.actions import ActionRunner
+    from app.ui.parts.poller import Poller
+
+_ALWAYS = frozenset({"pending", "running", "completed", "failed"})
+_ICONS = {
+    "start": "play",
+    "pause": "pause",
+    "resume": "play",
+    "retry": "arrow-counter-clockwise",
+    "cancel": "x",
+}
+ROOMY = 540
+STALLED = (
+    "Nothing was finished for a while. A very large picture, a slow disk or a busy computer can "
+    "be the cause; the System page shows what is going on."
+)
+
+
+class SessionView(QWidget):
+    """What is shown right of the list, for the session that is selected there."""
+
+    why_failed = Signal(int)
+    """A person wants to know more about what failed in this session."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        runner: ActionRunner,
+        poller: Poller,
+        thumbnails: ThumbnailLoader,
+        actions: SessionActions,
+    ) -> None:
+        super().__init__()
+        self._actions = actions
+        self._progress: TrainingProgress | None = None
+        self.status_filter: str | None = None
+        self.name = ElidedLabel(role="section")
+        self.badge = StateBadge()
+        self.place = ElidedLabel(role="secondary")
+        self.details = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
+        self.left_out = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
+        self.buttons = {name: _action_button(name, actions.actions[name]) for name in _ICONS}
+        self.update_actions = UpdateActions(self, backend, runner, actions.given)
+        self.update_button = button("Update", "", "arrows-clockwise")
+        self.more_button = button("", "quiet", "dots-three")
+        self.banner = Banner()
+        self.panel = ProgressPanel()
+        self.updates = UpdatePanel(
+            backend, runner, self.update_actions, UpdateWatch(self, backend, runner, poller)
+        )
+        self.chips = {status: CountChip(status) for status in FILTERS}
+        self.chip_row = QWidget()
+        self.why_button = button("Why did they fail?", "quiet")
+        self.table = JobTable(backend, poller)
+        self.nothing = EmptyState("image", "No pictures here")
+        self.evidence = EvidencePanel(backend, runner, thumbnails)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(SPACE_S)
+        top.addWidget(self.name, 1)
+        for item in (self.update_button, *self.buttons.values(), self.more_button):
+            top.addWidget(item)
+        self.more_button.setAccessibleName("More")
+        self.more_button.setToolTip("More that can be done with this session")
+        menu = QMenu(self.more_button)
+        menu.addActions([self.update_actions.actions[name] for name in ("relocate", "prune")])
+        self.more_button.setMenu(menu)
+        under = QHBoxLayout()
+        under.setSpacing(SPACE_M)
+        under.addWidget(self.badge)
+        under.addWidget(self.place, 1)
+        under.addWidget(self.details, 1)
+        self.details.setAlignment(Qt.AlignmentFlag.AlignRight)
+        row = FlowLayout(self.chip_row, SPACE_XS + 2)
+        for chip in self.chips.values():
+            row.addWidget(chip)
+        row.addWidget(self.why_button)
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.setObjectName("session-evidence")
+        self.split.setChildrenCollapsible(False)
+        self.split.addWidget(self.table)
+        self.split.addWidget(self.evidence)
+        self.split.setStretchFactor(0, 3)
+        self.split.setStretchFactor(1, 1)
+        self.split.setSizes([480, 240])
+        self.table.setMinimumWidth(240)
+        self.evidence.hide()
+        self.nothing.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE_M)
+        heading = QVBoxLayout()
+        heading.setSpacing(SPACE_XS)
+        heading.addLayout(top)
+        heading.addLayout(under)
+        heading.addWidget(self.left_out)
+        column.addLayout(heading)
+        column.addWidget(self.banner)
+        column.addWidget(self.panel)
+        column.addWidget(self.updates)
+        column.addWidget(self.chip_row)
+        column.addWidget(self.split, 1)
+        column.addWidget(self.nothing, 1)
+
+    def _connect(self) -> None:
+        for status, chip in self.chips.items():
+            chip.toggled_by_person.connect(
+                lambda on, status=status: self.set_filter(status if on else None)
+            )
+        follow(self.update_button, self.update_actions.actions["update"])
+        self.update_actions.changed.connect(self._actions.changed)
+        self.why_button.clicked.connect(self._ask_why)
+        self.table.picked.connect(self._picked)
+        self.evidence.closed.connect(self.table.clear_choice)
+        self.banner.button.clicked.connect(self._actions.actions["start"].trigger)
+
+    def show_progress(
+        self, progress: TrainingProgress, history: RateHistory, *, starting: bool = False
+    ) -> None:
+        """Show a session as it is now."""
+        other = self._progress is None or self._progress.sessionId != progress.sessionId
+        self._progress = progress
+        if other:
+            self.status_filter = None
+        self._actions.show_session(progress)
+        self.update_actions.show_session(progress)
+        self.updates.show_progress(progress)
+        self.name.set_text(words.printable(progress.name))
+        self._show_state(progress, starting)
+        self.panel.show_progress(
+            progress, history.of(progress.sessionId), starting=starting, jump=other
+        )
+        self._show_chips(progress)
+        self._show_pictures()
+
+    def set_filter(self, status: str | None) -> None:
+        """Show only pictures of one status; None shows all."""
+        self.status_filter = status
+        if self._progress is not None:
+            self._show_chips(self._progress)
+            self._show_pictures()
+
+    def _show_state(self, progress: TrainingProgress, starting: bool) -> None:
+        begins = starting and progress.status != "running"
+        self.badge.set_state(
+            "running" if begins else progress.status,
+            word="Looking for pictures…" if begins else words.state_word(progress.status),
+        )
+        self.place.set_text(words.printable(progress.rootPath))
+        self.place.setToolTip(plain_tip(words.printable(progress.rootPath)))
+        self.details.set_text(details_text(progress))
+        self.left_out.set_text(left_out_text(progress))
+        self.left_out.setVisible(bool(progress.skipped))
+        able = possible(progress, starting)
+        for name, item in self.buttons.items():
+            item.setVisible(name in able)
+        self.buttons["start"].setVisible("start" in able and progress.status != "failed")
+        may_update = bool(possible_updates(progress))
+        self.update_button.setVisible(may_update)
+        self.more_button.setVisible(may_update)
+        if progress.status == "failed":
+            reason = progress.errorMessage or "Something stopped this session."
+            self.banner.show_text("warning-circle", "failed", reason, "Start again")
+            self.banner.button.setEnabled("start" in able)
+        elif progress.waitingFor:
+            self.banner.show_text("hourglass", "paused", progress.waitingFor)
+        elif progress.stalled:
+            self.banner.show_text("hourglass", "paused", STALLED)
+        else:
+            self.banner.hide()
+
+    def _show_chips(self, progress: TrainingProgress) -> None:
+        summary = progress.jobsSummary
+        for status, chip in self.chips.items():
+            number = count_of(summary, status)
+            chip.set_count(number)
+            chip.setVisible(status in _ALWAYS or number > 0 or status == self.status_filter)
+            chip.setChecked(status == self.status_filter)
+            chip.setEnabled(number > 0 or status == self.status_filter)
+        # while it runs, every line is needed for the pictures
+        asked = self.status_filter == "failed" or progress.status != "running"
+        self.why_button.setVisible(summary.failed > 0 and asked)
+        self.chip_row.setVisible(progress.progress.total > 0)
+
+    def _show_pictures(self) -> None:
+        progress = self._progress
+        assert progress is not None
+        self.table.show_progress(progress, self.status_filter)
+        empty = not count_of(progress.jobsSummary, self.status_filter)
+        self.split.setVisible(not empty)
+        self.nothing.setVisible(empty)
+        if empty:
+            self.nothing.set_text(*_nothing(progress, self.status_filter))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """In a low window the drawings make room for the details of a picture."""
+        enough = self.height() >= ROOMY or self.evidence.isHidden()
+        self.panel.set_room(enough)
+        self.updates.set_room(enough)
+
+    def _ask_why(self) -> None:
+        if self._progress is not None:
+            self.why_failed.emit(self._progress.sessionId)
+
+    def _picked(self, row: JobRow | None) -> None:
+        if row is not None:
+            self.evidence.show_row(row)
+        self.evidence.setVisible(row is not None)
+        self._fit()
+
+
+class Banner(QWidget):
+    """One sentence that needs attention, and what can be done about it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._icon = IconLabel()
+        self.text = label()
+        self.text.setWordWrap(True)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.button = button("", icon_name="play")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(SPACE_S)
+        row.addWidget(self._icon)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.button)
+        self.hide()
+
+    def show_text(self, icon_name: str, tone: str, text: str, action: str = "") -> None:
+        """Say something; ``action`` is the button's text, if there is one."""
+        self._icon.set_icon(icon_name, tone)
+        if text != self.text.text():
+            self.text.setText(text)
+        self.button.setText(action)
+        self.button.setVisible(bool(action))
+        self.show()
+
+
+def _action_button(name: str, action: QAction) -> QPushButton:
+    result = button(
+        action.text().replace("&", ""), "quiet" if name == "cancel" else "", _ICONS[name]
+    )
+    follow(result, action)
+    action.changed.connect(lambda: result.setText(action.text().replace("&", "")))
+    return result
+
+
+def _nothing(progress: TrainingProgress, status: str | None) -> tuple[str, str, str]:
+    if status == "failed":
+        return "No picture failed", "", "check-circle"
+    if status is not None:
+        return f"No pictures: {words.picture_state_word(status)}", "", "image"
+    if progress.status == "pending":
+        return "Not started yet", "Its pictures are listed here as soon as it starts.", "image"
+    if progress.discovering:
+        return "Looking for pictures…", "", "magnifying-glass"
+    return "No pictures here", "", "image"

@@ -1,0 +1,152 @@
+"""The pages of the window and what leads from one to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from app.ui.pages.failed.view import FailedView
+from app.ui.pages.library.page import LibraryPage
+from app.ui.pages.models.page import ModelsPage
+from app.ui.pages.search.page import SearchPage
+from app.ui.pages.sessions.first_run import FirstRunPage
+from app.ui.pages.sessions.new_session import NewSessionDialog
+from app.ui.pages.sessions.page import SessionsPage
+from app.ui.pages.system.page import SystemPage
+from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.shell.about import AboutDialog
+from app.ui.shell.sessions_feed import SessionsFeed
+from app.ui.shell.window import MainWindow
+
+if TYPE_CHECKING:
+    from app.services.backend import Backend
+    from app.ui.parts.actions import ActionRunner
+    from app.ui.parts.poller import Poller
+
+LAST_FOLDER = "new-session/folder"
+
+
+class Pages(QObject):
+    """Builds every page and puts it into the window."""
+
+    def __init__(
+        self, window: MainWindow, backend: Backend, runner: ActionRunner, poller: Poller
+    ) -> None:
+        super().__init__(window)
+        self._window, self._backend, self._runner, self._poller = window, backend, runner, poller
+        commands = window.commands
+        thumbnails = ThumbnailLoader(backend.thumbnails, self)
+        self.feed = SessionsFeed(self)
+        self.first_run = FirstRunPage(backend, runner)
+        self.sessions = SessionsPage(
+            backend,
+            runner,
+            poller,
+            actions={
+                "start": commands.start,
+                "pause": commands.pause,
+                "resume": commands.resume,
+                "cancel": commands.cancel,
+                "retry": commands.retry_failed,
+                "update": commands.update,
+                "relocate": commands.relocate,
+            },
+            thumbnails=thumbnails,
+        )
+        self.failed = FailedView(backend, runner, poller, thumbnails=thumbnails)
+        self.system = SystemPage(backend, runner, poller, commands)
+        self._thumbnails = thumbnails
+        self.search: SearchPage | None = None
+        self.library: LibraryPage | None = None
+        self.place = QStackedWidget()
+        for page in (QWidget(), self.sessions, self.first_run):  # blank until it is known which
+            self.place.addWidget(page)
+        self._connect()
+        window.add_page("sessions", self.place)
+        window.add_page("failed", self.failed)
+        window.add_page("system", self.system)
+        self._offer()
+
+    def _connect(self) -> None:
+        commands = self._window.commands
+        commands.new_session.triggered.connect(lambda _checked=False: self.new_session())
+        commands.about.triggered.connect(self._about)
+        self._window.folder_dropped.connect(self.new_session)
+        self.sessions.newSessionRequested.connect(self.new_session)
+        self.sessions.noSessions.connect(self._show_invitation)
+        self._poller.problem.connect(self._show_problem)
+        self.sessions.activeProgress.connect(self._look)
+        self.first_run.folder_chosen.connect(self.new_session)
+        self.first_run.created.connect(self.sessions.start_session)
+        self.failed.countChanged.connect(self._window.set_failed_count)
+
+    def _offer(self) -> None:
+        """The pages that can wait: the window builds them when it has a quiet moment."""
+        for key, build in (
+            ("search", self._make_search),
+            ("library", self._make_library),
+            ("models", lambda: ModelsPage(self._backend, self._runner, self._poller)),
+        ):
+            self._window.offer_page(key, build)
+
+    def _make_search(self) -> QWidget:
+        self.search = SearchPage(
+            self._backend,
+            self._runner,
+            self._poller,
+            thumbnails=self._thumbnails,
+            memory=self._window.memory,
+        )
+        self.search.new_session_wanted.connect(self.new_session)
+        return self.search
+
+    def _make_library(self) -> QWidget:
+        self.library = LibraryPage(
+            self._backend,
+            self._runner,
+            self._poller,
+            thumbnails=self._thumbnails,
+            memory=self._window.memory,
+        )
+        self.library.likeWanted.connect(self.search_like)
+        self.library.newSessionWanted.connect(self.new_session)
+        return self.library
+
+    def search_like(self, asset_id: int) -> None:
+        """Show pictures that look like an indexed one."""
+        self._window.show_page("search")
+        assert self.search is not None
+        self.search.search_like(asset_id)
+
+    def new_session(self, folder: str = "") -> NewSessionDialog:
+        """Ask for the folders of a new session, beginning with this one or with the last."""
+        for shown in self._window.findChildren(NewSessionDialog):
+            if shown.isVisible():
+                return shown
+        begin = folder or self._window.recall(LAST_FOLDER)
+        dialog = NewSessionDialog(
+            self._backend, self._runner, self._poller, begin, parent=self._window
+        )
+        dialog.created.connect(lambda session_id: self._created(session_id, dialog.root))
+        dialog.open()
+        return dialog
+
+    def _created(self, session_id: int, folder: str) -> None:
+        self._window.note(LAST_FOLDER, folder)
+        self._window.show_page("sessions")
+        self.sessions.start_session(session_id)
+
+    def _show_invitation(self, nothing_yet: bool) -> None:
+        self.place.setCurrentWidget(self.first_run if nothing_yet else self.sessions)
+
+    def _show_problem(self, problem: str) -> None:
+        if problem and self.place.currentIndex() == 0:
+            self.place.setCurrentWidget(self.sessions)
+
+    def _look(self, _active: object) -> None:
+        self.feed.show(self.sessions.list.sessions.sessions.values())
+
+    def _about(self) -> None:
+        AboutDialog(self._window).open()

@@ -1,0 +1,131 @@
+"""The worker's side of a search: a query becomes one vector, the store ranks the pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.config import get_settings
+from app.errors import AppError
+from app.pictures.decode import PictureError, read_file
+from app.vectors.protocol import Restriction, UnknownCollectionError, VectorStore
+from app.worker.context import context, register_model
+
+if TYPE_CHECKING:
+    from app.embedding.encoder import Encoder
+
+TEMPLATES = ("{}", "a photo of {}")
+"""What a description is put into; the vectors are averaged, as CLIP's authors do with many more
+(Radford et al. 2021, section 3.1.4). The bare text comes first, as people write whole sentences."""
+
+TEXTS_REMEMBERED = 512
+MIN_LENGTH = 1e-3
+"""Below this length a sum of vectors of unit length has no direction worth the name."""
+
+
+def find(
+    model: str,
+    collection: str,
+    terms: Sequence[Mapping[str, Any]],
+    restriction: Mapping[str, Any],
+    min_score: float | None,
+    limit: int,
+    offset: int,
+) -> list[tuple[int, float]]:
+    """The queue function: ids and scores of the pictures nearest to a query, best first.
+
+    Args:
+        model: what the collection's model is loaded by.
+        terms: each as a ``SearchTerm``.
+        restriction: the fields of a :class:`Restriction`.
+
+    Raises:
+        AppError: the collection or the model is gone, or a term is no picture that can be read.
+    """
+    store = context().store
+    try:
+        vector = _query_vector(store, model, collection, terms)
+        hits = store.query(collection, vector, limit, offset, min_score, Restriction(**restriction))
+    except UnknownCollectionError as error:
+        raise AppError(
+            "The index of this model is gone.", "Choose another model, or index the folder again."
+        ) from error
+    return [(hit.asset_id, hit.score) for hit in hits]
+
+
+def prepare(model: str, collection: str) -> None:
+    """The queue function: have the model in memory before the first question comes."""
+    _encoder(model, collection)
+
+
+def _encoder(model: str, collection: str) -> Encoder:
+    encoder = context().search_encoder(model)
+    if encoder.collection != collection:
+        register_model(encoder, model)
+        raise AppError(
+            "The weights of this model have changed, so its pictures are indexed again.",
+            "Search again once some are done.",
+        )
+    return encoder
+
+
+def _query_vector(
+    store: VectorStore, model: str, collection: str, terms: Sequence[Mapping[str, Any]]
+) -> NDArray[np.float32]:
+    """The weighted sum of all terms, of unit length, shape (dimension,)."""
+    total: NDArray[np.float32] = sum(
+        np.float32(term["weight"]) * _term_vector(store, model, collection, term) for term in terms
+    )  # type: ignore[assignment]
+    length = float(np.linalg.norm(total))
+    if length < MIN_LENGTH:
+        raise AppError(
+            "What is to be found and what is to be left out are the same.", "Change one of them."
+        )
+    return (total / length).astype(np.float32)
+
+
+def _term_vector(
+    store: VectorStore, model: str, collection: str, term: Mapping[str, Any]
+) -> NDArray[np.float32]:
+    if term["assetId"] is not None:
+        return _stored_vector(store, collection, term["assetId"])
+    if term["text"] is not None:
+        return _text_vector(model, collection, " ".join(term["text"].split()))
+    return _picture_vector(_encoder(model, collection), term["path"])
+
+
+def _stored_vector(store: VectorStore, collection: str, asset_id: int) -> NDArray[np.float32]:
+    found = store.vectors(collection, [asset_id]).get(asset_id)
+    if found is None:
+        raise AppError(
+            "This picture is not indexed with this model yet.", "Search again once it is."
+        )
+    return found
+
+
+@lru_cache(maxsize=TEXTS_REMEMBERED)
+def _text_vector(model: str, collection: str, text: str) -> NDArray[np.float32]:
+    texts = [template.format(text) for template in TEMPLATES]
+    vectors = _encoder(model, collection).encode_texts(texts)
+    mean = vectors.mean(axis=0)
+    unit: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return unit
+
+
+def _picture_vector(encoder: Encoder, path: str) -> NDArray[np.float32]:
+    try:
+        name, limit = os.path.basename(path), get_settings().max_image_megapixels
+        done = context().decoders.decode(0, read_file(path), name, encoder.pixels, limit)
+        decoded = done.result()
+    except PictureError as error:
+        raise AppError(
+            f"{os.path.basename(path)} cannot be searched with: {error.message}",
+            "Choose another picture.",
+        ) from error
+    vector: NDArray[np.float32] = encoder.encode_images(decoded.pixels[None])[0]
+    return vector

@@ -1,0 +1,490 @@
+"""The search page: asking while one types, examples, filters, results, and every way it fails."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ledger_rows import add_session
+from page_parts import save_picture
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
+from search_parts import Shown, hit, model
+
+from app.db.engine import write_transaction
+from app.db.models import AssetVector, EmbeddingModel, ImageAsset
+from app.errors import AppError
+from app.queue.questions import WorkerAwayError
+from app.services.search_service import SearchService
+from app.ui.pages.search import questions as search_asker
+from app.ui.pages.search.field import dropped_files
+from app.ui.pages.search.terms import Term
+from app.ui.pictures import actions as picture_actions
+from app.ui.pictures.grid import files_as_mime
+
+Key = Qt.Key
+
+
+def texts(widget: Any) -> str:
+    return "\n".join(part.text() for part in widget.findChildren(QLabel) if part.isVisible())
+
+
+async def search(qt_loop: Any, shown: Shown, text: str = "a red circle") -> None:
+    await qt_loop.until(lambda: shown.place() != "loading")
+    shown.page.search_for([Term(text)])
+    await qt_loop.until(shown.found)
+
+
+def test_without_an_index_the_page_invites_to_a_session(qt_loop, backend, qtbot, tmp_path) -> None:
+    async def steps() -> None:
+        shown = Shown(backend, tmp_path)
+        shown.service.known = []
+        async with shown:
+            await qt_loop.until(lambda: shown.place() == "invitation")
+            assert not shown.page.field.isEnabled()
+            with qtbot.waitSignal(shown.page.new_session_wanted, timeout=0, raising=True):
+                shown.page.invitation.button.click()
+            shown.service.known = [model()]
+            shown.page.models.refresh()
+            await qt_loop.until(lambda: shown.place() == "start")
+            assert shown.page.field.isEnabled()
+
+    qt_loop.run(steps())
+
+
+def test_results_follow_what_is_typed_and_go_with_it(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await qt_loop.until(lambda: shown.place() == "start" and shown.page.field.hasFocus())
+            QTest.keyClicks(shown.page.field, "red")
+            await qt_loop.until(shown.found)
+            assert shown.service.texts == ["red"]
+            assert shown.grid.tiles.rowCount() == 200
+            assert shown.page.said.text() == "Best 200 pictures, more below"
+            QTest.keyClick(shown.page.field, Key.Key_Escape)
+            assert shown.place() == "start"
+            assert shown.grid.tiles.rowCount() == 0
+
+    qt_loop.run(steps())
+
+
+def test_old_results_stay_dimmed_until_the_new_ones_are_there(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await search(qt_loop, shown)
+            shown.service.go.clear()
+            shown.service.hits = [hit(7)]
+            shown.page.field.setText("blue")
+            await qt_loop.until(lambda: shown.page.said.text() == "Searching…")
+            assert shown.grid.tiles.rowCount() == 200
+            assert shown.grid._dimmed
+            shown.service.go.set()
+            await qt_loop.until(lambda: shown.grid.tiles.rowCount() == 1)
+            assert not shown.grid._dimmed
+            assert shown.page.said.text() == "1 picture"
+
+    qt_loop.run(steps())
+
+
+def test_more_results_are_fetched_towards_the_end(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await search(qt_loop, shown)
+            shown.grid.select_row(3)
+            bar = shown.grid.verticalScrollBar()
+            for count in (400, 450):
+                bar.setValue(bar.maximum())
+                await qt_loop.until(lambda count=count: shown.grid.tiles.rowCount() == count)
+            assert shown.page.said.text() == "450 pictures"
+            assert shown.grid.selected_ranges() == [(3, 3)]
+            await qt_loop.until(shown.found)
+
+    qt_loop.run(steps())
+
+
+def test_the_same_answer_again_moves_nothing(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await search(qt_loop, shown)
+            shown.grid.select_row(100)
+            top = shown.grid.verticalScrollBar().value()
+            shown.page._ask_again()
+            await qt_loop.until(shown.found)
+            assert len(shown.service.asked) >= 2
+            assert shown.grid.selected_ranges() == [(100, 100)]
+            assert shown.grid.verticalScrollBar().value() == top > 0
+
+    qt_loop.run(steps())
+
+
+def test_everything_on_the_page_is_in_the_question(qt_loop, backend, tmp_path) -> None:
+    session_id = add_session("Holiday", "completed")
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            page = shown.page
+            await search(qt_loop, shown, "a red circle")
+            page.add_pictures(["/p/one.jpg"])
+            page.without_button.click()
+            assert page.without_button.isEnabled()
+            QTest.keyClicks(page.chips.chips[1].edit, "night")
+            page.score.setValue(21)
+            page.search_in_session(session_id)
+            await qt_loop.until(lambda: page.filters.session.currentText() == "Holiday")
+            await qt_loop.until(shown.found)
+            asked = shown.service.asked[-1][0]
+            assert [(term.text, term.path, term.weight) for term in asked.terms] == [
+                ("a red circle", None, 1.0),
+                (None, "/p/one.jpg", 1.0),
+                ("night", None, -1.0),
+            ]
+            assert asked.minScore == 0.21
+            assert asked.filter.sessionId == session_id
+            assert page.filters_button.text() == "Filters (1)"
+            assert page.score_text.text() == "At least 0.21"
+            assert page.field.hasFocus()
+
+    qt_loop.run(steps())
+
+
+def test_a_word_with_a_minus_is_a_word(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await search(qt_loop, shown, "red -night")
+            assert shown.service.texts == ["red -night"]
+            assert not shown.page.chips.chips
+
+    qt_loop.run(steps())
+
+
+def test_more_like_a_result_looks_for_it_by_its_number(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await search(qt_loop, shown)
+            shown.grid.select_row(2)
+            shown.page.results.actions_.like.trigger()
+            await qt_loop.until(lambda: len(shown.service.asked) == 2 and shown.found())
+            assert [term.assetId for term in shown.service.asked[-1][0].terms] == [2]
+            assert shown.page.chips.terms()[0].name == "00002.jpg"
+            assert shown.page.field.text() == ""
+            shown.page.search_like("/p/other.jpg")
+            await qt_loop.until(lambda: len(shown.service.asked) == 3 and shown.found())
+            assert [term.path for term in shown.service.asked[-1][0].terms] == ["/p/other.jpg"]
+
+    qt_loop.run(steps())
+
+
+def test_where_nothing_scores_enough_the_best_score_is_offered(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.hits = [hit(1, score=0.248), hit(2, score=0.1)]
+            await search(qt_loop, shown)
+            shown.page.score.setValue(30)
+            await qt_loop.until(lambda: shown.place() == "message")
+            assert "Nothing scores 0.30 or more" in texts(shown.page.results)
+            assert "The best picture has 0.25." in texts(shown.page.results)
+            assert shown.page.said.text() == ""
+            shown.page.results.message_button.click()
+            await qt_loop.until(lambda: shown.place() == "results" and shown.found())
+            assert shown.page.score.value() == 24
+            assert shown.grid.tiles.rowCount() == 1
+
+    qt_loop.run(steps())
+
+
+def test_where_filters_leave_nothing_they_can_be_cleared(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await search(qt_loop, shown)
+            everything, shown.service.hits = shown.service.hits, []
+            shown.page.filters.format.setCurrentText("BMP")
+            await qt_loop.until(lambda: shown.place() == "message")
+            assert "No picture matches the filters" in texts(shown.page.results)
+            shown.service.hits = everything
+            shown.page.results.message_button.click()
+            await qt_loop.until(lambda: shown.place() == "results")
+            assert shown.service.asked[-1][0].filter.formats == []
+            assert shown.page.filters_button.text() == "Filters"
+
+    qt_loop.run(steps())
+
+
+def test_an_error_is_said_on_the_page_and_can_be_tried_again(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.error = AppError("one.jpg is no picture.", "Choose another.")
+            await search(qt_loop, shown)
+            assert shown.place() == "message"
+            assert "one.jpg is no picture." in texts(shown.page.results)
+            shown.service.error = None
+            shown.page.results.message_button.click()
+            await qt_loop.until(lambda: shown.place() == "results")
+
+    qt_loop.run(steps())
+
+
+def test_results_stay_while_the_process_is_away(qt_loop, backend, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(search_asker, "AGAIN_MS", 20)
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await search(qt_loop, shown)
+            shown.service.error = WorkerAwayError("It is starting.")
+            shown.page.field.setText("blue")
+            await qt_loop.until(shown.page.results.notice.isVisible)
+            assert "It is starting." in shown.page.results.notice.text.text()
+            assert shown.grid.tiles.rowCount() == 200
+            shown.service.error = None
+            await qt_loop.until(lambda: not shown.page.results.notice.isVisible())
+            assert shown.service.texts[-1] == "blue"
+
+    qt_loop.run(steps())
+
+
+def test_the_real_service_without_a_worker_is_waited_for(qt_loop, backend, tmp_path) -> None:
+    with write_transaction() as conn:
+        conn.execute(
+            EmbeddingModel.__table__.insert().values(
+                id=1, name="demo", version="1", weights_digest="d", dimension=8,
+                collection="demo", spec="demo",
+            )
+        )  # fmt: skip
+        conn.execute(ImageAsset.__table__.insert().values(id=1, path="/p", size=1, mtime_ns=1))
+        conn.execute(
+            AssetVector.__table__.insert().values(
+                asset_id=1, model_id=1, size=1, mtime_ns=1, sha256="s"
+            )
+        )
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path, Real()) as shown:
+            await qt_loop.until(lambda: shown.place() != "loading")
+            assert "Searching 1 picture with" in shown.page.models.text.text()
+            shown.page.field.setText("red")
+            await qt_loop.until(lambda: shown.place() == "message")
+            assert "The queue is not running." in texts(shown.page.results)
+            assert shown.page.asker.waiting
+
+    qt_loop.run(steps())
+
+
+class Real(SearchService):
+    """The service as it is; the parts of a test want an event to set."""
+
+    class go:
+        @staticmethod
+        def set() -> None: ...
+
+
+def test_a_file_that_vanished_is_said_and_marked(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await search(qt_loop, shown)
+            shown.grid.select_row(1)
+            shown.grid.setFocus()
+            QTest.keyClick(shown.grid, Key.Key_Return)
+            await qt_loop.until(shown.page.results.notice.isVisible)
+            assert "00001.jpg is no longer there." in shown.page.results.notice.text.text()
+            assert shown.grid.current_tile().state == "missing"
+
+    qt_loop.run(steps())
+
+
+def test_a_picture_opens_with_the_systems_program(qt_loop, backend, tmp_path, monkeypatch) -> None:
+    odd = os.fsdecode(b"caf\xe9 #1.jpg")
+    path = str(tmp_path / odd)
+    os.rename(save_picture(str(tmp_path / "a.jpg")), path)
+    opened: list[bytes] = []
+
+    class Services:
+        @staticmethod
+        def openUrl(url: QUrl) -> bool:
+            opened.append(bytes(url.toEncoded().data()))
+            return False
+
+    monkeypatch.setattr(picture_actions, "QDesktopServices", Services)
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.hits = [hit(1, path)]
+            await search(qt_loop, shown)
+            shown.grid.select_row(0)
+            QTest.keyClick(shown.grid, Key.Key_Enter)
+            await qt_loop.until(shown.page.results.notice.isVisible)
+            shown.page.results.actions_.open.trigger()
+            await qt_loop.until(lambda: len(opened) == 2)
+            assert opened[0] == opened[1]
+            assert opened[0].endswith(b"/caf%E9%20%231.jpg")
+            assert "No program could be found" in shown.page.results.notice.text.text()
+            assert shown.grid.current_tile().state == ""
+
+    qt_loop.run(steps())
+
+
+def test_paths_of_all_selected_results_are_copied(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await search(qt_loop, shown)
+            assert not shown.page.results.actions_.copy.isEnabled()
+            shown.grid.select_row(0)
+            QTest.keyClick(shown.grid, Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+            shown.page.results.actions_.copy.trigger()
+            assert QGuiApplication.clipboard().text() == "/gone/00000.jpg\n/gone/00001.jpg"
+
+    qt_loop.run(steps())
+
+
+def test_keys_lead_from_the_field_to_results_and_preview_and_back(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            page, preview = shown.page, shown.page.results.preview
+            await search(qt_loop, shown)
+            page.field.setFocus()
+            QTest.keyClick(page.field, Key.Key_Down)
+            assert shown.grid.hasFocus()
+            assert shown.grid.selected_ranges() == [(0, 0)]
+            QTest.keyClick(shown.grid, Key.Key_Space)
+            assert preview.isVisible()
+            QTest.keyClick(shown.grid, Key.Key_Right)
+            assert preview.name.full_text() == "00001.jpg"
+            assert ("Score", "0.899") in preview.facts._shown
+            QTest.keyClick(preview, Key.Key_Right)
+            assert preview.name.full_text() == "00002.jpg"
+            QTest.keyClick(shown.grid, Key.Key_Escape)
+            assert not preview.isVisible()
+            QTest.keyClick(shown.grid, Key.Key_Slash)
+            assert page.field.hasFocus()
+            QTest.keyClicks(page.field, "/")
+            assert page.field.text() == "/"
+
+    qt_loop.run(steps())
+
+
+def test_what_was_used_is_remembered_and_offered_again(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            page = shown.page
+            await qt_loop.until(lambda: page.field.hasFocus())
+            QTest.keyClicks(page.field, "only typed")
+            await qt_loop.until(shown.found)
+            page.field.clear()
+            assert not page.start.rows
+            QTest.keyClicks(page.field, "looked at")
+            await qt_loop.until(shown.found)
+            shown.grid.select_row(0)
+            shown.grid.previewed.emit(0)
+            page.field.clear()
+            assert [row.search for row in page.start.rows] == [(Term("looked at"),)]
+            page.start.rows[0].open_button.click()
+            assert page.field.text() == "looked at"
+            await qt_loop.until(shown.found)
+            page.field.clear()
+            page.start.rows[0].remove_button.click()
+            assert not page.start.rows
+
+    qt_loop.run(steps())
+
+
+def test_another_model_is_chosen_and_asked(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        shown = Shown(backend, tmp_path)
+        shown.service.known = [model(2, vectors=120), model(1, used=False)]
+        async with shown:
+            await search(qt_loop, shown)
+            line = shown.page.models
+            assert line.text.text() == "Searching 120 of 300 pictures with"
+            assert line.choice.currentText() == "Model 2 (120)"
+            asked = len(shown.service.asked)
+            line.choice.setCurrentIndex(1)
+            line.choice.activated.emit(1)
+            await qt_loop.until(lambda: len(shown.service.asked) > asked)
+            await qt_loop.until(lambda: line.text.text() == "Searching 300 pictures with")
+            assert shown.service.used == [1]
+
+    qt_loop.run(steps())
+
+
+def test_the_model_is_prepared_once_and_its_failure_says_nothing(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await qt_loop.until(lambda: shown.service.prepared)
+            shown.page.hide()
+            shown.page.show()
+            await qt_loop.until(lambda: shown.place() != "loading")
+            assert shown.service.prepared == 1
+
+    qt_loop.run(steps())
+
+
+def drop(page: Any, data: QMimeData) -> bool:
+    """Hold something over the page and let go of it; whether it was taken."""
+    actions, place = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction, QPoint(300, 300)
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(place, actions, data, left, none)
+    enter.ignore()
+    page.dragEnterEvent(enter)
+    if not enter.isAccepted():
+        return False
+    assert page._drop_hint.isVisible()
+    event = QDropEvent(QPointF(place), actions, data, left, none)
+    page.dropEvent(event)
+    assert event.dropAction() == Qt.DropAction.CopyAction
+    assert not page._drop_hint.isVisible()
+    return True
+
+
+def test_dropped_pictures_become_terms_and_folders_do_not(qt_loop, backend, tmp_path) -> None:
+    odd = str(tmp_path / os.fsdecode(b"caf\xe9, b.jpg"))
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            await qt_loop.until(lambda: shown.place() != "loading")
+            assert not drop(shown.page, files_as_mime([str(tmp_path)]))
+            text = QMimeData()
+            text.setText("file:///p.jpg")
+            assert not drop(shown.page, text)
+            assert drop(shown.page, files_as_mime([odd, str(tmp_path)]))
+            await qt_loop.until(shown.found)
+            assert [term.path for term in shown.service.asked[-1][0].terms] == [odd]
+            assert not shown.page.field.acceptDrops()
+
+    qt_loop.run(steps())
+
+
+@pytest.mark.parametrize(
+    ("line", "paths"),
+    [
+        (b"file:///a%20b.jpg\r\nfile:///c.jpg", ["/a b.jpg", "/c.jpg"]),
+        (b"https://example.org/a.jpg\r\nfile://host/a.jpg", []),
+    ],
+)
+def test_only_local_files_are_taken(line: bytes, paths: list[str]) -> None:
+    data = QMimeData()
+    data.setData("text/uri-list", line)
+    assert dropped_files(data) == paths
+
+
+def test_a_page_of_long_and_odd_names_is_drawn(qt_loop, backend, tmp_path: Path) -> None:
+    names = ["x" * 300 + ".jpg", "a\nb.jpg", os.fsdecode(b"\xff\xfe.jpg"), "\u202etxt.jpg", ".jpg"]
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.hits = [hit(at, f"/p/{name}") for at, name in enumerate(names)]
+            await search(qt_loop, shown, "w" * 2_000)
+            shown.page.add_pictures([f"/p/{name}" for name in names])
+            shown.grid.select_row(0)
+            shown.grid.previewed.emit(0)
+            for row in range(len(names)):
+                shown.grid.select_row(row)
+                shown.page.grab()
+            assert shown.page.minimumSizeHint().width() <= 816
+
+    qt_loop.run(steps())
