@@ -12,7 +12,7 @@ from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine
 from app.db.models import SessionStatus, TrainingSession
 from app.queue.enqueue import ring_once_if_possible
-from app.worker.loops import QUEUE_NORMAL
+from app.queue.queues import QUEUE_NORMAL
 
 SILENT_AFTER = timedelta(seconds=60)
 """A walk with work that gave no sign of life for so long has broken off."""

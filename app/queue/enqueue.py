@@ -19,7 +19,7 @@ from app.db.liveness import alive_workers
 from app.db.models import SessionStatus, TrainingSession
 from app.errors import AppError, first_line
 from app.queue.jobs import KnownJob
-from app.worker.loops import QUEUE_HIGH, get_queue, loop_names
+from app.queue.queues import QUEUE_HIGH, get_queue, loop_names
 
 _TRAIN_SESSION = "app.worker.indexing.jobs.train_session"
 ANSWER_WITHIN_S = 10.0

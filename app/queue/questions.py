@@ -14,7 +14,7 @@ from app.db.engine import get_sync_engine
 from app.db.liveness import LOCK_NAME, alive_workers
 from app.errors import AppError
 from app.locks import is_held
-from app.worker.loops import LATE_S, QUEUE_SEARCH, get_queue
+from app.queue.queues import LATE_S, QUEUE_SEARCH, get_queue
 
 ANSWER_WITHIN_S = 600
 NEVER = -1

@@ -35,8 +35,8 @@ from app.db.vectors import is_broken_off
 from app.errors import AppError
 from app.queue.connection import get_redis
 from app.queue.enqueue import ring_if_possible, ring_once_if_possible
+from app.queue.queues import QUEUE_LOW
 from app.services.duplicate_scan import ring_for_scans
-from app.worker.loops import QUEUE_LOW
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from rq.job import Job, JobStatus
 from app.db.types import utc_now
 from app.errors import AppError, first_line
 from app.queue.jobs import KnownJob
-from app.worker.loops import QUEUE_LOW, get_queue
+from app.queue.queues import QUEUE_LOW, get_queue
 
 ANSWER_WITHIN = timedelta(seconds=30)
 """Whoever asked has scrolled on by then, or asks again."""

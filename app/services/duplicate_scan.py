@@ -15,7 +15,7 @@ from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import DuplicateScan, EmbeddingModel, ScanState
 from app.errors import AppError
 from app.queue.enqueue import ring_once_if_possible
-from app.worker.loops import QUEUE_LOW
+from app.queue.queues import QUEUE_LOW
 
 THRESHOLD = 0.95
 

@@ -23,7 +23,7 @@ from app.logs import log_file
 from app.masking import hide, hide_in_address
 from app.queue.connection import get_redis, redis_url
 from app.queue.questions import ask_worker
-from app.worker.loops import QUEUE_SEARCH, QUEUES, get_queue
+from app.queue.queues import QUEUE_SEARCH, QUEUES, get_queue
 
 SHOWN_WORKERS = 20
 SAMPLE = 20

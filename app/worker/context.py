@@ -19,6 +19,7 @@ from app.db.liveness import process_name
 from app.db.models import EmbeddingModel, WorkerRecord
 from app.db.switching import adopt_weights
 from app.db.types import utc_now
+from app.queue.queues import QUEUES
 
 if TYPE_CHECKING:
     from app.embedding.encoder import Encoder
@@ -151,8 +152,6 @@ class WorkerContext:
 
     def beat(self, *, stopped: bool = False) -> None:
         """Write to the ledger that this worker is alive, or that it has stopped."""
-        from app.worker.loops import QUEUES
-
         encoder = self._encoder
         values: dict[str, Any] = {
             "device": encoder.device if encoder else "",

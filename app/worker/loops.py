@@ -1,4 +1,4 @@
-"""The queues, in the order in which workers look at them, and the worker's main loop."""
+"""The loops of a worker: the main one, one for each side queue, and the pulse beside them."""
 
 from __future__ import annotations
 
@@ -14,52 +14,17 @@ from rq.timeouts import TimerDeathPenalty
 
 from app.db.liveness import BEAT_EVERY_S, process_name
 from app.errors import AppError
-from app.queue.connection import ANSWER_WITHIN_S, get_redis, redis_url
+from app.queue.connection import get_redis, redis_url
 from app.queue.jobs import KnownJob
+from app.queue.queues import LATE_S, QUEUES, SIDE_QUEUES, get_queue, loop_names
 
 log = logging.getLogger(__name__)
-
-QUEUE_HIGH = "training-high"
-"""Work that a person asked for."""
-QUEUE_NORMAL = "training-normal"
-"""Scheduled work."""
-QUEUE_LOW = "training-low"
-"""Thumbnails and cleaning up: short jobs, which a thread of their own serves too."""
-QUEUE_DEFAULT = "default"
-"""Long jobs that nobody waits for; they run where sessions do, when none runs."""
-QUEUE_SEARCH = "search"
-"""Questions that are answered at once, by a thread of their own beside the training queues."""
-
-QUEUES = (QUEUE_HIGH, QUEUE_NORMAL, QUEUE_LOW, QUEUE_DEFAULT)
-SIDE_QUEUES = (QUEUE_SEARCH, QUEUE_LOW)
-"""What somebody waits for while a session runs: each has a loop of its own."""
 
 RECONCILE_EVERY_S = 5.0
 RECONNECT_AFTER_S = 1.0
 WAIT_S = 5
 """The longest that an idle loop waits for work before it looks around; a stop wakes it."""
-LATE_S = 10
-"""So much later than it was asked to, the server may answer such a wait; RQ wants as much."""
 WAKE_EVERY_S = 0.1
-
-
-def get_queue(name: str = QUEUE_DEFAULT, within_s: float = ANSWER_WITHIN_S) -> Queue:
-    """A queue by its name; cheap, nothing is sent.
-
-    Args:
-        within_s: the longest that one command may take, waiting for something included.
-
-    Raises:
-        AppError: no queue server is known.
-    """
-    return Queue(
-        name, connection=get_redis(within_s), job_class=KnownJob, serializer=JSONSerializer
-    )
-
-
-def loop_names(worker: str) -> tuple[str, ...]:
-    """What the loops of a worker are called in the queue server: the main one like itself."""
-    return (worker, *(f"{worker}-{queue}" for queue in SIDE_QUEUES))
 
 
 class LoopWorker(SimpleWorker):

@@ -38,9 +38,9 @@ from app.db.engine import get_sync_engine, write_transaction
 from app.db.jobs import chunks
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate
 from app.errors import AppError, first_line
+from app.queue.queues import QUEUES, get_queue
 from app.vectors.protocol import UnknownCollectionError
 from app.worker.context import IDLE, context
-from app.worker.loops import QUEUES, get_queue
 
 HEAD = 64
 BLOCK = 2_048

@@ -24,9 +24,10 @@ from app.db.migrate import migrate
 from app.errors import AppError, first_line
 from app.locks import holders
 from app.private_files import replace_file
+from app.queue.queues import QUEUES
 from app.queue.reconcile import forget_old_workers, reconcile, take_over
 from app.worker.context import WorkerContext, context
-from app.worker.loops import QUEUES, RECONCILE_EVERY_S, run_worker
+from app.worker.loops import RECONCILE_EVERY_S, run_worker
 from app.worker.maintenance.ledger_repair import repair_if_counts_differ
 
 log = logging.getLogger(__name__)

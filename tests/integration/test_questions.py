@@ -15,10 +15,10 @@ from app.db.migrate import migrate
 from app.errors import AppError
 from app.queue.connection import get_redis
 from app.queue.questions import WorkerAwayError, ask_worker
+from app.queue.queues import QUEUE_SEARCH, get_queue
 from app.runtime import valkey
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.worker.context import context
-from app.worker.loops import QUEUE_SEARCH, get_queue
 
 FIND = "app.worker.search.find"
 

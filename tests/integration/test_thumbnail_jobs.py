@@ -19,12 +19,12 @@ from app.db.types import utc_now
 from app.errors import AppError
 from app.pictures.thumbnail_paths import thumbnail_file, thumbnails_dir
 from app.queue import thumbnail_requests
+from app.queue.queues import QUEUE_HIGH, QUEUE_LOW, get_queue
 from app.queue.thumbnail_requests import ThumbnailService
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 from app.ui.pictures.thumbnails import ThumbnailLoader
-from app.worker.loops import QUEUE_HIGH, QUEUE_LOW, get_queue
 from app.worker.maintenance.thumbnail_cleanup import request_cleanup
 
 

@@ -18,7 +18,7 @@ from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.db.types import utc_now
 from app.errors import AppError, first_line
 from app.pictures.thumbnail_paths import all_files
-from app.worker.loops import QUEUE_LOW, get_queue
+from app.queue.queues import QUEUE_LOW, get_queue
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from app.db.liveness import SteadyClock, has_died, proof_of_life
 from app.db.migrate import migrate
 from app.db.models import TrainingJob, TrainingSession, WorkerRecord
 from app.queue import reconcile
+from app.queue.queues import loop_names
 from app.worker.context import IDLE, LOADING, WorkerContext
-from app.worker.loops import loop_names
 from app.worker.serving import _Beat
 
 LIVING = """

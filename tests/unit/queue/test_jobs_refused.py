@@ -21,9 +21,10 @@ from app.db.migrate import migrate
 from app.queue import jobs
 from app.queue.connection import close_redis, get_redis
 from app.queue.jobs import JOBS, QUESTIONS, KnownJob, UnknownFunctionError, load
+from app.queue.queues import QUEUE_LOW, get_queue
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.worker.answers import answer
-from app.worker.loops import QUEUE_LOW, LoopWorker, get_queue
+from app.worker.loops import LoopWorker
 
 SOURCES = Path(queue_package.__path__[0]).parent
 

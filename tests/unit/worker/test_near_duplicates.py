@@ -20,13 +20,13 @@ from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, ImageAsset
 from app.db.types import utc_now
 from app.errors import AppError
 from app.queue.connection import close_redis, get_redis
+from app.queue.queues import QUEUE_HIGH, QUEUE_LOW, get_queue
 from app.queue.reconcile import reconcile
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.services import duplicate_scan
 from app.vectors.protocol import VectorPoint
 from app.worker import near_duplicates
 from app.worker.context import context
-from app.worker.loops import QUEUE_HIGH, QUEUE_LOW, get_queue
 from app.worker.near_duplicates import NearDuplicateScan, find_near_duplicates, join, roots
 
 DIMENSION = 96
