@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import open_clip
 import torch
-from open_clip import pretrained
 from safetensors import SafetensorError
 
 from app.config import DEMO_MODEL
 from app.embedding.catalogue import check_model, model_folder, nearest, weights_file
 from app.embedding.download import download
+from app.embedding.open_clip_import import import_open_clip
 from app.embedding.weights import find_weights
 from app.errors import AppError, first_line
+
+open_clip = import_open_clip()
 
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
 
@@ -114,7 +115,7 @@ def hub_path(spec: str) -> str:
 def _pretrained(spec: str) -> dict[str, Any]:
     """What OpenCLIP knows of the weights of ``name/pretrained``."""
     name, _, tag = spec.rpartition("/")
-    config: dict[str, Any] = pretrained.get_pretrained_cfg(name, tag)
+    config: dict[str, Any] = open_clip.get_pretrained_cfg(name, tag)
     if not config:
         raise _unknown_tag(name, tag)
     return config

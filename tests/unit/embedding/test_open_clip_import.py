@@ -1,0 +1,81 @@
+"""OpenCLIP is imported without torchvision and PyTorch's compiler, and lacks nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+from safetensors.torch import save_file
+
+HEAVY = ("torchvision", "torch._dynamo", "sympy", "triton")
+TIMM_TOWER = {
+    "embed_dim": 8,
+    "vision_cfg": {
+        "timm_model_name": "test_efficientnet",
+        "timm_model_pretrained": False,
+        "timm_pool": "",
+        "timm_proj": "linear",
+        "image_size": 64,
+    },
+    "text_cfg": {"context_length": 8, "vocab_size": 49_408, "width": 8, "heads": 1, "layers": 1},
+}
+
+
+def run(code: str) -> str:
+    """What a fresh interpreter prints."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.fixture
+def timm_model(tmp_path: Path) -> Path:
+    """A folder with a model whose image tower is timm's, as the built-in one's."""
+    torch.manual_seed(0)
+    model = open_clip.CustomTextCLIP(**TIMM_TOWER)
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(state, tmp_path / "open_clip_model.safetensors")
+    config = {
+        "model_cfg": TIMM_TOWER | {"custom_text": True},
+        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3},
+    }
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    return tmp_path
+
+
+def test_a_model_of_timm_embeds_without_any_of_the_heavy_libraries(timm_model: Path) -> None:
+    printed = run(
+        "import sys, numpy as np\n"
+        "from app.embedding.encoder import load_encoder\n"
+        f"encoder = load_encoder({str(timm_model)!r}, 'cpu', 'fp32')\n"
+        "pixels = np.full((2, 64, 64, 3), 90, np.uint8)\n"
+        "print(encoder.encode_images(pixels).shape, encoder.encode_texts(['a dog']).shape)\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    assert printed.splitlines() == ["(2, 8) (1, 8)", "[]"]
+
+
+def test_torchvision_can_be_imported_afterwards_and_functions_be_marked() -> None:
+    printed = run(
+        "import torch\n"
+        "mark = torch.compiler.disable\n"
+        "import app.embedding.checkpoint\n"
+        "import torchvision.transforms\n"
+        "print(torchvision.transforms.Resize(8).size, torch.compiler.disable is mark)"
+    )
+    assert printed.split() == ["8", "True"]
+
+
+def test_what_is_used_after_all_says_that_it_was_left_out() -> None:
+    printed = run(
+        "import app.embedding.checkpoint\n"
+        "import open_clip.transform\n"
+        "try: open_clip.transform.Compose([])\n"
+        "except RuntimeError as error: print(error)"
+    )
+    assert printed.strip() == "torchvision was left out when OpenCLIP was imported"
