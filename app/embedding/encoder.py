@@ -180,13 +180,16 @@ class Encoder:
         return contextlib.nullcontext() if self.place.type == "cpu" else self._turn
 
 
-def load_encoder(spec: str, device: str = "auto", precision: str = "auto") -> Encoder:
+def load_encoder(
+    spec: str, device: str = "auto", precision: str = "auto", *, busy: bool = False
+) -> Encoder:
     """Load a model and make it ready; its weights are downloaded if need be.
 
     Args:
         spec: see :mod:`app.embedding.catalogue`.
         device: ``auto``, ``cpu``, ``mps``, ``cuda`` or, for another than the first, ``cuda:1``.
         precision: ``fp32``, ``bf16``, ``fp16``, or ``auto`` for what is measured to be best here.
+        busy: something else keeps the processors busy meanwhile.
 
     Raises:
         AppError: there is no such model, its files are missing or damaged, it cannot be
@@ -196,14 +199,7 @@ def load_encoder(spec: str, device: str = "auto", precision: str = "auto") -> En
     encoder = _first_use(load_checkpoint(spec))
     try:
         encoder.move(place)
-        if precision == "auto":
-            encoder = tuning.quickest_faithful(encoder)
-        else:
-            if precision != "fp32":
-                encoder = encoder.in_precision(precision)
-            encoder.encode_images(tuning.probe_pictures(encoder.pixels.size, 1))
-        encoder.threads = tuning.quickest_threads(encoder)
-        return encoder
+        return tuning.tuned(encoder, precision, busy=busy)
     except (RuntimeError, MemoryError) as error:
         if device != "auto" or place.type == "cpu":
             raise AppError(

@@ -5,16 +5,20 @@ Like the encoder, this module imports torch.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
+import platform
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.embedding.measurements import Measurement, recall, remember
 from app.errors import AppError, first_line
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ WORTHWHILE_SHARE = 0.1
 """A lower precision is taken only where it saves this share of the time: a closer race would be
 decided by chance, differently each time."""
 WORTHWHILE_SECONDS = 0.0005
-"""And only where it saves this much for each picture: below that, decoding sets the pace."""
+"""And, on a CPU, only where it saves this much a picture: below that, decoding sets the pace."""
 THREADS_SHARE = 0.05
 """Fewer threads are taken where they cost no more than this share of the time."""
 
@@ -56,6 +60,49 @@ def pictures_per_second(encoder: Encoder) -> float:
         encoder.encode_images(pictures)
         done += len(pictures)
     return done / seconds
+
+
+def tuned(encoder: Encoder, precision: str, *, busy: bool) -> Encoder:
+    """The encoder, or a copy of it, as it is quickest here; measured once, and then remembered.
+
+    Args:
+        precision: ``auto``, or the one that it shall have.
+        busy: something else keeps the processors busy, so that what is measured holds for now only.
+
+    Raises:
+        AppError, RuntimeError, MemoryError: the model does not run on its device.
+    """
+    key = _key(encoder, precision)
+    known = recall(key)
+    chosen = known.precision if known else precision
+    if chosen == "auto":
+        encoder = quickest_faithful(encoder)
+    elif chosen != encoder.precision:
+        encoder = encoder.in_precision(chosen)
+    if known:
+        encoder.threads = known.threads
+        return encoder
+    encoder.encode_images(probe_pictures(encoder.pixels.size, 1))
+    encoder.threads = quickest_threads(encoder)
+    if not busy:
+        remember(key, Measurement(encoder.precision, encoder.threads))
+    return encoder
+
+
+def _key(encoder: Encoder, precision: str) -> str:
+    """All that the outcome of measuring depends on."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    parts = (encoder.digest, encoder.device, precision, processor_name(), capability)
+    return " | ".join((*parts, str(MOST_THREADS), torch.__version__, version("afterimage")))
+
+
+def processor_name() -> str:
+    """What the processor calls itself."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def quickest_faithful(encoder: Encoder) -> Encoder:
@@ -112,7 +159,8 @@ def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
         cosine = float((embeddings * expected).sum(axis=1).min())
         saved = best_seconds - seconds
         log.debug("%s saves %.1f ms a picture, cosine %.4f", precision, 1000 * saved, cosine)
-        worthwhile = saved >= max(WORTHWHILE_SECONDS, WORTHWHILE_SHARE * best_seconds)
+        least = WORTHWHILE_SECONDS if encoder.place.type == "cpu" else 0.0
+        worthwhile = saved >= max(least, WORTHWHILE_SHARE * best_seconds)
         if worthwhile and cosine >= MIN_COSINE:
             best, best_seconds = twin, seconds
     return best

@@ -117,14 +117,13 @@ class WorkerContext:
     def _take_or_load(self, model: str, device: str) -> Encoder:
         """The encoder for searches, where it is this model's, or a new one."""
         from app.embedding.encoder import load_encoder
-        from app.embedding.tuning import quickest_threads
+        from app.embedding.tuning import tuned
 
         settings = get_settings()
         for_searches = self._search_encoder
         if for_searches is not None and (self._search_spec, settings.device) == (model, device):
             # it may have been measured while a session kept the processor busy
-            for_searches.threads = quickest_threads(for_searches)
-            return for_searches
+            return tuned(for_searches, for_searches.precision, busy=False)
         return load_encoder(model, device, settings.precision)
 
     def search_encoder(self, model: str) -> Encoder:
@@ -145,10 +144,15 @@ class WorkerContext:
 
                 settings = get_settings()
                 self._search_encoder = None
-                self._search_encoder = load_encoder(model, settings.device, settings.precision)
+                self._search_encoder = load_encoder(
+                    model, settings.device, settings.precision, busy=self._in_session()
+                )
                 self._search_spec = model
                 log.info("model %s for searches", model)
             return self._search_encoder
+
+    def _in_session(self) -> bool:
+        return any(state.startswith("session") for state in list(self._states.values()))
 
     def beat(self, *, stopped: bool = False) -> None:
         """Write to the ledger that this worker is alive, or that it has stopped."""

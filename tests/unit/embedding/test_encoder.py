@@ -26,8 +26,10 @@ from open_clip import pretrained
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
-from app.embedding import catalogue, encoder, tuning
+from app.config import get_settings
+from app.embedding import catalogue, encoder, measurements, tuning
 from app.embedding.encoder import Encoder, load_encoder
+from app.embedding.measurements import Measurement
 from app.errors import AppError
 from app.pictures.decode import decode
 from app.pictures.pixels import PixelSpec
@@ -247,6 +249,69 @@ def test_quick_but_unfaithful(tiny_model: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Encoder, "in_precision", spoilt)
     assert load_encoder(str(tiny_model), "cpu").precision == "fp32"
+
+
+def on_the_processor(this: Encoder, encode: Any, rows: torch.Tensor) -> Any:
+    """:meth:`Encoder._embed` where only the device's name is another."""
+    place, this.place = this.place, torch.device("cpu")
+    try:
+        with torch.inference_mode():
+            return torch.nn.functional.normalize(encode(rows).float(), dim=-1).numpy()
+    finally:
+        this.place = place
+
+
+def test_a_card_takes_half_precision_however_little_it_saves(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeTime(monkeypatch, {"fp32": 0.0003, "bf16": 0.0001, "fp16": 0.0001})
+    on_card = load_encoder(str(tiny_model), "cpu", "fp32")
+    on_card.place = torch.device("meta")  # neither a processor nor a card; nothing is moved there
+    monkeypatch.setattr(Encoder, "_embed", on_the_processor)
+    chosen = tuning._compare(on_card, 8, lambda: clock.now)
+    assert chosen.precision == "bf16"
+
+
+def test_what_was_measured_is_remembered_for_these_weights_and_this_computer(
+    tiny_model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+    real = tuning.quickest_threads
+    monkeypatch.setattr(
+        tuning, "quickest_threads", lambda encoder: measured.append(encoder.name) or real(encoder)
+    )
+    first = load_encoder(str(tiny_model), "cpu")
+    again = load_encoder(str(tiny_model), "cpu")
+    assert measured == [tiny_model.name]
+    assert (again.precision, again.threads) == (first.precision, first.threads)
+    load_encoder(str(folder), "cpu")  # the same weights in another folder
+    assert measured == [tiny_model.name]
+    load_encoder(str(tiny_model), "cpu", "fp32")
+    monkeypatch.setattr(tuning, "processor_name", lambda: "another")
+    load_encoder(str(tiny_model), "cpu")
+    assert measured == [tiny_model.name] * 3
+
+
+def test_what_is_measured_on_a_busy_computer_is_not_remembered(tiny_model: Path) -> None:
+    load_encoder(str(tiny_model), "cpu", busy=True)
+    assert not (get_settings().data_dir / measurements.FILE_NAME).exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"key": 5}', '{"key": {"precision": "fp32"}}'])
+def test_measurements_that_cannot_be_read_count_as_none(text: str) -> None:
+    file = get_settings().data_dir / measurements.FILE_NAME
+    file.parent.mkdir()
+    file.write_text(text)
+    assert measurements.recall("key") is None
+    measurements.remember("key", Measurement("bf16", 2))
+    assert measurements.recall("key") == Measurement("bf16", 2)
+
+
+def test_the_oldest_measurements_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measurements, "MOST", 2)
+    for key in ("a", "b", "a", "c"):
+        measurements.remember(key, Measurement("fp32", 1))
+    assert [measurements.recall(key) is not None for key in "abc"] == [True, False, True]
 
 
 def test_what_is_chosen_is_faithful(tiny_model: Path) -> None:
