@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
+from torch.overrides import TorchFunctionMode
 
 from app.config import DEMO_MODEL
 from app.embedding.catalogue import check_model, model_folder, nearest, weights_file
@@ -53,10 +56,15 @@ def load_checkpoint(spec: str) -> Checkpoint:
             together, it cannot be downloaded, or memory does not suffice.
     """
     source = _find(check_model(spec))
-    try:
-        model = open_clip.create_model(source.identifier, require_pretrained=True, **source.options)
-    except Exception as error:
-        raise _cannot_build(source, error) from error
+    with ThreadPoolExecutor(1, "digest") as beside:
+        digest = beside.submit(_digest, source.weights)
+        try:
+            with _NoInitialization():
+                model = open_clip.create_model(
+                    source.identifier, require_pretrained=True, **source.options
+                )
+        except Exception as error:
+            raise _cannot_build(source, error) from error
     try:
         tokenizer = open_clip.get_tokenizer(source.identifier)
     except (OSError, ValueError, ImportError) as error:
@@ -64,9 +72,28 @@ def load_checkpoint(spec: str) -> Checkpoint:
             f"The tokenizer of the model {source.name} is missing or damaged.",
             "Put its files beside the weights; where they are downloaded, connect to the internet.",
         ) from error
-    with source.weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Checkpoint(model, tokenizer, source.name, source.version, digest)
+    return Checkpoint(model, tokenizer, source.name, source.version, digest.result())
+
+
+class _NoInitialization(TorchFunctionMode):
+    """Within it no random numbers are drawn for weights, which the file's replace anyway."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        _types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        options = kwargs or {}
+        if getattr(func, "__module__", None) == torch.nn.init.__name__:
+            return options["tensor"] if "tensor" in options else args[0]
+        return func(*args, **options)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

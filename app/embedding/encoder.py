@@ -113,11 +113,17 @@ class Encoder:
         self.precision = "fp32"
         self.move(torch.device("cpu"))
 
+    def set_precision(self, precision: str) -> None:
+        """Compute in another precision from now on."""
+        if precision != self.precision:
+            self._model.to(tuning.DTYPES[precision])
+            self.precision = precision
+
     def in_precision(self, precision: str) -> Encoder:
         """A copy that computes in another precision."""
         twin = copy.copy(self)
-        twin._model = copy.deepcopy(self._model).to(tuning.DTYPES[precision])
-        twin.precision = precision
+        twin._model = copy.deepcopy(self._model)
+        twin.set_precision(precision)
         return twin
 
     def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:

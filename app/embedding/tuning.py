@@ -74,14 +74,14 @@ def tuned(encoder: Encoder, precision: str, *, busy: bool) -> Encoder:
     """
     key = _key(encoder, precision)
     known = recall(key)
-    chosen = known.precision if known else precision
-    if chosen == "auto":
-        encoder = quickest_faithful(encoder)
-    elif chosen != encoder.precision:
-        encoder = encoder.in_precision(chosen)
     if known:
+        encoder.set_precision(known.precision)
         encoder.threads = known.threads
         return encoder
+    if precision == "auto":
+        encoder = quickest_faithful(encoder)
+    else:
+        encoder.set_precision(precision)
     encoder.encode_images(probe_pictures(encoder.pixels.size, 1))
     encoder.threads = quickest_threads(encoder)
     if not busy:

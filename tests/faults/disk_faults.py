@@ -69,7 +69,10 @@ def _full_at(name: str, step: Step) -> None:
         scene.plan.lift(step)
         time.sleep(FULL_FOR_S)
         scene.free()
-        if program.process.poll() is not None:  # a walk that breaks off ends its command, in words
+        session = scene.session()
+        if program.process.poll() is not None and (
+            session is None or session.status != "completed"
+        ):  # a walk that breaks off ends its command, in words
             must("full" in program.said(), f"it does not say why it ended: {program.said()[-500:]}")
             program.killed = True
             scene.index(scene.albums[-1])

@@ -6,6 +6,7 @@ one that lost its parent is found, too.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -282,18 +283,31 @@ class Scene:
                 return "decoder" if forked else "fork server"
             if "worker" in words:
                 return "worker"
-            return "window" if words[-1] == "app" else "command"
+            if words:  # for a moment a process that has just begun has none
+                return "window" if words[-1] == "app" else "command"
         return "gone"
 
     def until_runs(self, role: Role) -> psutil.Process:
         """Wait for a process of a kind."""
-        self.until(lambda: self.of(role), f"there is no {role} process")
-        return self.of(role)[0]
+        found: list[psutil.Process] = []
+
+        def runs() -> bool:
+            found.extend(self.of(role))
+            return bool(found)
+
+        self.until(runs, f"there is no {role} process")
+        return found[0]
 
     def until_ready(self) -> None:
         """Wait until a worker takes work; at its start it has compared ledger and store."""
-        ready = self.data / "run" / "worker.json"
-        self.until(ready.exists, "no worker is ready")
+        self.until(self._is_ready, "no worker is ready")
+
+    def _is_ready(self) -> bool:
+        """A worker that was killed has left its word, so the one that gave it must run."""
+        with suppress(OSError, ValueError):
+            word = json.loads((self.data / "run" / "worker.json").read_text(encoding="utf-8"))
+            return any(process.pid == word["pid"] for process in self.of("worker"))
+        return False
 
     def kill(self, *roles: Role) -> None:
         """End all processes of these kinds as a power cut does; without a kind, all there are."""
