@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from app.api.search_schemas import SearchPage, SearchQuery
 from app.cli.foreground import Waiting, working
 from app.errors import AppError
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.runtime.supervisor import Supervisor
 from app.scan.file_walk import printable
 from app.services.backend import Backend

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app.db.reconcile import release
 from app.errors import AppError
-from app.queue.reconcile import release
 from app.runtime.ending import end_queue_server, within
 from app.runtime.redis_server import ensure_redis
 from app.runtime.worker_process import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.engine import open_db
-from app.queue.thumbnail_requests import ThumbnailService
+from app.queue.thumbnail_requests import ThumbnailRequests
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.library_service import LibraryService
 from app.services.model_service import ModelService
@@ -37,4 +37,4 @@ class Backend:
     system: SystemService = field(default_factory=SystemService)
     models: ModelService = field(default_factory=ModelService)
     updates: UpdateService = field(default_factory=UpdateService)
-    thumbnails: ThumbnailService = field(default_factory=ThumbnailService)
+    thumbnails: ThumbnailRequests = field(default_factory=ThumbnailRequests)

@@ -33,7 +33,8 @@ from app.embedding.catalogue import (
 )
 from app.errors import AppError
 from app.private_files import replace_file
-from app.queue.questions import ask_worker
+from app.queue import questions
+from app.queue.questions import ModelRequest, RemoveIndexRequest
 from app.services.model_download import RunningDownload
 from app.services.search_service import SearchService
 from app.services.training_service import TrainingService
@@ -167,8 +168,7 @@ class ModelService:
             WorkerAwayError: no worker answered.
             AppError: something is being indexed, or the model cannot be had.
         """
-        answer = await asyncio.to_thread(ask_worker, "app.worker.models.measure", spec=spec)
-        return ModelSpeed.model_validate(answer)
+        return await asyncio.to_thread(questions.measure, ModelRequest(spec=spec))
 
     async def switch_sessions(
         self, db: AsyncSession, spec: str, session_ids: Sequence[int] | None = None
@@ -202,10 +202,8 @@ class ModelService:
             WorkerAwayError: no worker answered.
             AppError: a session uses it, or there is no other one to search in.
         """
-        removed: int = await asyncio.to_thread(
-            ask_worker, "app.worker.models.remove_index", model_id=model_id
-        )
-        return removed
+        request = RemoveIndexRequest(model_id=model_id)
+        return await asyncio.to_thread(questions.remove_index, request)
 
 
 async def _indexes(db: AsyncSession) -> dict[str, list[ModelIndex]]:
@@ -295,8 +293,7 @@ def _hub_path(spec: str) -> str:
     """Where the hub has a model; what is not recommended, only OpenCLIP knows."""
     if choice := _CURATED.get(spec):
         return choice.hub_path
-    path: str = ask_worker("app.worker.models.hub_path", spec=spec)
-    return path
+    return questions.hub_path(ModelRequest(spec=spec))
 
 
 def _remove(spec: str) -> int:

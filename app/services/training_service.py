@@ -33,7 +33,7 @@ from app.db.types import normal_path, path_to_text
 from app.embedding.catalogue import check_model
 from app.errors import AppError
 from app.logs import log_unforeseen
-from app.queue.enqueue import ring
+from app.queue.enqueue import enqueue_session
 from app.scan.file_walk import check_folder, is_below, printable
 from app.services.asset_discovery import AssetDiscoveryService, find_session
 
@@ -112,7 +112,7 @@ class TrainingService:
         """Run from the first chunk on; a pause or cancel that comes meanwhile is respected."""
         await AssetDiscoveryService().start_while_walking(session.id)
         # The worker may have found nothing left to do just before the walk ended.
-        return await asyncio.to_thread(ring, session.id) or ""
+        return await asyncio.to_thread(enqueue_session, session.id) or ""
 
     async def start(self, db: AsyncSession, session_id: int) -> StartResponse:
         """Start or resume a session, and say so in the guide's form."""
@@ -256,7 +256,7 @@ def _set_running(session_id: int) -> None:
 def _run(session_id: int) -> str:
     """Set a session running where that is allowed, then call the worker."""
     _set_running(session_id)
-    return ring(session_id) or ""
+    return enqueue_session(session_id) or ""
 
 
 async def _write(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -27,18 +27,17 @@ from app.db.jobs import chunks, remove_assets
 from app.db.models import ImageAsset, SessionStatus, TrainingJob, TrainingSession
 from app.db.types import normal_path, text_to_path
 from app.errors import AppError
-from app.queue.enqueue import ring_if_possible
-from app.queue.questions import ask_worker
+from app.pictures.thumbnail_paths import remove_thumbnails
+from app.queue.enqueue import enqueue_session_if_possible
+from app.queue.questions import RemoveVectorsRequest, remove_vectors
 from app.scan.file_walk import check_folder, is_gone, printable
 from app.scan.session_walk import UPDATED, SessionWalk
 from app.services.asset_discovery import find_session, take_steps
-from app.worker.maintenance.thumbnail_cleanup import remove_thumbnails
 
 log = logging.getLogger(__name__)
 
 REMOVED_AT_ONCE = 500
 SAMPLE = 300
-FORGET_WITHIN_S = 60.0
 PAUSE_FIRST = "Pause it first, or wait until it is finished."
 
 
@@ -71,7 +70,7 @@ class UpdateService:
         await db.commit()  # no read stays open during the walk
         walk = SessionWalk(session_id, UPDATED)
         await take_steps(walk, on_step, stop)
-        await asyncio.to_thread(ring_if_possible, session_id)
+        await asyncio.to_thread(enqueue_session_if_possible, session_id)
         return walk.summary
 
     # --- how it is kept true --------------------------------------------------------------------
@@ -265,9 +264,7 @@ def _prune(session_id: int) -> tuple[int, dict[int, list[int]]]:
 def _forget(vectors: dict[int, list[int]]) -> None:
     """Have the worker, which owns the store, remove what the ledger no longer knows."""
     try:
-        ask_worker(
-            "app.worker.maintenance.updates.remove_vectors", FORGET_WITHIN_S, vectors=vectors
-        )
+        remove_vectors(RemoveVectorsRequest(vectors=vectors))
     except AppError as error:
         log.warning("vectors of removed pictures stay until the next ledger check: %s", error)
 

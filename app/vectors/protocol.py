@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypedDict, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from app.api.search_schemas import Restriction
 from app.config import Settings
 from app.errors import AppError
 
@@ -61,34 +62,6 @@ class VectorPoint:
     """Unit length, shape (dimension,)."""
     payload: Mapping[str, object]
     """A :class:`PointPayload`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Restriction:
-    """What results must have, evaluated by the store; None and empty restrict nothing."""
-
-    session: int | None = None
-    folder: str | None = None
-    """As in :class:`PointPayload`, where subfolders name it too."""
-    taken_from: int | None = None
-    """Unix time in seconds, inclusive; a picture without a time is left out."""
-    taken_before: int | None = None
-    """Unix time in seconds, exclusive."""
-    formats: tuple[str, ...] = ()
-    orientation: str | None = None
-
-    def matches(self) -> dict[str, list[str] | list[int]]:
-        """By payload field, the values of which one must be there."""
-        wanted: dict[str, list[str] | list[int]] = {}
-        if self.session is not None:
-            wanted["session"] = [self.session]
-        if self.folder is not None:
-            wanted["folder"] = [self.folder]
-        if self.formats:
-            wanted["format"] = list(self.formats)
-        if self.orientation is not None:
-            wanted["orientation"] = [self.orientation]
-        return wanted
 
 
 @dataclass(frozen=True, slots=True)

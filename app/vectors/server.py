@@ -14,13 +14,13 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from app.api.search_schemas import Restriction
 from app.errors import AppError, first_line
 from app.vectors.protocol import (
     FENCE,
     IDS_PER_PAGE,
     OVERSAMPLING,
     PAYLOAD_INDEXES,
-    Restriction,
     ScoredAsset,
     UnknownCollectionError,
     VectorPoint,

@@ -62,7 +62,7 @@ _under_way: dict[tuple[int, datetime], NearDuplicateScan] = {}
 
 
 def find_near_duplicates() -> bool:
-    """The queue function: go on with the scan whose turn it is, until others wait.
+    """The job: go on with the scan whose turn it is, until others wait.
 
     A process that did not begin it begins it anew.
 

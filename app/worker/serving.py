@@ -21,11 +21,12 @@ from app.db.errors import DATABASE_ERRORS
 from app.db.jobs import renew_leases
 from app.db.liveness import LOCK_NAME, STATE_NAME, proof_of_life
 from app.db.migrate import migrate
+from app.db.reconcile import forget_old_workers, take_over
 from app.errors import AppError, first_line
 from app.locks import holders
 from app.private_files import replace_file
 from app.queue.queues import QUEUES
-from app.queue.reconcile import forget_old_workers, reconcile, take_over
+from app.queue.reconcile import reconcile
 from app.worker.context import WorkerContext, context
 from app.worker.loops import RECONCILE_EVERY_S, run_worker
 from app.worker.maintenance.ledger_repair import repair_if_counts_differ

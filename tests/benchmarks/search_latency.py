@@ -25,7 +25,7 @@ from app.config import get_settings
 from app.db.engine import write_transaction
 from app.db.migrate import migrate
 from app.db.models import AssetVector, ImageAsset
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.services.backend import Backend
 from app.vectors.embedded import EmbeddedStore
 from app.vectors.protocol import VectorPoint

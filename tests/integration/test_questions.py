@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
+from pydantic import BaseModel
 from rq.job import Job, JobStatus
 
 from app.config import get_settings
 from app.db.migrate import migrate
 from app.errors import AppError
+from app.queue.ask import Question, WorkerAwayError, ask
 from app.queue.connection import get_redis
-from app.queue.questions import WorkerAwayError, ask_worker
+from app.queue.questions import FIND, FindRequest
 from app.queue.queues import QUEUE_SEARCH, get_queue
 from app.runtime import valkey
 from app.runtime.redis_server import ensure_redis, stop_redis
+from app.worker.answers import ANSWERS
 from app.worker.context import context
 
-FIND = "app.worker.search.find"
+SEARCH = FindRequest(model="demo", collection="demo", terms=[], limit=1)
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +38,9 @@ def queue(data_dir: Path) -> Iterator[None]:
     valkey.end_servers()
 
 
-def ask(function: str = FIND) -> object:
-    return ask_worker(function, 1)
-
-
-def refused(function: str = FIND) -> str:
+def refused(question: Question[Any, Any] = FIND, request: BaseModel = SEARCH) -> str:
     with pytest.raises(WorkerAwayError) as caught:
-        ask(function)
+        ask(replace(question, within_s=1), request)
     return caught.value.message
 
 
@@ -84,7 +85,7 @@ def test_a_model_that_is_being_loaded_is_named() -> None:
     get_redis().flushall()
     while_it_waits("start")
     assert (
-        refused("app.worker.maintenance.ledger_check.check_ledger")
+        refused("app.worker.maintenance.verify.check_ledger")
         == "The indexing process is still at it."
     )
 
@@ -100,18 +101,21 @@ def test_a_queue_that_is_gone_is_no_trace() -> None:
     assert refused() in ("The queue is not running.", "The queue does not answer.")
 
 
-def test_an_answer_that_is_an_error_is_that_error() -> None:
+def test_a_bug_of_the_worker_is_not_taken_for_its_absence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from app.worker.loops import ThreadWorker
 
     stop = threading.Event()
     worker = threading.Thread(
         target=lambda: ThreadWorker([get_queue(QUEUE_SEARCH)], "answers", stop).work(burst=True)
     )
+    monkeypatch.setitem(ANSWERS, FIND.name, lambda _request: 1 / 0)
     asked: list[BaseException] = []
 
     def put() -> None:
         try:
-            ask("app.worker.models.remove_index")
+            ask(FIND, SEARCH)
         except AppError as error:
             asked.append(error)
 

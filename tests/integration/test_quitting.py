@@ -21,9 +21,9 @@ from app.db.engine import close_engines, get_sync_session, write_transaction
 from app.db.jobs import claim
 from app.db.migrate import migrate
 from app.db.models import JobStatus, SessionStatus, TrainingJob, WorkerRecord
+from app.db.reconcile import release
 from app.db.sessions import move_session
 from app.queue.connection import embedded_server
-from app.queue.reconcile import release
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.backend import Backend
 

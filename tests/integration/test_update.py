@@ -26,7 +26,7 @@ from app.services.backend import Backend
 DIE_BEFORE_THE_STORE = """
 import asyncio, os, sys
 from app.services import update_service
-update_service.ask_worker = lambda *_, **__: os._exit(9)
+update_service.remove_vectors = lambda *_, **__: os._exit(9)
 from app.services.backend import Backend
 async def prune():
     backend = Backend()

@@ -53,7 +53,7 @@ class SessionRun:
     """Works on one session until it is done, paused, cancelled, or the time is up.
 
     Args:
-        seconds: after this time no more is claimed; the caller rings for a successor.
+        seconds: after this time no more is claimed; the caller enqueues a successor.
     """
 
     def __init__(self, session_id: int, worker: WorkerContext, seconds: float = 3600) -> None:

@@ -32,34 +32,11 @@ from app.db.models import (
 )
 from app.db.vectors import is_broken_off
 from app.vectors.protocol import VectorStore
-from app.worker.context import context
 from app.worker.indexing.stages import vector_checksum
 
 VECTORS_AT_ONCE = 1_000
 """Vectors that are read and compared at a time: the engine holds the interpreter some 20 ms."""
 _SHOWN_DAMAGE = 3
-
-
-def check_ledger(repair: bool = False, sample: int = 0) -> dict[str, Any]:
-    """The queue function: check, and repair where asked; a ``LedgerReport`` as a dict.
-
-    Args:
-        sample: so many pictures are looked at anew, and their vectors compared.
-    """
-    from app.worker.maintenance.ledger_repair import repair_ledger
-    from app.worker.maintenance.ledger_sample import check_sample
-
-    store = context().store
-    sampled = check_sample(store, sample, repair=repair)
-    repaired = repair_ledger(store) if repair else 0
-    report = verify_ledger(store)
-    return report.model_copy(
-        update={
-            "repaired": repaired + sampled.repaired,
-            "sampled": sampled.compared,
-            "problems": [*report.problems, *sampled.problems],
-        }
-    ).model_dump()
 
 
 def verify_ledger(store: VectorStore) -> LedgerReport:

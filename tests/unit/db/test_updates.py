@@ -256,7 +256,7 @@ def test_a_picture_in_work_is_not_removed(model_id: int) -> None:
 def test_the_walk_and_the_schedule_work_on_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_id: int
 ) -> None:
-    monkeypatch.setattr(session_walk, "ring_if_possible", lambda _: None)
+    monkeypatch.setattr(session_walk, "enqueue_session_if_possible", lambda _: None)
     root = tmp_path / "root"
     for name in NAMES[:4]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A fresh ledger; what was rung for."""
     migrate()
     calls: list[int] = []
-    monkeypatch.setattr(session_walk, "ring_if_possible", calls.append)
+    monkeypatch.setattr(session_walk, "enqueue_session_if_possible", calls.append)
     return calls
 
 

@@ -55,7 +55,7 @@ async def test_removing_a_model_removes_nothing_else(full: Path, name: str) -> N
 async def test_odd_names_are_no_models(
     full: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.services.model_service.ask_worker", lambda _, spec: hub_path(spec))
+    monkeypatch.setattr("app.queue.questions.hub_path", hub_path)
     with pytest.raises(AppError):
         check_model(name)
     with pytest.raises(AppError):

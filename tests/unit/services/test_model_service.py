@@ -32,7 +32,7 @@ from app.db.types import utc_now
 from app.embedding import weights
 from app.embedding.catalogue import CURATED, RECOMMENDED
 from app.errors import AppError
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.services.model_service import ModelService
 
 FIRST, SECOND = CURATED[0], CURATED[1]
@@ -368,7 +368,7 @@ async def test_a_session_changes_over_whole(
 ) -> None:
     rung: list[int] = []
     monkeypatch.setattr(
-        "app.services.training_service.ring", lambda number: rung.append(number) or "job"
+        "app.services.training_service.enqueue_session", lambda number: rung.append(number) or "job"
     )
     session_id = add_session(status, pictures=4)
     model_id = add_model(DEMO_MODEL, 3)
@@ -435,7 +435,8 @@ async def test_a_queue_that_is_away_loses_nothing(
     from app.queue import enqueue
 
     monkeypatch.setattr(
-        "app.services.training_service.ring", lambda number: enqueue.ring(number, within_s=0)
+        "app.services.training_service.enqueue_session",
+        lambda number: enqueue.enqueue_session(number, within_s=0),
     )
     session_id = add_session("completed")
     with pytest.raises(AppError) as caught:

@@ -202,7 +202,7 @@ async def test_counting_leaves_out_what_the_session_would(root: Path) -> None:
 async def test_one_folder_that_is_away_keeps_no_other_session_from_resuming(
     db: AsyncSession, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_service, "ring", lambda _: "job")
+    monkeypatch.setattr(training_service, "enqueue_session", lambda _: "job")
     away = root.with_name("away")
     (root / "a").rename(away)
     first, second = await create(db, away), await create(db, root / "b")

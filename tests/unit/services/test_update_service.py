@@ -20,6 +20,7 @@ from app.db import sessions
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, TrainingJob, TrainingSession
 from app.errors import AppError
+from app.queue.questions import RemoveVectorsRequest
 from app.scan import folder_watch
 from app.scan.folder_watch import FolderWatch
 from app.services import update_service
@@ -35,14 +36,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[int, list[int]]]:
     """What the worker was asked to forget; nobody is rung for."""
     calls: list[dict[int, list[int]]] = []
 
-    def ask(function: str, timeout_s: float, *, vectors: dict[int, list[int]]) -> int:
-        assert function == "app.worker.maintenance.updates.remove_vectors"
-        calls.append(vectors)
+    def remove(request: RemoveVectorsRequest) -> int:
+        calls.append(request.vectors)
         return 0
 
-    monkeypatch.setattr(update_service, "ask_worker", ask)
-    monkeypatch.setattr(update_service, "ring_if_possible", lambda _: None)
-    monkeypatch.setattr("app.scan.session_walk.ring_if_possible", lambda _: None)
+    monkeypatch.setattr(update_service, "remove_vectors", remove)
+    monkeypatch.setattr(update_service, "enqueue_session_if_possible", lambda _: None)
+    monkeypatch.setattr("app.scan.session_walk.enqueue_session_if_possible", lambda _: None)
     return calls
 
 
@@ -218,7 +218,7 @@ async def test_a_worker_that_is_away_does_not_undo_what_the_ledger_forgot(
     def away(*_: object, **__: object) -> None:
         raise AppError("The indexing process does not answer.")
 
-    monkeypatch.setattr(update_service, "ask_worker", away)
+    monkeypatch.setattr(update_service, "remove_vectors", away)
     session_id = await indexed(db, root)
     (root / "album 0" / "0.jpg").unlink()
     await service.update(db, session_id)

@@ -26,17 +26,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.api.search_schemas import Restriction
 from app.config import get_settings
 from app.errors import AppError
 from app.vectors import embedded
 from app.vectors.embedded import EmbeddedStore
-from app.vectors.protocol import (
-    Restriction,
-    UnknownCollectionError,
-    VectorPoint,
-    VectorStore,
-    open_store,
-)
+from app.vectors.protocol import UnknownCollectionError, VectorPoint, VectorStore, open_store
 from app.vectors.server import ServerStore
 
 SERVER_URL = os.environ.get("TEST_QDRANT_URL", "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import EmptyState, IconLabel, button, label

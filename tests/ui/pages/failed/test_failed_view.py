@@ -31,11 +31,11 @@ def doorbell(monkeypatch) -> list[int]:
     """Which sessions the worker was called for; no queue is running."""
     rung: list[int] = []
 
-    def ring(session_id: int, _alive: set[str]) -> str:
+    def enqueue(session_id: int, _alive: set[str]) -> str:
         rung.append(session_id)
         return f"job-{session_id}"
 
-    monkeypatch.setattr(enqueue_module, "_ring", ring)
+    monkeypatch.setattr(enqueue_module, "_enqueue_session", enqueue)
     monkeypatch.setattr(failed_view, "EVERY_S", 0.0)
     return rung
 

@@ -251,7 +251,7 @@ def test_a_folder_of_ones_own_gets_a_card_and_a_wrong_one_a_sentence(
 def test_indexing_everything_again_asks_and_starts(
     qt_loop: Any, backend: Any, hub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.services.training_service.ring", lambda _session: "job")
+    monkeypatch.setattr("app.services.training_service.enqueue_session", lambda _session: "job")
     session_id = add_session("Holiday", "completed", model=FIRST)
     add_pictures(session_id, {"completed": ["/photos/a.jpg", "/photos/b.jpg"]})
 

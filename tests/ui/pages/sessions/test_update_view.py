@@ -33,8 +33,8 @@ def last_update(**values: Any) -> dict[str, Any]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with one picture; nothing rings for it."""
-    monkeypatch.setattr("app.scan.session_walk.ring_if_possible", lambda _: None)
-    monkeypatch.setattr("app.services.update_service.ring_if_possible", lambda _: None)
+    monkeypatch.setattr("app.scan.session_walk.enqueue_session_if_possible", lambda _: None)
+    monkeypatch.setattr("app.services.update_service.enqueue_session_if_possible", lambda _: None)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
     return tmp_path / "photos"

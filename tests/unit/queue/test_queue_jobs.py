@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
-import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,16 @@ import rq
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 
-from app import queue as queue_package
 from app.db.migrate import migrate
-from app.queue import jobs
 from app.queue.connection import close_redis, get_redis
-from app.queue.jobs import JOBS, QUESTIONS, KnownJob, UnknownFunctionError, load
+from app.queue.jobs import JobName, KnownJob, UnknownFunctionError, function_of
+from app.queue.questions import QUESTIONS
 from app.queue.queues import QUEUE_LOW, get_queue
+from app.queue.training_jobs import train_batch, train_session, train_single_asset
 from app.runtime.redis_server import ensure_redis, stop_redis
-from app.worker.answers import answer
+from app.worker.answers import ANSWERS, answer
+from app.worker.functions import FUNCTIONS
 from app.worker.loops import LoopWorker
-
-SOURCES = Path(queue_package.__path__[0]).parent
 
 
 class Trap:
@@ -60,14 +59,15 @@ def plant(queue: rq.Queue, job_id: str, **fields: Any) -> None:
     get_redis().rpush(queue.key, job_id)
 
 
-def test_every_function_that_the_program_names_is_listed_and_there() -> None:
-    named = {
-        found
-        for file in SOURCES.rglob("*.py")
-        for found in re.findall(r'"(app\.worker(?:\.\w+)+)"', file.read_text("utf-8"))
-    }
-    assert named == JOBS | QUESTIONS
-    assert all(callable(load(name, JOBS | QUESTIONS)) for name in named)
+def test_a_worker_can_do_whatever_is_listed_and_nothing_else() -> None:
+    assert FUNCTIONS.keys() == set(JobName)
+    assert ANSWERS.keys() == {question.name for question in QUESTIONS}
+
+
+@pytest.mark.parametrize("function", [train_session, train_batch, train_single_asset])
+def test_what_the_guide_enqueues_is_listed_as_rq_names_it(function: Callable[..., Any]) -> None:
+    done_by = FUNCTIONS[JobName(f"{function.__module__}.{function.__qualname__}")]
+    assert signature(function) == signature(done_by)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_every_function_that_the_program_names_is_listed_and_there() -> None:
 )
 def test_another_function_is_refused_before_anything_is_imported(name: object) -> None:
     with pytest.raises(UnknownFunctionError):
-        load(name, JOBS)
-    with pytest.raises(UnknownFunctionError):
+        function_of(name)
+    with pytest.raises((UnknownFunctionError, TypeError)):
         answer(name, {})  # type: ignore[arg-type]
 
 
@@ -85,8 +85,8 @@ def test_another_function_is_refused_before_anything_is_imported(name: object) -
     "data",
     [
         json.dumps(["antigravity.fly", None, [], {}]).encode(),
-        json.dumps(["app.worker.maintenance.payloads.refresh_payloads", None, "x", {}]).encode(),
-        json.dumps(["app.worker.maintenance.payloads.refresh_payloads"]).encode(),
+        json.dumps(["refresh_payloads", None, "x", {}]).encode(),
+        json.dumps(["refresh_payloads"]).encode(),
         json.dumps(["path", [1], [], {}]).encode(),
         b"\x80\x04N.",
         b"{",
@@ -98,9 +98,9 @@ def test_what_names_no_function_of_ours_fails_and_the_next_job_is_done(
     queue: rq.Queue, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
     done: list[int] = []
-    monkeypatch.setattr("app.worker.maintenance.payloads.refresh_payloads", lambda: done.append(1))
+    monkeypatch.setitem(FUNCTIONS, JobName.REFRESH_PAYLOADS, lambda: done.append(1))
     plant(queue, "bad", data=data)
-    good = queue.enqueue("app.worker.maintenance.payloads.refresh_payloads")
+    good = queue.enqueue("refresh_payloads")
     work(queue)
     assert done == [1]
     assert good.get_status() == JobStatus.FINISHED
@@ -112,7 +112,7 @@ def test_nothing_is_unpickled(queue: rq.Queue, tmp_path: Path) -> None:
     trap = Trap()
     trap.marker = str(tmp_path / "unpickled")
     evil = pickle.dumps(trap)
-    call = json.dumps(["app.worker.maintenance.payloads.refresh_payloads", None, [], {}]).encode()
+    call = json.dumps(["refresh_payloads", None, [], {}]).encode()
     plant(queue, "data", data=zlib.compress(pickle.dumps(("os.getpid", trap, (), {}))))
     plant(queue, "meta", data=call, meta=evil)
     plant(queue, "result", data=call, result=evil)
@@ -132,11 +132,11 @@ def test_callbacks_and_web_addresses_of_a_job_are_passed_over(
 ) -> None:
     sent: list[str] = []
     monkeypatch.setattr("rq.webhook.Webhook.send", lambda *_, **__: sent.append("sent"))
-    monkeypatch.setattr("app.worker.maintenance.payloads.refresh_payloads", lambda: 0)
+    monkeypatch.setitem(FUNCTIONS, JobName.REFRESH_PAYLOADS, lambda: 0)
     hooks = [{"url": "http://127.0.0.1:1/", "job_status": status} for status in JobStatus]
     names = {f"{kind}_callback_name": "antigravity.fly" for kind in ("success", "failure")}
     for job_id, function in (
-        ("good", "app.worker.maintenance.payloads.refresh_payloads"),
+        ("good", "refresh_payloads"),
         ("bad", "os.getpid"),
     ):
         plant(
@@ -167,7 +167,7 @@ def test_what_is_stored_in_another_shape_counts_as_gone(
     queue: rq.Queue, fields: dict[str, Any]
 ) -> None:
     plant(queue, "odd", data="[]", **fields)
-    queue.enqueue("app.worker.maintenance.payloads.refresh_payloads", job_id="good")
+    queue.enqueue("refresh_payloads", job_id="good")
     odd, good, none = KnownJob.fetch_many(["odd", "good", "none"], get_redis())
     assert odd is None
     assert good is not None
@@ -178,11 +178,10 @@ def test_what_is_stored_in_another_shape_counts_as_gone(
 
 def test_arguments_that_json_cannot_hold_are_found_when_they_are_given(queue: rq.Queue) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
-        queue.enqueue("app.worker.maintenance.payloads.refresh_payloads", {1, 2})
+        queue.enqueue("refresh_payloads", {1, 2})
 
 
 def test_odd_names_of_files_survive_the_way(queue: rq.Queue) -> None:
     paths = ["/p/\udcff.jpg", "/p/a\nb ü.jpg"]
-    job = queue.enqueue("app.worker.thumbnails.make_thumbnails", args=(paths, 256))
+    job = queue.enqueue("make_thumbnails", args=(paths, 256))
     assert KnownJob.fetch(job.id, get_redis()).args == [paths, 256]
-    assert jobs.JOBS
