@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -32,14 +33,22 @@ from app.services.backend import Backend
 Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]
 
 
-def run_command(arguments: Sequence[str]) -> int:
-    """Run one command; 0: done, 1: an error, 2: wrong usage, 128 and more: ended by a signal."""
+class Work(Protocol):
+    """Works on sessions until stopped; the exit code."""
+
+    def __call__(self, *, child: bool) -> int: ...
+
+
+def run_command(arguments: Sequence[str], work: Work) -> int:
+    """Run one command; 0: done, 1: an error, 2: wrong usage, 128 and more: ended by a signal.
+
+    Args:
+        work: what the command ``worker`` does in this process.
+    """
     options = _parser().parse_args(arguments)
     check_settings()
     if options.command == "worker":
-        from app.worker.main import run
-
-        return run(child=options.child)
+        return work(child=options.child)
     set_up_logs("terminal")
     migrate()
     return run_until_told(_run(options))

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.engine import open_db
 from app.queue.thumbnail_requests import ThumbnailRequests
-from app.services.asset_discovery import AssetDiscoveryService
 from app.services.library_service import LibraryService
 from app.services.model_service import ModelService
 from app.services.picture_service import PictureService
@@ -31,7 +30,6 @@ class Backend:
     db: Callable[[], AbstractAsyncContextManager[AsyncSession]] = open_db
     training: TrainingService = field(default_factory=TrainingService)
     pictures: PictureService = field(default_factory=PictureService)
-    discovery: AssetDiscoveryService = field(default_factory=AssetDiscoveryService)
     library: LibraryService = field(default_factory=LibraryService)
     search: SearchService = field(default_factory=SearchService)
     system: SystemService = field(default_factory=SystemService)

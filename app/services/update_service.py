@@ -25,14 +25,15 @@ from app.db import relocation
 from app.db.engine import get_sync_engine, in_transaction, write_transaction
 from app.db.jobs import chunks, remove_assets
 from app.db.models import ImageAsset, SessionStatus, TrainingJob, TrainingSession
+from app.db.sessions import find_session
 from app.db.types import normal_path, text_to_path
 from app.errors import AppError
 from app.pictures.thumbnail_paths import remove_thumbnails
 from app.queue.enqueue import enqueue_session_if_possible
 from app.queue.questions import RemoveVectorsRequest, remove_vectors
+from app.scan.discovery import take_steps
 from app.scan.file_walk import check_folder, is_gone, printable
 from app.scan.session_walk import UPDATED, SessionWalk
-from app.services.asset_discovery import find_session, take_steps
 
 log = logging.getLogger(__name__)
 

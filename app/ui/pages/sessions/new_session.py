@@ -11,6 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.errors import AppError
+from app.scan.discovery import PictureCounter
 from app.ui.pages.sessions.folder_nodes import Chosen
 from app.ui.pages.sessions.folder_tree import FolderTree
 from app.ui.pages.sessions.session_options import SessionOptions, error_label, field, set_error
@@ -20,7 +21,6 @@ from app.ui.parts.widgets import button, label, line
 
 if TYPE_CHECKING:
     from app.api.training_schemas import TrainingProgress, TrainingSessionCreate
-    from app.services.asset_discovery import AssetDiscoveryService
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
@@ -138,7 +138,7 @@ class NewSessionDialog(QDialog):
         set_error(self.folder_error, "")
         if not self._named:
             self.name.setText(words.printable(os.path.basename(self._root) or self._root))
-        self.tree.folders.set_root(self._root, self._discovery())
+        self.tree.folders.set_root(self._root, self._counter())
 
     def _choose(self) -> None:
         dialog = QFileDialog(self, "Choose a folder of pictures", self._root)
@@ -172,14 +172,14 @@ class NewSessionDialog(QDialog):
 
     # What it comes to
 
-    def _discovery(self) -> AssetDiscoveryService:
+    def _counter(self) -> PictureCounter:
         """Counts the files that are wanted."""
         options = self.options
         exclude = options.exclude() if options.check() else []
-        return type(self._backend.discovery)(options.extensions(), self._root, exclude)
+        return PictureCounter(options.extensions(), self._root, exclude)
 
     def _recount(self) -> None:
-        self.tree.folders.recount(self._discovery())
+        self.tree.folders.recount(self._counter())
 
     async def _list_sessions(self) -> list[TrainingProgress]:
         async with self._backend.db() as db:
