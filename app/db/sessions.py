@@ -14,14 +14,8 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.clock import ledger_now
-from app.db.models import (
-    SESSION_MOVES,
-    JobStatus,
-    SessionStatus,
-    TrainingJob,
-    TrainingSession,
-    sources_of,
-)
+from app.db.models import SESSION_MOVES, JobStatus, SessionStatus, TrainingJob, TrainingSession
+from app.db.statuses import sources_of
 from app.errors import AppError
 
 

@@ -12,7 +12,8 @@ from app.api.library_schemas import ScanStatus
 from app.db.clock import ledger_now
 from app.db.duplicate_scans import SILENT_AFTER, request_scan, stop_scan
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.models import DuplicateScan, EmbeddingModel, ScanState
+from app.db.models import DuplicateScan, EmbeddingModel
+from app.db.statuses import ScanState
 from app.errors import AppError
 from app.queue.enqueue import enqueue_duplicate_scan
 

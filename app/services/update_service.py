@@ -23,8 +23,9 @@ from app.api.update_schemas import (
 )
 from app.db import relocation
 from app.db.engine import get_sync_engine, in_transaction, write_transaction
-from app.db.jobs import chunks, remove_assets
+from app.db.jobs import chunks
 from app.db.models import ImageAsset, SessionStatus, TrainingJob, TrainingSession
+from app.db.removal import remove_assets
 from app.db.sessions import find_session
 from app.db.types import normal_path, text_to_path
 from app.errors import AppError

@@ -1,4 +1,4 @@
-"""What the program asks of a vector store, and the choice between the two that it has.
+"""What the program asks of a vector store.
 
 A vector store keeps one collection per model. A point of a collection is one picture: its id is
 the id of the asset, so storing a picture again overwrites it; its vector is the unit-length
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.api.search_schemas import Restriction
-from app.config import Settings
 from app.errors import AppError
 
 IDS_PER_PAGE = 10_000
@@ -153,21 +152,6 @@ class VectorStore(Protocol):
 
     def close(self) -> None:
         """Give the store back; a second call does nothing."""
-
-
-def open_store(settings: Settings) -> VectorStore:
-    """The store on the Qdrant server of ``QDRANT_URL``, or else the embedded one.
-
-    Raises:
-        AppError: the embedded store is in use by another process, or its folder is unusable.
-    """
-    if settings.qdrant_url:
-        from app.vectors.server import ServerStore
-
-        return ServerStore(settings.qdrant_url)
-    from app.vectors.embedded import EmbeddedStore
-
-    return EmbeddedStore(settings.vector_dir)
 
 
 def dimension_error(collection: str, stored: int, wanted: int) -> AppError:

@@ -119,7 +119,7 @@ def _announce() -> None:
 def _warm_up() -> None:
     """Import what the first picture needs while nothing else is to be done."""
     begin = time.perf_counter()
-    import app.embedding.encoder  # noqa: F401
+    import app.embedding.loading  # noqa: F401
 
     log.info("model library ready after %.1f s", time.perf_counter() - begin)
 

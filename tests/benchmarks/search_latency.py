@@ -113,7 +113,7 @@ def _percentiles(times: list[float]) -> tuple[float, float]:
 
 def _register(model: Path, vectors: int) -> tuple[str, int]:
     """Enter the model, and as many pictures that are indexed with it; collection and dimension."""
-    from app.embedding.encoder import load_encoder
+    from app.embedding.loading import load_encoder
     from app.worker.context import register_model
 
     encoder = load_encoder(str(model), "cpu", "fp32")

@@ -18,14 +18,14 @@ from sqlalchemy import select
 from app.config import get_settings
 from app.db.engine import get_sync_session
 from app.db.models import EmbeddingModel, ImageAsset
-from app.embedding.encoder import load_encoder
+from app.embedding.loading import load_encoder
 from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.shell import main
 from app.ui.shell.pages import Pages
 from app.ui.shell.program import Parts, Program
 from app.ui.shell.tray import Tray
 from app.ui.shell.window import MainWindow
-from app.vectors.protocol import open_store
+from app.vectors.factory import open_store
 from app.worker.maintenance.ledger_check import verify_ledger
 
 

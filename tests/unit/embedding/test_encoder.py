@@ -26,8 +26,9 @@ from open_clip import pretrained
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
-from app.embedding import catalogue, encoder, tuning
-from app.embedding.encoder import Encoder, load_encoder
+from app.embedding import catalogue, loading, tuning
+from app.embedding.encoder import Encoder
+from app.embedding.loading import load_encoder
 from app.errors import AppError
 from app.pictures.decode import decode
 from app.pictures.pixels import PixelSpec
@@ -398,7 +399,7 @@ def test_absent_device(device: str, tiny_model: Path) -> None:
 def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``auto`` the CPU takes over; a device that was asked for is an error."""
     meta = torch.device("meta")
-    monkeypatch.setattr(encoder, "_find_device", lambda wanted: meta)
+    monkeypatch.setattr(loading, "_find_device", lambda wanted: meta)
 
     def move(this: Encoder, place: torch.device) -> None:
         if place == meta:

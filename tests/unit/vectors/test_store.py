@@ -31,7 +31,8 @@ from app.config import get_settings
 from app.errors import AppError
 from app.vectors import embedded
 from app.vectors.embedded import EmbeddedStore
-from app.vectors.protocol import UnknownCollectionError, VectorPoint, VectorStore, open_store
+from app.vectors.factory import open_store
+from app.vectors.protocol import UnknownCollectionError, VectorPoint, VectorStore
 from app.vectors.server import ServerStore
 
 SERVER_URL = os.environ.get("TEST_QDRANT_URL", "")
@@ -415,7 +416,7 @@ class TestEmbeddedStore:
 
     def test_importing_the_interface_loads_no_engine(self) -> None:
         code = (
-            "import sys, app.vectors.protocol as s; from app.config import get_settings\n"
+            "import sys, app.vectors.factory as s; from app.config import get_settings\n"
             "engines = {'qdrant_edge', 'qdrant_client'}\n"
             "assert not engines & sys.modules.keys()\n"
             "s.open_store(get_settings()).close()\n"
