@@ -141,7 +141,7 @@ async def _main_job(qt_loop: QtLoop, window: MainWindow, root: Path) -> None:
     assert "left out" not in " ".join(_paths())
 
     # see what failed, mend it, try again
-    failed = pages.sessions.show_failed(session().sessionId)
+    failed = pages.show_failed(session().sessionId, session().name)
     assert isinstance(failed, FailedDialog)
     await until(lambda: failed.view.count == 1)
     (root / "more" / "broken.jpg").write_bytes((root / "more" / "001.jpg").read_bytes())

@@ -12,9 +12,9 @@ from PySide6.QtGui import QAction, QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.api.library_schemas import LibraryPicture
-from app.ui.pages.search.results import Notice
 from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
+from app.ui.parts.notice import Notice
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import CountChip, ElidedLabel, EmptyState, Skeleton, button, label
 from app.ui.pictures.actions import PictureActions
