@@ -7,6 +7,7 @@ embedding; its payload is what a search may be restricted to.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -179,6 +180,11 @@ def check_shape(vector: NDArray[np.float32], dimension: int) -> None:
     """Raise ValueError unless the vector is of shape (dimension,)."""
     if vector.shape != (dimension,):
         raise ValueError(f"a vector of shape {vector.shape}, expected ({dimension},)")
+
+
+def vector_checksum(vector: NDArray[np.float32]) -> str:
+    """SHA-256 of the vector's little-endian float32 bytes, in hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()
 
 
 def chunked(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

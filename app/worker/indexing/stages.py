@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import sys
@@ -33,7 +32,7 @@ from app.errors import AppError, first_line
 from app.pictures.decode import FileContent, PictureError, read_file
 from app.pictures.decoders import decode_threads
 from app.pictures.fork_server import Stopped
-from app.vectors.protocol import PointPayload, VectorPoint, VectorStore
+from app.vectors.protocol import PointPayload, VectorPoint, VectorStore, vector_checksum
 from app.worker.context import context
 from app.worker.maintenance.payloads import payload
 
@@ -368,11 +367,6 @@ def _only(picture: Picture) -> Iterator[None]:
     except Exception as error:
         log.exception("unforeseen: %s", picture.job.path)
         picture.fail(ErrorKind.INTERNAL, f"Something unexpected happened: {first_line(error)}.")
-
-
-def vector_checksum(vector: NDArray[np.float32]) -> str:
-    """SHA-256 of the vector's little-endian float32 bytes, in hexadecimal."""
-    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()
 
 
 def _give_way() -> None:

@@ -31,8 +31,7 @@ from app.db.models import (
     TrainingSession,
 )
 from app.db.vectors import is_broken_off
-from app.vectors.protocol import VectorStore
-from app.worker.indexing.stages import vector_checksum
+from app.vectors.protocol import VectorStore, vector_checksum
 
 VECTORS_AT_ONCE = 1_000
 """Vectors that are read and compared at a time: the engine holds the interpreter some 20 ms."""
