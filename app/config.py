@@ -174,7 +174,7 @@ def save_setting(name: str, value: Any) -> None:
     except OSError as error:
         raise AppError(
             f"The settings could not be saved to {settings.settings_file}: {error.strerror}.",
-            "Check that the folder can be written and the disk is not full.",
+            "Check that the folder is writable and the disk is not full.",
         ) from error
     get_settings.cache_clear()
 
@@ -186,10 +186,10 @@ def _read_settings_file(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise AppError(
-            f"The settings file {path} cannot be read.", "Mend it or delete it, then start again."
+            f"The settings file {path} cannot be read.", "Repair or delete it, then start again."
         ) from error
     if not isinstance(stored, dict):
-        raise AppError(f"The settings file {path} is not a list of settings.", "Delete it.")
+        raise AppError(f"The settings file {path} does not contain settings.", "Delete it.")
     return stored
 
 
@@ -213,7 +213,9 @@ def _plain(error: ValidationError) -> AppError:
     value = repr(first["input"])
     if name.lower() in _ADDRESSES:  # any part of it may be a password
         kind = kind_of(str(first["input"]))
-        value = f"an address that begins with {kind}" if kind else "what is no address"
+        value = (
+            f"an address that begins with {kind}" if kind else "something that is not an address"
+        )
     return AppError(
         f"{name} is set to {value}, but it {allowed}.",
         f"Change {name} in the environment or in the settings file and start again.",

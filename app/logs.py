@@ -87,8 +87,8 @@ def log_unforeseen(error: BaseException) -> AppError:
     _log.error("unforeseen", exc_info=error)
     safe = "Nothing that was indexed is lost."
     return AppError(
-        f"Something unforeseen happened: {type(error).__name__}: {first_line(error)}.",
-        f"{safe} The log in {folder} says more." if folder else safe,
+        f"Something unexpected happened: {type(error).__name__}: {first_line(error)}.",
+        f"{safe} See the log in {folder}." if folder else safe,
     )
 
 

@@ -222,7 +222,7 @@ def _first_use(checkpoint: Checkpoint) -> Encoder:
     except (RuntimeError, IndexError) as error:  # IndexError: a word beyond the vocabulary
         raise AppError(
             f"The model {checkpoint.name} does not work: {first_line(error)}.",
-            "Its configuration does not fit its tokenizer; choose another model.",
+            "Its configuration does not match its tokenizer; choose another model.",
         ) from error
 
 
@@ -251,7 +251,7 @@ def _preprocessing(config: Mapping[str, Any]) -> tuple[PixelSpec, torch.Tensor, 
     high, wide = (size, size) if isinstance(size, int) else size
     if high != wide:
         raise AppError(
-            f"The model looks at pictures of {wide} × {high} pixels; only squares are supported.",
+            f"The model takes pictures of {wide} × {high} pixels; only square ones are supported.",
             "Choose another model.",
         )
     pixels = PixelSpec(

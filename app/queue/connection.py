@@ -58,7 +58,7 @@ class OwnServerConnection(UnixDomainSocketConnection):
         if found in (self._server_pid, None):
             return connected
         connected.close()
-        raise RedisConnectionError(f"process {found} listens on the socket of the queue's server")
+        raise RedisConnectionError(f"process {found} is listening on the queue server's socket")
 
 
 def peer_pid(connected: socket.socket) -> int | None:

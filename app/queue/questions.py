@@ -22,7 +22,7 @@ NEVER = -1
 KEPT_LONGER_S = 60
 """A question outlives the wait for it, so that its state can be told at the end."""
 _SEARCH = "app.worker.search."
-_TRY_AGAIN = "It is answered as soon as the indexing process is there; see the System page."
+_TRY_AGAIN = "It will be answered once the indexing process is running; see the System page."
 _GONE = (RedisError, NoSuchJobError, InvalidJobOperation, DeserializationError, OSError)
 """What redis and RQ raise where the server, the job or its answer went away meanwhile."""
 
@@ -65,7 +65,7 @@ def ask_worker(function: str, timeout_s: float = ANSWER_WITHIN_S, **arguments: A
     except _GONE as error:
         raise WorkerAwayError("The queue does not answer.", _TRY_AGAIN) from error
     if failed:
-        raise AppError("The indexing process could not answer.", "Its log says why.")
+        raise AppError("The indexing process could not answer.", "See its log.")
     if "error" in answer:
         raise AppError(*answer["error"])
     return answer["answer"]
@@ -75,13 +75,13 @@ def _unanswered(job: Job, function: str) -> WorkerAwayError:
     """Why nobody answered, from the question's state and the workers' signs of life."""
     if job.get_status() == JobStatus.STARTED:
         if function.startswith(_SEARCH):
-            return WorkerAwayError("The model is being loaded.", "The answer comes after that.")
-        return WorkerAwayError("The indexing process is still at it.", "Ask again later.")
+            return WorkerAwayError("The model is being loaded.", "The answer will follow.")
+        return WorkerAwayError("The indexing process is still working on it.", "Ask again later.")
     with suppress(*_GONE):
         job.delete()  # nobody waits for it any more
     if _worker_lives():
         return WorkerAwayError(
-            "The indexing process is busy, or loads a model.", "The answer comes after that."
+            "The indexing process is busy, or is loading a model.", "The answer will follow."
         )
     if is_held(get_settings().run_dir / LOCK_NAME):
         return WorkerAwayError("The indexing process is starting.", _TRY_AGAIN)

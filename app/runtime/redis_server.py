@@ -99,14 +99,14 @@ def _locked() -> Iterator[None]:
             yield
     except Timeout as error:
         raise AppError(
-            f"The queue's server has been starting or stopping for {LOCK_WITHIN_S:.0f} seconds in "
+            f"The queue server has been starting or stopping for {LOCK_WITHIN_S:.0f} seconds in "
             f"{holders(lock)}.",
             "End that process, then try again.",
         ) from error
     except OSError as error:
         raise AppError(
             f"The queue cannot be started in {settings.data_dir}: {error.strerror or error}.",
-            "Check that the folder can be written and the disk is not full.",
+            "Check that the folder is writable and the disk is not full.",
         ) from error
 
 
@@ -188,8 +188,8 @@ def _start() -> None:
     address_file().unlink(missing_ok=True)
     _wait_for_children()
     raise AppError(
-        "The queue's server does not start.",
-        f"{valkey.log_file()} says why; or set REDIS_URL to the address of a Redis server.",
+        "The queue server does not start.",
+        f"See {valkey.log_file()}; or set REDIS_URL to the address of a Redis server.",
     )
 
 

@@ -39,7 +39,7 @@ from app.services.search_service import SearchService
 from app.services.training_service import TrainingService
 
 _CURATED = {choice.spec: choice for choice in CURATED}
-_OTHER = "A model of OpenCLIP that is not among the recommended ones."
+_OTHER = "An OpenCLIP model that is not among the recommended ones."
 
 
 class ModelService:
@@ -335,5 +335,5 @@ def _write_own_folders(folders: Sequence[str]) -> None:
     except OSError as error:
         raise AppError(
             f"The list of models {path} could not be written: {error.strerror}.",
-            "Check that the folder can be written and the disk is not full.",
+            "Check that the folder is writable and the disk is not full.",
         ) from error

@@ -218,7 +218,7 @@ class ServerStore:
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
         if numbers < OLDEST_VERSION:
             raise AppError(
-                f"The Qdrant server at {self._url} is of version {version}, which is too old.",
+                f"The Qdrant server at {self._url} has version {version}, which is too old.",
                 f"Upgrade it to {'.'.join(map(str, OLDEST_VERSION))} or newer.",
             )
 
@@ -264,7 +264,7 @@ class ServerStore:
         except (UnexpectedResponse, ResourceExhaustedResponse) as error:
             raise AppError(
                 f"The Qdrant server at {self._url} refused a request: {_reason(error)}.",
-                "The server's own log says more.",
+                "See the server's log.",
                 transient=_passes(error),
             ) from error
 

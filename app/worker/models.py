@@ -41,8 +41,8 @@ def measure(spec: str) -> dict[str, Any]:
 
     if context().state != IDLE:
         raise AppError(
-            "Pictures are being indexed at the moment, so a measurement would say too little.",
-            "Pause the session or wait for its end, then measure again.",
+            "Pictures are being indexed, so a measurement would not be meaningful.",
+            "Pause the session or wait until it is finished, then measure again.",
         )
     encoder = context().encoder(spec)
     model_id = register_model(encoder, spec)
@@ -95,7 +95,8 @@ def _check_unused(conn: Connection, model_id: int) -> None:
     if number:
         sessions = "1 session uses" if number == 1 else f"{number:,} sessions use"
         raise AppError(
-            f"{sessions} this index.", "Index them with another model first; cancelled ones count."
+            f"{sessions} this index.",
+            "Index them with another model first; cancelled ones count, too.",
         )
 
 

@@ -133,7 +133,7 @@ def test_a_server_that_cannot_write_its_data_is_a_sentence_and_no_server(
     valkey.data_folder().mkdir(parents=True)
     monkeypatch.setattr(valkey, "set_data_aside", lambda: None)
     (valkey.data_folder() / "appendonlydir").write_text("in the way")
-    with pytest.raises(AppError, match=r"The queue's server does not start\. "):
+    with pytest.raises(AppError, match=r"The queue server does not start\. "):
         ensure_redis()
     assert not ours(data_dir)
     assert not address_file().exists()

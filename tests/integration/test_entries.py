@@ -68,7 +68,7 @@ def test_what_nobody_foresaw_is_a_sentence_and_its_trace_is_in_the_log(
     code = BROKEN.format(module=module, name=name, arguments=arguments)
     done = run([], command=[sys.executable, "-c", code])
     assert done.returncode == 1
-    assert "Something unforeseen happened: ZeroDivisionError: nobody foresaw this." in done.stderr
+    assert "Something unexpected happened: ZeroDivisionError: nobody foresaw this." in done.stderr
     logs = "".join(path.read_text() for path in (data_dir / "logs").glob("*.log"))
     assert "Traceback" in logs
     assert str(data_dir / "logs") in done.stderr

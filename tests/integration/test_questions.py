@@ -74,7 +74,7 @@ def test_a_worker_that_is_starting_is_told_from_one_that_is_gone(data_dir: Path)
 
 def test_a_worker_that_is_busy_with_another_question_is_waited_for() -> None:
     context().beat()
-    assert refused() == "The indexing process is busy, or loads a model."
+    assert refused() == "The indexing process is busy, or is loading a model."
     context.cache_clear()
 
 
@@ -85,7 +85,7 @@ def test_a_model_that_is_being_loaded_is_named() -> None:
     while_it_waits("start")
     assert (
         refused("app.worker.maintenance.ledger_check.check_ledger")
-        == "The indexing process is still at it."
+        == "The indexing process is still working on it."
     )
 
 

@@ -148,7 +148,7 @@ def test_whoever_listens_on_its_socket_is_not_believed() -> None:
     with socket.socket(socket.AF_UNIX) as impostor:
         impostor.bind(gone.socket)
         impostor.listen()
-        with pytest.raises(RedisConnectionError, match="listens on the socket"):
+        with pytest.raises(RedisConnectionError, match="is listening on the queue server's socket"):
             client.ping()
         ensure_redis()
         assert running() != gone
@@ -269,7 +269,7 @@ def test_a_system_without_a_server_names_the_way_out(monkeypatch: pytest.MonkeyP
 
 def test_a_program_that_does_not_run_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(valkey, "find_program", lambda: Path("/bin/false"))
-    with pytest.raises(AppError, match=r"The queue's server does not start\. .*redis\.log says"):
+    with pytest.raises(AppError, match=r"The queue server does not start\. .*redis\.log says"):
         ensure_redis()
     assert not address_file().exists()
 

@@ -215,7 +215,7 @@ def test_a_callback_that_fails_does_not_keep_the_next_worker_away(
     os.kill(killed, signal.SIGKILL)
     supervisor.until(lambda status: status.worker == "restarting")
     supervisor.until_ready()
-    assert "could not be taken back" in caplog.text
+    assert "could not be released" in caplog.text
 
 
 def test_a_worker_of_another_process_is_left_to_work(run: Callable[[str], Running]) -> None:

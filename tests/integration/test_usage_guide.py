@@ -1,4 +1,4 @@
-"""Every block of the usage guide, as a program would write it, on the real parts."""
+"""What ``docs/training-system.md`` promises, one promise a test, on the real parts."""
 
 from __future__ import annotations
 

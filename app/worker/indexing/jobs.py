@@ -1,4 +1,4 @@
-"""The guide's three levels of work, as queue functions: thin, ids in, counts out."""
+"""The queue functions of ``docs/training-system.md``: thin, ids in, counts out."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_it_ends_in_order_when_the_system_says_so(data_dir: Path) -> None:
     ("variables", "sentence"),
     [
         ({"TRAINING_BATCH_SIZE": "none"}, "TRAINING_BATCH_SIZE is set to 'none'"),
-        ({"REDIS_URL": "nonsense"}, "REDIS_URL is set to what is no address"),
+        ({"REDIS_URL": "nonsense"}, "REDIS_URL is set to something that is not an address"),
     ],
 )
 def test_a_bad_variable_is_one_sentence_in_the_window(
