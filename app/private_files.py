@@ -99,12 +99,12 @@ def socket_folder(data_dir: Path) -> Path:
     except OSError as error:
         raise AppError(
             f"The folder {folder} cannot be created: {error.strerror}.",
-            "Set DATA_DIR to a folder with a shorter path.",
+            "Set AFTERIMAGE_DATA_DIR to a folder with a shorter path.",
         ) from error
     if not (_is_private(folder) and _takes_sockets(folder)):
         raise AppError(
             f"The folder {folder} is not private to you, so it is not used.",
-            "Remove it, or set DATA_DIR to a folder with a shorter path.",
+            "Remove it, or set AFTERIMAGE_DATA_DIR to a folder with a shorter path.",
         )
     return folder
 

@@ -63,7 +63,7 @@ class ErrorKind(StrEnum):
     TOO_LARGE = (
         "too_large",
         "The picture is too large",
-        "Raise MAX_IMAGE_MEGAPIXELS, or save a smaller copy of the picture.",
+        "Raise AFTERIMAGE_MAX_IMAGE_MEGAPIXELS, or save a smaller copy of the picture.",
     )
     OUT_OF_MEMORY = (
         "out_of_memory",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -20,7 +21,7 @@ from app.cli.foreground import Start, follow, working
 from app.cli.interruption import run_until_told
 from app.cli.search import add_arguments as add_search_arguments
 from app.cli.search import search
-from app.config import check_settings
+from app.config import check_settings, old_names
 from app.db.engine import close_engines
 from app.db.migrate import migrate
 from app.errors import AppError
@@ -40,6 +41,8 @@ def run_command(arguments: Sequence[str]) -> int:
         from app.worker.main import run
 
         return run(child=options.child)
+    for warning in old_names():
+        print(warning, file=sys.stderr)
     set_up_logs("terminal")
     migrate()
     return run_until_told(_run(options))

@@ -79,7 +79,7 @@ def _of_sqlite(error: sqlite3.Error) -> LedgerError | None:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return LedgerError(
                 f"The ledger {ledger} cannot be written.",
-                "Make its folder writable, or set DATA_DIR to another folder.",
+                "Make its folder writable, or set AFTERIMAGE_DATA_DIR to another folder.",
             )
         case sqlite3.SQLITE_IOERR:
             return LedgerError(
@@ -102,9 +102,9 @@ def _of_postgresql(error: psycopg.Error) -> LedgerError | None:
         return None
     reason = first_line(error).removeprefix("connection failed: ")
     return LedgerError(
-        f"The database that DATABASE_URL names cannot be used: {reason}.",
+        f"The database that AFTERIMAGE_DATABASE_URL names cannot be used: {reason}.",
         "Check that its server is running and has free space, and that address, user name, "
-        "password and database in DATABASE_URL are correct.",
+        "password and database in AFTERIMAGE_DATABASE_URL are correct.",
         transient=transient,
     )
 

@@ -47,7 +47,8 @@ def migrate() -> None:
     except OSError as error:
         raise AppError(
             f"The data folder {settings.data_dir} cannot be used: {error.strerror or error}.",
-            "Make it writable and check that its disk is not full, or set DATA_DIR to another "
+            "Make it writable and check that its disk is not full, or set AFTERIMAGE_DATA_DIR to "
+            "another "
             "folder.",
         ) from error
     except DATABASE_ERRORS as error:
@@ -70,7 +71,8 @@ def _migrate() -> None:
     if revision is not None and revision not in known:
         raise AppError(
             "The ledger was written by a newer version of Afterimage.",
-            "Install the newest version, or set DATA_DIR to another folder to start afresh.",
+            "Install the newest version, or set AFTERIMAGE_DATA_DIR to another folder to start "
+            "afresh.",
         )
     if revision is not None and engine.dialect.name == "sqlite":
         _back_up(Path(str(engine.url.database)), revision)

@@ -129,7 +129,9 @@ def check_model(spec: str) -> str:
     """
     spec = spec.strip()
     if not spec:
-        raise AppError("No model is chosen.", f"Set MODEL to {RECOMMENDED.spec}, for example.")
+        raise AppError(
+            "No model is chosen.", f"Set AFTERIMAGE_MODEL to {RECOMMENDED.spec}, for example."
+        )
     if spec == DEMO_MODEL:
         _check_folder(_DEMO_FOLDER)
         return spec

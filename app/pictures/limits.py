@@ -28,7 +28,7 @@ def check_size(size: tuple[int, int], max_megapixels: int) -> None:
         raise PictureError(
             ErrorKind.TOO_LARGE,
             f"The picture has {width} × {height} pixels, over the limit of {max_megapixels} "
-            "megapixels. Raise MAX_IMAGE_MEGAPIXELS to read it.",
+            "megapixels. Raise AFTERIMAGE_MAX_IMAGE_MEGAPIXELS to read it.",
         )
 
 

@@ -1,4 +1,4 @@
-"""The queue's server: the one that ``REDIS_URL`` names, or an embedded one that processes share.
+"""The queue server: the one that ``AFTERIMAGE_REDIS_URL`` names, or an embedded one to share.
 
 Each process that uses the embedded server holds a lock, shared with the others; the system takes it
 from one that was killed. The server ends when nobody holds it any more: see ``server_guard``.
@@ -40,7 +40,7 @@ def ensure_redis() -> None:
     """Return once the queue's server answers; start the embedded one where none does.
 
     Raises:
-        AppError: the server that ``REDIS_URL`` names does not answer, or none can be started here.
+        AppError: the server of ``AFTERIMAGE_REDIS_URL`` does not answer, or none can be started.
     """
     if url := get_settings().redis_url:
         _check_given(url)
@@ -76,14 +76,16 @@ def _check_given(url: str) -> None:
         _client(url).ping()
     except (AuthenticationError, ResponseError) as error:
         raise AppError(
-            f"The Redis server that REDIS_URL names, {hide_in_address(url)}, refuses the "
+            f"The Redis server that AFTERIMAGE_REDIS_URL names, {hide_in_address(url)}, refuses "
+            "the "
             "connection.",
-            "Check the user name and the password in REDIS_URL.",
+            "Check the user name and the password in AFTERIMAGE_REDIS_URL.",
         ) from error
     except RedisError as error:
         raise AppError(
-            f"The Redis server that REDIS_URL names, {hide_in_address(url)}, does not answer.",
-            "Start that server, or correct REDIS_URL.",
+            f"The Redis server that AFTERIMAGE_REDIS_URL names, {hide_in_address(url)}, does not "
+            "answer.",
+            "Start that server, or correct AFTERIMAGE_REDIS_URL.",
         ) from error
 
 
@@ -189,7 +191,7 @@ def _start() -> None:
     _wait_for_children()
     raise AppError(
         "The queue server does not start.",
-        f"See {valkey.log_file()}; or set REDIS_URL to the address of a Redis server.",
+        f"See {valkey.log_file()}; or set AFTERIMAGE_REDIS_URL to the address of a Redis server.",
     )
 
 

@@ -57,7 +57,7 @@ def find_program() -> Path:
             return program
     raise AppError(
         "No queue server comes with the program on this system.",
-        "Set REDIS_URL to the address of a Redis server.",
+        "Set AFTERIMAGE_REDIS_URL to the address of a Redis server.",
     )
 
 

@@ -52,7 +52,8 @@ def _engine_error(folder: Path, error: BaseException) -> AppError:
 def _in_use(folder: Path) -> AppError:
     return AppError(
         f"The picture index in {folder} is in use by {holders(folder / LOCK_NAME)}.",
-        "Close that one, or set QDRANT_URL to a Qdrant server that several workers can share.",
+        "Close that one, or set AFTERIMAGE_QDRANT_URL to a Qdrant server that several workers can "
+        "share.",
     )
 
 

@@ -258,7 +258,7 @@ class ServerStore:
                 raise self._not_qdrant() from error
             raise AppError(
                 f"The Qdrant server at {self._url} does not answer.",
-                "Start it, or check QDRANT_URL and the network.",
+                "Start it, or check AFTERIMAGE_QDRANT_URL and the network.",
                 transient=True,
             ) from error
         except (UnexpectedResponse, ResourceExhaustedResponse) as error:
@@ -271,7 +271,7 @@ class ServerStore:
     def _not_qdrant(self) -> AppError:
         return AppError(
             f"What answers at {self._url} is not a Qdrant server of a known version.",
-            "Check QDRANT_URL.",
+            "Check AFTERIMAGE_QDRANT_URL.",
         )
 
 

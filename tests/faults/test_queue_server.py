@@ -28,7 +28,7 @@ def ours(data_dir: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             # the server overwrites its environment with its title
-            here = process.environ().get("DATA_DIR") == str(data_dir) or Path(
+            here = process.environ().get("AFTERIMAGE_DATA_DIR") == str(data_dir) or Path(
                 process.cwd()
             ).is_relative_to(data_dir)
             if here and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:

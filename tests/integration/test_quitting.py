@@ -92,7 +92,7 @@ def ours() -> list[psutil.Process]:
         with suppress(psutil.Error):
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if process.environ().get("DATA_DIR") == mine:
+            if process.environ().get("AFTERIMAGE_DATA_DIR") == mine:
                 found.append(process)
     return found
 

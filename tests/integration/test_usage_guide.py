@@ -241,7 +241,7 @@ def test_worker_shows_its_queues_in_order_and_ends_on_a_signal() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"LOG_LEVEL": "ERROR"},
+        env=os.environ | {"AFTERIMAGE_LOG_LEVEL": "ERROR"},
     )
     assert worker.stdout is not None
     line = worker.stdout.readline()

@@ -414,7 +414,7 @@ def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyP
         AppError, match="cannot run on meta with precision fp16: CUDA error"
     ) as caught:
         load_encoder(str(tiny_model), "cuda", "fp16")
-    assert "DEVICE" in caught.value.hint
+    assert "AFTERIMAGE_DEVICE" in caught.value.hint
 
 
 # --- files that are wrong -----------------------------------------------------------------------

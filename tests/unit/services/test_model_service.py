@@ -329,8 +329,8 @@ async def test_a_model_is_chosen_for_new_sessions(
     assert not (await row_of(db, DEMO_MODEL)).inUse
     with pytest.raises(AppError, match="has no model"):
         await service.use("nonsense/none")
-    monkeypatch.setenv("MODEL", DEMO_MODEL)
-    with pytest.raises(AppError, match="variable MODEL"):
+    monkeypatch.setenv("AFTERIMAGE_MODEL", DEMO_MODEL)
+    with pytest.raises(AppError, match="variable AFTERIMAGE_MODEL"):
         await service.use(DEMO_MODEL)
 
 

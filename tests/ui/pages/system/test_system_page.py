@@ -150,7 +150,7 @@ def test_a_check_without_a_worker_says_why(
 def test_diagnostics_are_copied_without_a_password(
     qt_loop: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REDIS_URL", "redis://:secret@127.0.0.1:1/0")
+    monkeypatch.setenv("AFTERIMAGE_REDIS_URL", "redis://:secret@127.0.0.1:1/0")
     get_settings.cache_clear()
 
     async def steps() -> None:
