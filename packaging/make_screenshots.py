@@ -36,7 +36,7 @@ def main() -> None:
     place = Path(tempfile.gettempdir()) / "ada"  # its name is seen in the pictures
     place.mkdir()
     os.environ |= {
-        "DATA_DIR": str(place / "data"),
+        "AFTERIMAGE_DATA_DIR": str(place / "data"),
         "XDG_CACHE_HOME": str(place / "cache"),  # thumbnails lie there
         "HF_HUB_OFFLINE": "1",
     }

@@ -22,15 +22,21 @@ TRY_AGAIN_S = 0.5
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What ``search`` understands."""
     command.add_argument("text", nargs="*", metavar="TEXT", help="what the picture shows")
-    command.add_argument("--like", action="append", default=[], metavar="FILE", help="an example")
+    command.add_argument(
+        "--like", action="append", default=[], metavar="FILE", help="an example picture"
+    )
     command.add_argument(
         "--minus", action="append", default=[], metavar="TEXT", help="what it does not show"
     )
     command.add_argument("--session", type=int, metavar="ID", help="only pictures of this session")
-    command.add_argument("--folder", help="only pictures in this folder and below")
-    command.add_argument("--top", type=int, default=20, metavar="N", help="how many; default 20")
+    command.add_argument("--folder", help="only pictures in this folder and its subfolders")
+    command.add_argument(
+        "--top", type=int, default=20, metavar="N", help="number of results; default 20"
+    )
     command.add_argument("--min-score", type=float, metavar="S", help="from -1 to 1")
-    command.add_argument("--model", type=int, metavar="ID", help="as `models` lists them")
+    command.add_argument(
+        "--model", type=int, metavar="ID", help="a model's number, as `models` lists it"
+    )
 
 
 async def search(options: argparse.Namespace, backend: Backend) -> int:

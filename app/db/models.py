@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
-# the guide has the statuses here
+# docs/training-system.md has these here
 from app.db.statuses import JOB_MOVES as JOB_MOVES
 from app.db.statuses import SESSION_MOVES as SESSION_MOVES
 from app.db.statuses import JobStatus as JobStatus

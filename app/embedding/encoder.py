@@ -188,7 +188,7 @@ def _preprocessing(config: Mapping[str, Any]) -> tuple[PixelSpec, torch.Tensor, 
     high, wide = (size, size) if isinstance(size, int) else size
     if high != wide:
         raise AppError(
-            f"The model looks at pictures of {wide} × {high} pixels; only squares are supported.",
+            f"The model takes pictures of {wide} × {high} pixels; only square ones are supported.",
             "Choose another model.",
         )
     pixels = PixelSpec(

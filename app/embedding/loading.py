@@ -44,7 +44,7 @@ def load_encoder(spec: str, device: str = "auto", precision: str = "auto") -> En
             raise AppError(
                 f"The model {encoder.name} cannot run on {place} with precision {precision}: "
                 f"{first_line(error)}.",
-                "Set DEVICE to cpu and PRECISION to auto.",
+                "Set AFTERIMAGE_DEVICE to cpu and AFTERIMAGE_PRECISION to auto.",
             ) from error
         failure = first_line(error)
     encoder.fall_back(f"The model cannot run on {place} ({failure})")
@@ -57,7 +57,7 @@ def _first_use(checkpoint: Checkpoint) -> Encoder:
     except (RuntimeError, IndexError) as error:  # IndexError: a word beyond the vocabulary
         raise AppError(
             f"The model {checkpoint.name} does not work: {first_line(error)}.",
-            "Its configuration does not fit its tokenizer; choose another model.",
+            "Its configuration does not match its tokenizer; choose another model.",
         ) from error
 
 
@@ -74,7 +74,8 @@ def _find_device(wanted: str) -> torch.device:
     if (kind == "cuda" and int(index or 0) >= cards) or (kind == "mps" and not apple):
         there = [f"cuda:{card}" for card in range(cards)] + ["mps"] * apple + ["cpu"]
         raise AppError(
-            f"DEVICE is set to {wanted}, but PyTorch can use only {', '.join(there)} here.",
-            "Set DEVICE to auto, or check the driver of the graphics card.",
+            f"AFTERIMAGE_DEVICE is set to {wanted}, but PyTorch can use only {', '.join(there)} "
+            "here.",
+            "Set AFTERIMAGE_DEVICE to auto, or check the driver of the graphics card.",
         )
     return torch.device("cuda", int(index or 0)) if kind == "cuda" else torch.device(kind)

@@ -1,6 +1,6 @@
 """The broker and nothing else: connection, queues, jobs, and questions to a worker.
 
-What the guide names can be imported from here.
+What ``docs/training-system.md`` names can be imported from here.
 """
 
 from app.db.progress import ProgressTracker

@@ -27,7 +27,7 @@ NEVER = -1
 """RQ's word for a job without a limit of time: a model takes as long to load as it takes."""
 KEPT_LONGER_S = 60
 """A question outlives the wait for it, so that its state can be told at the end."""
-_TRY_AGAIN = "It is answered as soon as the indexing process is there; see the System page."
+_TRY_AGAIN = "It will be answered once the indexing process is running; see the System page."
 _GONE = (RedisError, NoSuchJobError, InvalidJobOperation, DeserializationError, OSError)
 """What redis and RQ raise where the server, the job or its answer went away meanwhile."""
 
@@ -84,7 +84,7 @@ def ask(question: Question[Q, A], request: Q) -> A:
     except _GONE as error:
         raise WorkerAwayError("The queue does not answer.", _TRY_AGAIN) from error
     if failed:
-        raise AppError("The indexing process could not answer.", "Its log says why.")
+        raise AppError("The indexing process could not answer.", "See its log.")
     if "error" in answer:
         raise AppError(*answer["error"])
     return question.answer.validate_python(answer["answer"])
@@ -94,13 +94,13 @@ def _unanswered(job: Job, loads_model: bool) -> WorkerAwayError:
     """Why nobody answered, from the question's state and the workers' signs of life."""
     if job.get_status() == JobStatus.STARTED:
         if loads_model:
-            return WorkerAwayError("The model is being loaded.", "The answer comes after that.")
-        return WorkerAwayError("The indexing process is still at it.", "Ask again later.")
+            return WorkerAwayError("The model is being loaded.", "The answer will follow.")
+        return WorkerAwayError("The indexing process is still working on it.", "Ask again later.")
     with suppress(*_GONE):
         job.delete()  # nobody waits for it any more
     if _worker_lives():
         return WorkerAwayError(
-            "The indexing process is busy, or loads a model.", "The answer comes after that."
+            "The indexing process is busy, or is loading a model.", "The answer will follow."
         )
     if is_held(get_settings().run_dir / LOCK_NAME):
         return WorkerAwayError("The indexing process is starting.", _TRY_AGAIN)

@@ -63,7 +63,7 @@ def enqueue_session(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str |
                 continue
             raise AppError(
                 f"The queue does not answer: {first_line(error)}.",
-                "Nothing is lost: the session goes on by itself once the queue is back.",
+                "Nothing is lost: the session continues on its own once the queue is back.",
             ) from error
 
 

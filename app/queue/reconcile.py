@@ -53,6 +53,6 @@ def _queue_answers() -> bool:
     try:
         get_redis().ping()
     except (RedisError, AppError) as error:
-        log.warning("nobody is told that there is work: %s", error)
+        log.warning("no worker could be woken: %s", error)
         return False
     return True

@@ -1,4 +1,4 @@
-"""The guide's three levels of work, as functions that can be enqueued: a worker does them."""
+"""The queue functions of ``docs/training-system.md``: a worker does what they say."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ STARTED = frozenset(SessionStatus) - {SessionStatus.CANCELLED}
 """The statuses that a person's start leads out of."""
 UPDATED = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED})
 """The statuses that an update with work leads out of; a pause stays a pause."""
-STOPPED = "Stopped before the end; the rest of the folder was not looked at."
+STOPPED = "Stopped before the end; the rest of the folder was not checked."
 
 _COMPLETED, _FAILED = JobStatus.COMPLETED.value, JobStatus.FAILED.value
 _CANCELLED = JobStatus.CANCELLED.value

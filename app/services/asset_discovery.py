@@ -1,4 +1,4 @@
-"""From folders to the ledger, as the guide has it."""
+"""From folders to the ledger, as ``docs/training-system.md`` has it."""
 
 from __future__ import annotations
 

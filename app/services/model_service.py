@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.model_schemas import ModelDownload, ModelIndex, ModelRow, ModelSpeed
-from app.config import DEMO_MODEL, get_settings, save_setting
+from app.config import DEMO_MODEL, get_settings, save_setting, set_by
 from app.db.engine import write_transaction
 from app.db.models import EmbeddingModel, SessionStatus, TrainingSession
 from app.db.switching import switch_model
@@ -40,7 +39,7 @@ from app.services.search_service import SearchService
 from app.services.training_service import TrainingService
 
 _CURATED = {choice.spec: choice for choice in CURATED}
-_OTHER = "A model of OpenCLIP that is not among the recommended ones."
+_OTHER = "An OpenCLIP model that is not among the recommended ones."
 
 
 class ModelService:
@@ -154,9 +153,9 @@ class ModelService:
         Raises:
             AppError: there is no such model, or the environment says which one it is.
         """
-        if os.environ.get("MODEL"):
+        if name := set_by("model"):
             raise AppError(
-                "The model is set by the variable MODEL in the environment.",
+                f"The model is set by the variable {name} in the environment.",
                 "Change it there, or unset it.",
             )
         await asyncio.to_thread(lambda: save_setting("model", check_model(spec)))
@@ -332,5 +331,5 @@ def _write_own_folders(folders: Sequence[str]) -> None:
     except OSError as error:
         raise AppError(
             f"The list of models {path} could not be written: {error.strerror}.",
-            "Check that the folder can be written and the disk is not full.",
+            "Check that the folder is writable and the disk is not full.",
         ) from error

@@ -82,7 +82,7 @@ class SystemService:
 
 
 def _ledger() -> str:
-    """The address that ``DATABASE_URL`` has without its password, or the ledger's own."""
+    """``AFTERIMAGE_DATABASE_URL`` without its password, or the ledger's own address."""
     settings = get_settings()
     return hide_in_address(settings.database_url) or f"sqlite:///{settings.ledger_file}"
 

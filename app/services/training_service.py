@@ -117,7 +117,7 @@ class TrainingService:
         return await asyncio.to_thread(enqueue_session, session.id) or ""
 
     async def start(self, db: AsyncSession, session_id: int) -> StartResponse:
-        """Start or resume a session, and say so in the guide's form."""
+        """Start or resume a session; the answer is that of ``docs/training-system.md``."""
         job_id = await self.enqueue_training(db, session_id)
         session = await find_session(db, session_id)
         return StartResponse(

@@ -156,7 +156,7 @@ class UpdateService:
             raise AppError(
                 f"{preview.missing:,} of {preview.total:,} pictures are not there. "
                 "Nothing was removed.",
-                "Is a disk not connected? Connect it and update.",
+                "Perhaps a disk is not connected. Connect it and update.",
             )
         removed, vectors = await asyncio.to_thread(_prune, session_id)
         if vectors:
@@ -179,7 +179,7 @@ class UpdateService:
         new_root = normal_path(new_root)
         if new_root == session.root_path:
             raise AppError(
-                f"The session is in {printable(new_root)} already.", "Choose another folder."
+                f"The session is already in {printable(new_root)}.", "Choose another folder."
             )
         return await asyncio.to_thread(_preview_relocation, session, new_root)
 
@@ -198,7 +198,7 @@ class UpdateService:
         if preview.pictures and not preview.found:
             raise AppError(
                 f"None of {preview.sampled:,} pictures is in {printable(preview.new_root)}.",
-                "Choose the folder that holds what the old one held.",
+                "Choose the folder that now has the contents of the old one.",
             )
         await db.commit()
         return await asyncio.to_thread(_relocate, preview.old_root, preview.new_root)
@@ -206,7 +206,7 @@ class UpdateService:
 
 def _check_updatable(session: TrainingSession) -> None:
     reasons = {
-        SessionStatus.PENDING: ("This session was not started yet.", "Start it."),
+        SessionStatus.PENDING: ("This session has not been started yet.", "Start it."),
         SessionStatus.RUNNING: ("This session is running.", PAUSE_FIRST),
         SessionStatus.CANCELLED: ("This session was cancelled.", "Create a new one."),
     }

@@ -7,7 +7,7 @@ from app.vectors.protocol import VectorStore
 
 
 def open_store(settings: Settings) -> VectorStore:
-    """The store on the Qdrant server of ``QDRANT_URL``, or else the embedded one.
+    """The store on the Qdrant server of ``AFTERIMAGE_QDRANT_URL``, or else the embedded one.
 
     Raises:
         AppError: the embedded store is in use by another process, or its folder is unusable.

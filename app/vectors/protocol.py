@@ -158,8 +158,8 @@ class VectorStore(Protocol):
 def dimension_error(collection: str, stored: int, wanted: int) -> AppError:
     """What :meth:`VectorStore.ensure_collection` raises where the dimensions differ."""
     return AppError(
-        f"The picture index “{collection}” holds vectors of {stored} numbers, "
-        f"but the model makes vectors of {wanted}.",
+        f"The picture index “{collection}” contains vectors with {stored} dimensions, "
+        f"but the model produces {wanted}.",
         "Choose the model that the index was made with.",
     )
 

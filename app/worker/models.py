@@ -39,8 +39,8 @@ def measure(request: ModelRequest) -> ModelSpeed:
 
     if context().state != IDLE:
         raise AppError(
-            "Pictures are being indexed at the moment, so a measurement would say too little.",
-            "Pause the session or wait for its end, then measure again.",
+            "Pictures are being indexed, so a measurement would not be meaningful.",
+            "Pause the session or wait until it is finished, then measure again.",
         )
     encoder = context().encoder(request.spec)
     model_id = register_model(encoder, request.spec)
@@ -94,7 +94,8 @@ def _check_unused(conn: Connection, model_id: int) -> None:
     if number:
         sessions = "1 session uses" if number == 1 else f"{number:,} sessions use"
         raise AppError(
-            f"{sessions} this index.", "Index them with another model first; cancelled ones count."
+            f"{sessions} this index.",
+            "Index them with another model first; cancelled ones count, too.",
         )
 
 

@@ -49,7 +49,8 @@ def find(request: FindRequest) -> list[tuple[int, float]]:
         )
     except UnknownCollectionError as error:
         raise AppError(
-            "The index of this model is gone.", "Choose another model, or index the folder again."
+            "The index of this model no longer exists.",
+            "Choose another model, or index the folder again.",
         ) from error
     return [(hit.asset_id, hit.score) for hit in hits]
 
@@ -64,7 +65,7 @@ def _encoder(model: str, collection: str) -> Encoder:
     if encoder.collection != collection:
         register_model(encoder, model)
         raise AppError(
-            "The weights of this model have changed, so its pictures are indexed again.",
+            "The weights of this model have changed, so its pictures are being indexed again.",
             "Search again once some are done.",
         )
     return encoder
@@ -79,9 +80,7 @@ def _query_vector(
     )  # type: ignore[assignment]
     length = float(np.linalg.norm(total))
     if length < MIN_LENGTH:
-        raise AppError(
-            "What is to be found and what is to be left out are the same.", "Change one of them."
-        )
+        raise AppError("What to find and what to exclude are the same.", "Change one of them.")
     return (total / length).astype(np.float32)
 
 
@@ -121,7 +120,7 @@ def _picture_vector(encoder: Encoder, path: str) -> NDArray[np.float32]:
         decoded = done.result()
     except PictureError as error:
         raise AppError(
-            f"{os.path.basename(path)} cannot be searched with: {error.message}",
+            f"{os.path.basename(path)} cannot be used for a search: {error.message}",
             "Choose another picture.",
         ) from error
     vector: NDArray[np.float32] = encoder.encode_images(decoded.pixels[None])[0]

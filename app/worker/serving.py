@@ -100,7 +100,8 @@ def _sole_owner() -> Iterator[None]:
     except Timeout as error:
         raise WorkerElsewhereError(
             f"Another worker already uses the data folder {settings.data_dir}: {holders(path)}.",
-            "End it, or set QDRANT_URL to a Qdrant server, which has room for several.",
+            "End it, or set AFTERIMAGE_QDRANT_URL to a Qdrant server, which several workers can "
+            "share.",
         ) from error
     try:
         yield

@@ -55,7 +55,7 @@ def read_settings() -> Callable[[bytes], object]:
     from app.config import get_settings
     from app.errors import AppError
 
-    folder = Path(os.environ["DATA_DIR"])
+    folder = Path(os.environ["AFTERIMAGE_DATA_DIR"])
     folder.mkdir(exist_ok=True)
 
     def once(data: bytes) -> None:
@@ -188,7 +188,7 @@ def _start(name: str, seconds: int) -> int:
         [sys.executable, __file__, "--child", "--only", name],
         env=os.environ
         | {
-            "DATA_DIR": str(place / "data"),
+            "AFTERIMAGE_DATA_DIR": str(place / "data"),
             "FUZZ_PLACE": str(place),
             "FUZZ_SECONDS": str(max(seconds, 1)),
             "PYTHONPATH": os.pathsep.join((str(REPOSITORY), *sys.path)),

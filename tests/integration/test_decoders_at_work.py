@@ -148,7 +148,7 @@ async def test_pictures_that_hang_crash_and_surprise_fail_alone(
         "crash.jpg": (ErrorKind.CORRUPT, "The decoder crashed on this picture (SIGSEGV)."),
         "odd.jpg": (
             ErrorKind.INTERNAL,
-            "Decoding the picture ended with an error that was not foreseen, ValueError.",
+            "Decoding the picture failed with an unexpected error, ValueError.",
         ),
     }
     log = (get_settings().log_dir / "worker.log").read_text()

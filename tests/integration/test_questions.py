@@ -18,7 +18,7 @@ from app.db.migrate import migrate
 from app.errors import AppError
 from app.queue.ask import Question, WorkerAwayError, ask
 from app.queue.connection import get_redis
-from app.queue.questions import FIND, FindRequest
+from app.queue.questions import CHECK_LEDGER, FIND, CheckLedgerRequest, FindRequest
 from app.queue.queues import QUEUE_SEARCH, get_queue
 from app.runtime import valkey
 from app.runtime.redis_server import ensure_redis, stop_redis
@@ -75,7 +75,7 @@ def test_a_worker_that_is_starting_is_told_from_one_that_is_gone(data_dir: Path)
 
 def test_a_worker_that_is_busy_with_another_question_is_waited_for() -> None:
     context().beat()
-    assert refused() == "The indexing process is busy, or loads a model."
+    assert refused() == "The indexing process is busy, or is loading a model."
     context.cache_clear()
 
 
@@ -84,10 +84,8 @@ def test_a_model_that_is_being_loaded_is_named() -> None:
     assert refused() == "The model is being loaded."
     get_redis().flushall()
     while_it_waits("start")
-    assert (
-        refused("app.worker.maintenance.verify.check_ledger")
-        == "The indexing process is still at it."
-    )
+    message = refused(CHECK_LEDGER, CheckLedgerRequest())
+    assert message == "The indexing process is still working on it."
 
 
 @pytest.mark.parametrize("change", ["flush", "delete"])

@@ -349,7 +349,7 @@ async def test_a_store_that_broke_off_and_that_nobody_repeats_is_forgotten(
     with write_transaction() as conn:
         sessions.move_session(conn, second, SessionStatus.CANCELLED)
         expire_leases(conn, dead_workers=[context().name])
-    assert "never stored to the end" in str(verify_ledger(context().store).problems)
+    assert "never completely stored" in str(verify_ledger(context().store).problems)
     assert await asyncio.to_thread(ledger_repair.undo_broken_stores) == 1
     assert status_of(session_id) == "running"  # it had this picture, too
     await asyncio.to_thread(run, session_id)

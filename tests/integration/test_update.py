@@ -116,7 +116,7 @@ async def test_an_unmounted_root_loses_nothing(
     away = pictures.rename(pictures.with_name("away"))
     assert "does not exist" in (await updated(backend, session_id)).message
     pictures.mkdir()
-    assert "Is a disk not connected?" in (await updated(backend, session_id)).message
+    assert "Perhaps a disk is not connected." in (await updated(backend, session_id)).message
     assert gone() == 0
     pictures.rmdir()
     away.rename(pictures)

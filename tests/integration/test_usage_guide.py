@@ -1,4 +1,4 @@
-"""Every block of the usage guide, as a program would write it, on the real parts."""
+"""What ``docs/training-system.md`` promises, one promise a test, on the real parts."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_worker_shows_its_queues_in_order_and_ends_on_a_signal() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"LOG_LEVEL": "ERROR"},
+        env=os.environ | {"AFTERIMAGE_LOG_LEVEL": "ERROR"},
     )
     assert worker.stdout is not None
     line = worker.stdout.readline()

@@ -1,4 +1,4 @@
-"""The guide's three levels of work: thin, ids in, counts out."""
+"""The jobs of ``docs/training-system.md``: thin, ids in, counts out."""
 
 from __future__ import annotations
 

@@ -262,15 +262,15 @@ class Stages:
         assert vector is not None
         length = float(np.linalg.norm(vector))
         if vector.shape != (self.encoder.dimension,):
-            reason = f"has {vector.size} numbers instead of {self.encoder.dimension}"
+            reason = f"has {vector.size} dimensions instead of {self.encoder.dimension}"
         elif not np.isfinite(length):
-            reason = "holds numbers that are not finite"
+            reason = "contains numbers that are not finite"
         elif abs(length - 1) > UNIT_LENGTH_TOLERANCE:
             reason = f"has length {length:.3f} instead of 1"
         else:
             picture.outcome.checksum = vector_checksum(vector)
             return
-        picture.fail(ErrorKind.INVALID_VECTOR, f"The model's answer {reason}.")
+        picture.fail(ErrorKind.INVALID_VECTOR, f"The model's result {reason}.")
 
     # --- store ----------------------------------------------------------------------------------
 

@@ -84,7 +84,7 @@ def _check_counters(conn: Connection) -> list[str]:
             session = sessions.lock_session(locked, session_id)
             counted = sessions.recount(locked, session_id)
         problems += [
-            f"I1: session {session_id} notes {getattr(session, name)} {name}, has {number}."
+            f"I1: session {session_id} records {getattr(session, name)} {name}, but has {number}."
             for name, number in counted.items()
             if getattr(session, name) != number
         ]
@@ -135,9 +135,9 @@ def _check_vectors(store: VectorStore, model: Any) -> list[str]:
     problems = []
     differ = compare_ids(store, model.id, model.collection)
     if differ.extra:
-        problems.append(f"I2: {len(differ.extra):,} vectors of {model.name} that the ledger lacks.")
+        problems.append(f"I2: {len(differ.extra):,} vectors of {model.name} are not in the ledger.")
     if differ.missing:
-        problems.append(f"I2: {len(differ.missing):,} vectors of {model.name} are gone.")
+        problems.append(f"I2: {len(differ.missing):,} vectors of {model.name} are missing.")
     if wrong := wrong_vectors(store, model.id, model.collection):
         problems.append(f"I2: {len(wrong):,} vectors of {model.name} are another picture's.")
     with get_sync_engine().connect() as conn:
@@ -145,7 +145,7 @@ def _check_vectors(store: VectorStore, model: Any) -> list[str]:
             select(func.count()).where(AssetVector.model_id == model.id, is_broken_off())
         )
     if broken_off:
-        problems.append(f"I2: {broken_off:,} vectors of {model.name} were never stored to the end.")
+        problems.append(f"I2: {broken_off:,} vectors of {model.name} were never completely stored.")
     return problems
 
 

@@ -17,7 +17,7 @@ from app.errors import AppError
 from app.queue.ask import WorkerAwayError
 from app.runtime.supervisor import RuntimeStatus
 
-AWAY = "The database that DATABASE_URL names cannot be used: connection refused."
+AWAY = "The database that AFTERIMAGE_DATABASE_URL names cannot be used: connection refused."
 
 
 class Supervised:

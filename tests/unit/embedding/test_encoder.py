@@ -415,7 +415,7 @@ def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyP
         AppError, match="cannot run on meta with precision fp16: CUDA error"
     ) as caught:
         load_encoder(str(tiny_model), "cuda", "fp16")
-    assert "DEVICE" in caught.value.hint
+    assert "AFTERIMAGE_DEVICE" in caught.value.hint
 
 
 # --- files that are wrong -----------------------------------------------------------------------
@@ -425,7 +425,7 @@ def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyP
 def test_truncated_weights(folder: Path, length: int) -> None:
     file = folder / "open_clip_model.safetensors"
     file.write_bytes(file.read_bytes()[:length])
-    with pytest.raises(AppError, match="safetensors is damaged or cut off"):
+    with pytest.raises(AppError, match="safetensors is damaged or incomplete"):
         load_encoder(str(folder))
 
 
@@ -439,7 +439,7 @@ def test_pytorch_weights(folder: Path, tiny: Encoder) -> None:
     np.testing.assert_allclose(older.encode_texts(["a"]), tiny.encode_texts(["a"]), atol=0.02)
     for damaged in (file.read_bytes()[:-1000], b"", b"no weights"):
         file.write_bytes(damaged)
-        with pytest.raises(AppError, match="is damaged or cut off"):
+        with pytest.raises(AppError, match="is damaged or incomplete"):
             load_encoder(str(folder))
 
 

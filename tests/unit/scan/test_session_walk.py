@@ -334,7 +334,7 @@ def test_an_empty_folder_in_place_of_the_root_marks_nothing(root: Path) -> None:
     summary = walked(session_id)
     assert missing() == set()
     assert summary.message == (
-        "5 of 5 pictures are not there. Is a disk not connected? Nothing was changed."
+        "5 of 5 pictures are not there. Perhaps a disk is not connected. Nothing was changed."
     )
     assert row_of(session_id).status == "completed"
 

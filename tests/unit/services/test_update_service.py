@@ -119,7 +119,7 @@ async def test_an_update_tells_how_far_it_is_and_can_be_stopped(
 
 @pytest.mark.parametrize(
     ("status", "sentence"),
-    [("pending", "not started"), ("running", "is running"), ("cancelled", "was cancelled")],
+    [("pending", "not been started"), ("running", "is running"), ("cancelled", "was cancelled")],
 )
 async def test_what_cannot_be_updated_says_why(
     db: AsyncSession, root: Path, status: str, sentence: str

@@ -302,7 +302,7 @@ class TestEmbeddedStore:
 
     def test_a_second_owner_is_refused(self, folder: Path) -> None:
         store = EmbeddedStore(folder)
-        with pytest.raises(AppError, match=r"in use by another process.*QDRANT_URL"):
+        with pytest.raises(AppError, match=r"in use by another process.*AFTERIMAGE_QDRANT_URL"):
             EmbeddedStore(folder)
         code = (
             "import sys; from pathlib import Path; from app.errors import AppError\n"
@@ -515,7 +515,7 @@ def failing_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 class TestServerStore:
     def test_settings_choose_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("QDRANT_URL", "http://127.0.0.1:6333")
+        monkeypatch.setenv("AFTERIMAGE_QDRANT_URL", "http://127.0.0.1:6333")
         store = open_store(get_settings())
         assert isinstance(store, ServerStore)
         store.close()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
 
-AWAY_HINT = "Your search is answered as soon as it is; the System page says more."
+AWAY_HINT = "Your search will be answered as soon as it is; see the System page."
 
 
 class SearchResults(QWidget):
@@ -169,7 +169,7 @@ class SearchResults(QWidget):
             self._offer("Clear filters", self.filters_unwanted.emit)
         else:
             self.message.set_text(
-                "No picture was found", "They may all be missing or left out.", "magnifying-glass"
+                "No picture was found", "They may all be missing or excluded.", "magnifying-glass"
             )
             self._offer("Search again", self.again_wanted.emit)
 

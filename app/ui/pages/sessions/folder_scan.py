@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COUNTED_AT_ONCE = 3
 
 LINK = "a link to another folder is not followed"
-FORBIDDEN = "may not be read by this user"
+FORBIDDEN = "cannot be read with your permissions"
 MISSING = "does not exist; it may have been moved, or its disk is not connected"
 GONE = "cannot be read"
 
@@ -61,7 +61,7 @@ def list_folders(path: str) -> Listing:
     except FileNotFoundError:
         return Listing(problem=MISSING)
     except NotADirectoryError:
-        return Listing(problem="is a file; choose the folder that holds it")
+        return Listing(problem="is a file; choose the folder that contains it")
     except PermissionError:
         return Listing(problem=FORBIDDEN)
     except OSError:

@@ -281,15 +281,15 @@ def note(chosen: Chosen, recursive: bool, root: str) -> str:
     if not chosen.left_out:
         return ""
     number = words.plural(chosen.left_out, "picture")
-    verb = "lies" if chosen.left_out == 1 else "lie"
+    verb = "is" if chosen.left_out == 1 else "are"
     if len(chosen.partly) == 1:
         name = words.printable(os.path.basename(chosen.partly[0]) or chosen.partly[0])
         return (
-            f"{number} that {verb} directly in “{words.shorten(name, 40)}” will be left out: of a "
-            "partly ticked folder, only its ticked subfolders are indexed."
+            f"{number} that {verb} directly in “{words.shorten(name, 40)}” will be skipped: of a "
+            "partly ticked folder, only the ticked subfolders are indexed."
         )
     return (
-        f"{number} that {verb} directly in partly ticked folders will be left out: only their "
+        f"{number} that {verb} directly in partly ticked folders will be skipped: only their "
         "ticked subfolders are indexed."
     )
 
