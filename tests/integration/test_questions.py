@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from app.runtime import valkey
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.worker.answers import ANSWERS
 from app.worker.context import context
+from app.worker.loops import ThreadWorker
 
 SEARCH = FindRequest(model="demo", collection="demo", terms=[], limit=1)
 
@@ -99,31 +100,43 @@ def test_a_queue_that_is_gone_is_no_trace() -> None:
     assert refused() in ("The queue is not running.", "The queue does not answer.")
 
 
-def test_a_bug_of_the_worker_is_not_taken_for_its_absence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from app.worker.loops import ThreadWorker
-
-    stop = threading.Event()
-    worker = threading.Thread(
-        target=lambda: ThreadWorker([get_queue(QUEUE_SEARCH)], "answers", stop).work(burst=True)
-    )
-    monkeypatch.setitem(ANSWERS, FIND.name, lambda _request: 1 / 0)
-    asked: list[BaseException] = []
+def answered(monkeypatch: pytest.MonkeyPatch, answer: Callable[[Any], Any]) -> Any:
+    """What a search comes to whose question a worker answers so; an AppError is handed back."""
+    monkeypatch.setitem(ANSWERS, FIND.name, answer)
+    worker = ThreadWorker([get_queue(QUEUE_SEARCH)], "answers", threading.Event())
+    outcome: list[Any] = []
 
     def put() -> None:
         try:
-            ask(FIND, SEARCH)
+            outcome.append(ask(FIND, SEARCH))
         except AppError as error:
-            asked.append(error)
+            outcome.append(error)
 
     asker = threading.Thread(target=put)
     asker.start()
     while not get_queue(QUEUE_SEARCH).get_job_ids():
         pass
-    worker.start()
-    worker.join()
-    asker.join()
-    (error,) = asked
+    answering = threading.Thread(target=lambda: worker.work(burst=True))
+    answering.start()
+    for thread in (answering, asker):
+        thread.join()
+    return outcome[0]
+
+
+def test_an_answer_comes_back_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answered(monkeypatch, lambda _request: [(7, 0.5)]) == [(7, 0.5)]
+
+
+def test_a_sentence_of_the_worker_comes_back_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_request: Any) -> Any:
+        raise AppError("The index is gone.", "Choose another one.")
+
+    error = answered(monkeypatch, refuse)
+    assert (error.message, error.hint) == ("The index is gone.", "Choose another one.")
+    assert not isinstance(error, WorkerAwayError)
+
+
+def test_a_bug_of_the_worker_is_not_taken_for_its_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = answered(monkeypatch, lambda _request: 1 / 0)
     assert not isinstance(error, WorkerAwayError)
     assert "could not answer" in str(error)
