@@ -14,7 +14,6 @@ from app.api.training_schemas import SessionConfig, TrainingSessionCreate
 from app.db.models import ImageAsset, SessionStatus, TrainingSession
 from app.errors import AppError
 from app.queue import enqueue
-from app.scan.discovery import PictureCounter
 from app.services import training_service
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.training_service import TrainingService
@@ -192,12 +191,6 @@ async def test_a_pattern_with_a_whole_path_is_kept_as_one_from_the_root_on(
     session = await create(db, root, config=config)
     assert session.config["exclude"] == ["/a/inner", "three.*"]
     assert await assets(db, session) == {"one.jpg"}
-
-
-async def test_counting_leaves_out_what_the_session_would(root: Path) -> None:
-    counter = PictureCounter(None, str(root), ["inner/", "b/three.jpg"])
-    assert (await counter.count(str(root))).pictures == 1
-    assert (await counter.count(str(root / "a" / "inner"))).pictures == 0
 
 
 async def test_one_folder_that_is_away_keeps_no_other_session_from_resuming(
