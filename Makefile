@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-# As root, put in the system packages named in $$missing; others are told what is missing later.
+# As root, install the system packages named in $$missing; other users are told later what is missing.
 INSTALL_MISSING = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing system packages: $$missing"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null \
@@ -35,30 +35,30 @@ check: $(READY) ## format, lint, types, import rules
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-format: $(READY) ## put the code into the one format
+format: $(READY) ## format the code
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 
-worker: $(READY) ## work on sessions in this terminal
+worker: $(READY) ## process sessions in this terminal
 	@$(PY) -m app worker
 
-bench: $(READY) ## measure; ONLY=window|search|speed|scale picks a group, JSON=file writes the figures
+bench: $(READY) ## measure; ONLY=window|search|speed|scale picks a group, JSON=file saves the figures
 	@$(PY) tests/benchmarks/bench.py $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 soak: $(READY) ## disturb the program for MINUTES=10; SEED=n, ONLY=text|million, PICTURES=n, JSON=file
 	@$(PY) tests/faults/soak.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(ONLY),--only '$(ONLY)') $(if $(PICTURES),--pictures $(PICTURES)) $(if $(JSON),--json $(JSON))
 
-fuzz: $(READY) ## feed odd bytes to what reads files, for MINUTES=10; needs atheris, and says how to get it
+fuzz: $(READY) ## feed random bytes to all file readers, for MINUTES=10; needs atheris, and says how to get it
 	@$(PY) tests/faults/fuzz.py $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY))
 
 screenshots: $(READY) ## draw every state of the window into docs/images, light and dark
 	@QT_QPA_PLATFORM=offscreen $(PY) packaging/make_screenshots.py
 
-install: $(READY) ## put Afterimage into your applications menu
+install: $(READY) ## add Afterimage to your applications menu
 	@$(PY) packaging/desktop_entry.py install
 
-uninstall: $(READY) ## take it out again
+uninstall: $(READY) ## remove it from your applications menu
 	@$(PY) packaging/desktop_entry.py uninstall
 
 clean: ## remove the environment and caches; your data stays
@@ -68,7 +68,7 @@ $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing. Install it: sudo apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, this is $$($(PYTHON) --version)."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing. Install it: sudo apt-get install python3-venv"; exit 1; }
-	@echo "Setting up .venv (PyTorch is large: some minutes the first time)…"
+	@echo "Setting up .venv (PyTorch is large: a few minutes the first time)…"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)

@@ -2,10 +2,10 @@
 
 Two processes share one ledger::
 
-    window (app.ui) ── commit rows ──► SQL ledger (app.db) ◄── claim, settle ── worker (app.queue)
-           └────────── ring by name ──► Redis (app.worker.loops) ─── "there is work" ──┘
+    window (app.ui) ── commit rows ──► SQL ledger (app.db) ◄── claim, settle ── worker (app.worker)
+           └────────── enqueue ──────► Redis (app.queue) ────── "there is work" ──┘
 
-    worker: decode (app.pictures.decode) ► embed (app.embedding.encoder)
+    worker: decode (app.pictures) ► embed (app.embedding)
             ► store and wait (app.vectors) ► evidence and status in one commit (app.db)
 
 The ledger is the only truth. Redis may be lost at any moment: it only says that there is work.

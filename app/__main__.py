@@ -50,11 +50,20 @@ def _prepare_process() -> None:
 
 
 def _run() -> int:
-    if len(sys.argv) > 1:
-        from app.cli.commands import run_command
+    return _command(sys.argv[1:]) if len(sys.argv) > 1 else _window()
 
-        return run_command(sys.argv[1:])
-    return _window()
+
+def _command(arguments: list[str]) -> int:
+    from app.cli.commands import run_command
+
+    return run_command(arguments, _work)
+
+
+def _work(*, child: bool) -> int:
+    """The command ``worker``: only this process loads the worker's modules."""
+    from app.worker.main import run
+
+    return run(child=child)
 
 
 def _leave_if_ending(code: int) -> None:
@@ -67,11 +76,10 @@ def _window() -> int:
 
     if has_display():
         return open_window()
-    from app.cli.commands import run_command
     from app.config import RESOURCES
 
     print("There is no screen here: indexing the sample pictures in the terminal instead.")
-    return run_command(["index", str(RESOURCES / "samples"), "--name", "Sample pictures"])
+    return _command(["index", str(RESOURCES / "samples"), "--name", "Sample pictures"])
 
 
 def _use_utf8() -> None:

@@ -1,7 +1,7 @@
 """Every setting of the program, with its default and its limits.
 
-A value comes from the environment, else from the settings file that the window writes
-(``settings.json`` in the data folder), else from the default here.
+A value comes from the environment (see :func:`variable`), else from the settings file that the
+window writes (``settings.json`` in the data folder), else from the default here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 DEMO_MODEL = "demo"
 _ADDRESSES = ("database_url", "redis_url", "qdrant_url")
 """Settings that may hold a password."""
+_PREFIX = "AFTERIMAGE_"
+_OF_THE_CONTRACT = "training_batch_size"
+"""``docs/training-system.md`` gives this one its name, without the prefix."""
 # fmt: off
 RAW_EXTENSIONS = (
     "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dcs", "dng", "drf", "erf", "fff", "gpr", "iiq",
@@ -49,7 +52,7 @@ class Settings(BaseSettings):
     """The settings in force. Build one with :func:`get_settings`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix=_PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("afterimage")))
@@ -61,7 +64,7 @@ class Settings(BaseSettings):
     """The collection that searches look in; empty takes the fullest one."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    training_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    training_batch_size: int = Field(32, ge=1, le=1024, validation_alias=_OF_THE_CONTRACT)
     decode_threads: Annotated[int, Field(ge=0, le=64)] = 0
     """Pictures decoded at once; 0 takes one for each processor that may be used."""
     max_image_megapixels: Annotated[int, Field(ge=1, le=2000)] = 200
@@ -113,7 +116,7 @@ class Settings(BaseSettings):
 
     @property
     def ledger_file(self) -> Path:
-        """The ledger, unless ``DATABASE_URL`` is set."""
+        """The ledger, unless ``AFTERIMAGE_DATABASE_URL`` is set."""
         return self.data_dir / "ledger.sqlite3"
 
     @property
@@ -127,8 +130,36 @@ class Settings(BaseSettings):
 
     @property
     def vector_dir(self) -> Path:
-        """The embedded vector store; unused where ``QDRANT_URL`` is set."""
+        """The embedded vector store; unused where ``AFTERIMAGE_QDRANT_URL`` is set."""
         return self.data_dir / "vectors"
+
+
+def variable(setting: str) -> str:
+    """The environment variable for a setting: ``AFTERIMAGE_MODEL`` for ``model``."""
+    return setting.upper() if setting == _OF_THE_CONTRACT else _PREFIX + setting.upper()
+
+
+def set_by(setting: str) -> str | None:
+    """The environment variable that sets this in this process; None if none does."""
+    names = (variable(setting), setting.upper())
+    return next((name for name in names if name in os.environ), None)
+
+
+def _from_environment(setting: str) -> str | None:
+    name = set_by(setting)
+    return os.environ[name] if name else None
+
+
+def old_names() -> list[str]:
+    """A warning for each variable that is set under its former name, without the prefix.
+
+    Such a name may be meant for another program, so only this version still reads it.
+    """
+    return [
+        f"{name} is now called {variable(setting)}; the next version ignores the old name."
+        for setting in Settings.model_fields
+        if (name := set_by(setting)) not in (None, variable(setting))
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -138,9 +169,8 @@ def get_settings() -> Settings:
     Raises:
         AppError: a value is out of its limits, or the settings file is damaged.
     """
-    data_dir = Path(
-        os.environ.get("DATA_DIR") or platformdirs.user_data_dir("afterimage")
-    ).expanduser()
+    named = _from_environment("data_dir")
+    data_dir = Path(named or platformdirs.user_data_dir("afterimage")).expanduser()
     return _checked(_read_settings_file(data_dir / "settings.json"))
 
 
@@ -154,8 +184,10 @@ def check_settings() -> None:
     settings = get_settings()
     if settings.database_url.startswith("postgresql") and not settings.qdrant_url:
         raise AppError(
-            "DATABASE_URL names a PostgreSQL server, but QDRANT_URL is not set.",
-            "Set QDRANT_URL to a Qdrant server that all machines share, or remove DATABASE_URL.",
+            "AFTERIMAGE_DATABASE_URL names a PostgreSQL server, but AFTERIMAGE_QDRANT_URL is not "
+            "set.",
+            "Set AFTERIMAGE_QDRANT_URL to a Qdrant server that all machines share, or remove "
+            "AFTERIMAGE_DATABASE_URL.",
         )
 
 
@@ -174,7 +206,7 @@ def save_setting(name: str, value: Any) -> None:
     except OSError as error:
         raise AppError(
             f"The settings could not be saved to {settings.settings_file}: {error.strerror}.",
-            "Check that the folder can be written and the disk is not full.",
+            "Check that the folder is writable and the disk is not full.",
         ) from error
     get_settings.cache_clear()
 
@@ -186,21 +218,26 @@ def _read_settings_file(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise AppError(
-            f"The settings file {path} cannot be read.", "Mend it or delete it, then start again."
+            f"The settings file {path} cannot be read.", "Repair or delete it, then start again."
         ) from error
     if not isinstance(stored, dict):
-        raise AppError(f"The settings file {path} is not a list of settings.", "Delete it.")
+        raise AppError(f"The settings file {path} does not contain settings.", "Delete it.")
     return stored
 
 
 def _checked(stored: dict[str, Any]) -> Settings:
     """These settings, and those of the environment, which win over them."""
-    for name in _ADDRESSES:
-        for value in (os.environ.get(name.upper()), stored.get(name)):
+    wanted = stored | {
+        setting: value
+        for setting in Settings.model_fields
+        if (value := _from_environment(setting)) is not None
+    }
+    for setting in _ADDRESSES:
+        for value in (wanted.get(setting), stored.get(setting)):
             if isinstance(value, str):
                 learn(value)
     try:
-        return Settings(**stored)
+        return Settings(**wanted)
     except ValidationError as error:
         raise _plain(error) from None  # its text and its trace have the value
 
@@ -208,12 +245,15 @@ def _checked(stored: dict[str, Any]) -> Settings:
 def _plain(error: ValidationError) -> AppError:
     """One sentence that names the variable, the value and what is allowed."""
     first = error.errors()[0]
-    name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
+    setting = str(first["loc"][0]) if first["loc"] else ""
+    name = (set_by(setting) or variable(setting)) if setting else "a setting"
     allowed = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
     value = repr(first["input"])
-    if name.lower() in _ADDRESSES:  # any part of it may be a password
+    if setting in _ADDRESSES:  # any part of it may be a password
         kind = kind_of(str(first["input"]))
-        value = f"an address that begins with {kind}" if kind else "what is no address"
+        value = (
+            f"an address that begins with {kind}" if kind else "something that is not an address"
+        )
     return AppError(
         f"{name} is set to {value}, but it {allowed}.",
         f"Change {name} in the environment or in the settings file and start again.",

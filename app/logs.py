@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from app.config import get_settings
+from app.config import get_settings, old_names
 from app.errors import AppError, first_line
 from app.masking import hide
 from app.private_files import child, make_private_folder
@@ -54,6 +54,8 @@ def set_up_logs(process: str, *, to_terminal: bool = False) -> None:
         handler.addFilter(_add_context)
     logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
     logging.getLogger("app").setLevel(settings.log_level)  # libraries only when they complain
+    for warning in old_names():
+        _log.warning(warning)
 
 
 def log_file(process: str) -> Path:
@@ -87,8 +89,8 @@ def log_unforeseen(error: BaseException) -> AppError:
     _log.error("unforeseen", exc_info=error)
     safe = "Nothing that was indexed is lost."
     return AppError(
-        f"Something unforeseen happened: {type(error).__name__}: {first_line(error)}.",
-        f"{safe} The log in {folder} says more." if folder else safe,
+        f"Something unexpected happened: {type(error).__name__}: {first_line(error)}.",
+        f"{safe} See the log in {folder}." if folder else safe,
     )
 
 

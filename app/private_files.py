@@ -67,7 +67,8 @@ def child(folder: Path, name: str) -> Path:
     path = folder / name if name not in ("", ".", "..") and not _NO_NAME.search(name) else None
     if path is None or os.path.dirname(os.path.realpath(path)) != os.path.realpath(folder):
         raise AppError(
-            f"“{_NO_NAME.sub('·', name)}” is no name of anything in {folder}.", "Check the name."
+            f"“{_NO_NAME.sub('·', name)}” is not the name of anything in {folder}.",
+            "Check the name.",
         )
     return path
 
@@ -97,13 +98,13 @@ def socket_folder(data_dir: Path) -> Path:
         pass
     except OSError as error:
         raise AppError(
-            f"The folder {folder} cannot be made: {error.strerror}.",
-            "Set DATA_DIR to a folder with a shorter path.",
+            f"The folder {folder} cannot be created: {error.strerror}.",
+            "Set AFTERIMAGE_DATA_DIR to a folder with a shorter path.",
         ) from error
     if not (_is_private(folder) and _takes_sockets(folder)):
         raise AppError(
-            f"The folder {folder} is not yours alone, so it is not used.",
-            "Remove it, or set DATA_DIR to a folder with a shorter path.",
+            f"The folder {folder} is not private to you, so it is not used.",
+            "Remove it, or set AFTERIMAGE_DATA_DIR to a folder with a shorter path.",
         )
     return folder
 

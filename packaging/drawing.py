@@ -12,9 +12,9 @@ import itertools
 import random
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from drawn_scene import Scene as Scene
 from painting import COLOURS, SHAPES, paint
 from PIL import Image
 
@@ -97,30 +97,6 @@ WORLD: dict[str, dict[str, tuple[Any, ...]]] = {
 LANDSCAPES = tuple(WORLD)[4:]
 WEIGHTS = {"single": 30, "count": 15, "pair": 20, "texture": 15} | dict.fromkeys(LANDSCAPES, 4)
 HELD_OUT_ONE_IN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What one picture shows. `WORLD[kind]` lists the fields a kind uses; the others stay empty.
-
-    `jitter` seeds what the words leave open; scenes that differ only in it share their captions.
-    """
-
-    kind: str
-    subject: str = ""
-    colour: str = ""
-    size: str = ""
-    place: str = ""
-    count: int = 1
-    other_subject: str = ""
-    other_colour: str = ""
-    background: str = ""
-    jitter: int = 0
-
-    @property
-    def combination(self) -> tuple[str | int, ...]:
-        """Everything the full caption says: all fields but `jitter`."""
-        return tuple(getattr(self, name) for name in self.__slots__[:-1])
 
 
 def combinations() -> Iterator[Scene]:

@@ -36,7 +36,7 @@ def main() -> None:
     place = Path(tempfile.gettempdir()) / "ada"  # its name is seen in the pictures
     place.mkdir()
     os.environ |= {
-        "DATA_DIR": str(place / "data"),
+        "AFTERIMAGE_DATA_DIR": str(place / "data"),
         "XDG_CACHE_HOME": str(place / "cache"),  # thumbnails lie there
         "HF_HUB_OFFLINE": "1",
     }
@@ -172,7 +172,8 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
     window.show_page("failed")
     await _until(lambda: pages.failed.count > 0, settle=1.5)
     await studio.take("failed")
-    failed = pages.sessions.show_failed(pages.sessions.selected or 0)
+    selected = pages.sessions.list.sessions.sessions[pages.sessions.selected or 0]
+    failed = pages.show_failed(selected.sessionId, selected.name)
     await asyncio.sleep(2)
     await studio.take("failed-dialog", failed)
     failed.accept()

@@ -9,12 +9,9 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from drawn_scene import Scene
 from PIL import Image, ImageDraw
-
-if TYPE_CHECKING:
-    from drawing import Scene
 
 RGB = tuple[int, int, int]
 Point = tuple[float, float]

@@ -15,11 +15,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # nothing downloads at test time
 sys.path.append(str(Path(__file__).parent.parent / "packaging"))  # the drawing code
 
 from app import masking
-from app.config import Settings, get_settings
+from app.config import Settings, get_settings, variable
 from app.db.engine import get_sync_engine
 from app.queue.connection import close_redis
 from app.runtime import redis_server
 from app.worker.context import context
+
+SETTING_NAMES = [
+    name for setting in Settings.model_fields for name in (variable(setting), setting.upper())
+]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -31,9 +35,6 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         for title, text in report.sections
     ]
     return report
-
-
-SETTING_NAMES = [name.upper() for name in Settings.model_fields]
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,7 @@ def data_dir(
     """An empty data folder; no setting and no connection leaks into the test or out of it."""
     for name in SETTING_NAMES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("AFTERIMAGE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # thumbnails lie there
     monkeypatch.setenv("XDG_RUNTIME_DIR", session_folder)
     monkeypatch.setattr(masking, "_known", set())

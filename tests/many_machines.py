@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from local_qdrant import LocalQdrant, running_qdrant
 
-from app.config import Settings, get_settings
+from app.config import Settings, get_settings, variable
 from app.db.liveness import STATE_NAME
 from app.queue.connection import close_redis, redis_url
 from app.runtime.redis_server import ensure_redis, stop_redis
@@ -24,7 +24,7 @@ from app.runtime.redis_server import ensure_redis, stop_redis
 READY_WITHIN_S = 60
 END_WITHIN_S = 30
 REPOSITORY = Path(__file__).parent.parent
-_SHARED = ("DATABASE_URL", "QDRANT_URL")
+_SHARED = ("database_url", "qdrant_url")
 
 
 @contextmanager
@@ -48,8 +48,8 @@ def running_postgres(folder: Path) -> Iterator[str]:
 def shared_servers(postgres_url: str) -> Iterator[LocalQdrant]:
     """PostgreSQL, Redis and a stand-in for Qdrant are in the settings of this process."""
     with running_qdrant() as qdrant, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", postgres_url)
-        patch.setenv("QDRANT_URL", qdrant.url)
+        patch.setenv("AFTERIMAGE_DATABASE_URL", postgres_url)
+        patch.setenv("AFTERIMAGE_QDRANT_URL", qdrant.url)
         get_settings.cache_clear()
         ensure_redis()
         try:
@@ -84,8 +84,8 @@ def worker_machine(
         processor: the only one that it may run on.
         program: what Python is to run; it is told to be a worker.
     """
-    shared = {name: str(getattr(get_settings(), name.lower())) for name in _SHARED}
-    settings = {name.upper() for name in Settings.model_fields}
+    shared = {variable(name): str(getattr(get_settings(), name)) for name in _SHARED}
+    settings = {variable(name) for name in Settings.model_fields}
     own = {name: value for name, value in os.environ.items() if name not in settings}
     command = [sys.executable, *program, "worker"]
     if processor is not None:
@@ -95,7 +95,11 @@ def worker_machine(
         cwd=REPOSITORY,
         env=own
         | shared
-        | {"DATA_DIR": str(data_folder), "REDIS_URL": redis_url(), "LOG_LEVEL": "WARNING"},
+        | {
+            "AFTERIMAGE_DATA_DIR": str(data_folder),
+            "AFTERIMAGE_REDIS_URL": redis_url(),
+            "AFTERIMAGE_LOG_LEVEL": "WARNING",
+        },
         stdout=subprocess.DEVNULL,
     )
     try:

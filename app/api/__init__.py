@@ -1,0 +1,1 @@
+"""The shapes that windows, scripts, services and workers exchange."""

@@ -48,7 +48,7 @@ class ErrorKind(StrEnum):
     MISLABELLED = (
         "mislabelled",
         "Not a picture",
-        "Give the file the ending that fits its content, or exclude it.",
+        "Rename the file with the extension that matches its content, or exclude it.",
     )
     CORRUPT = (
         "corrupt",
@@ -63,7 +63,7 @@ class ErrorKind(StrEnum):
     TOO_LARGE = (
         "too_large",
         "The picture is too large",
-        "Raise MAX_IMAGE_MEGAPIXELS, or save a smaller copy of the picture.",
+        "Raise AFTERIMAGE_MAX_IMAGE_MEGAPIXELS, or save a smaller copy of the picture.",
     )
     OUT_OF_MEMORY = (
         "out_of_memory",
@@ -73,7 +73,7 @@ class ErrorKind(StrEnum):
     TOO_SLOW = (
         "too_slow",
         "The picture takes too long to decode",
-        "Save the picture anew as JPEG or PNG, or exclude it.",
+        "Save the picture again as JPEG or PNG, or exclude it.",
     )
     INVALID_VECTOR = (
         "invalid_vector",
@@ -82,8 +82,8 @@ class ErrorKind(StrEnum):
     )
     WORKER_DIED = (
         "worker_died",
-        "Indexing broke off at this picture",
-        "Try again; if it happens twice, exclude the picture.",
+        "Indexing stopped at this picture",
+        "Try again; if it happens again, exclude the picture.",
     )
     MODEL = (
         "model",
@@ -93,7 +93,7 @@ class ErrorKind(StrEnum):
     INTERNAL = (
         "internal",
         "Something unexpected happened with this picture",
-        "Exclude the picture, or save it anew as JPEG or PNG; the log says what happened.",
+        "Exclude the picture, or save it again as JPEG or PNG; the log says what happened.",
     )
 
     @property

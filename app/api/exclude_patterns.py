@@ -18,10 +18,10 @@ def clean(patterns: Iterable[str]) -> list[str]:
     """
     cleaned = list(dict.fromkeys(item for text in patterns if (item := text.strip())))
     if len(cleaned) > MOST:
-        raise ValueError(f"may name at most {MOST} patterns")
+        raise ValueError(f"can have at most {MOST} patterns")
     for pattern in cleaned:
         if not pattern.strip("*/"):
-            raise ValueError(f"would leave out everything with “{pattern}”")
+            raise ValueError(f"would skip everything because of “{pattern}”")
         if len(pattern) > LONGEST or _expression(pattern) is None:
             raise ValueError(
                 f"cannot use “{pattern[:40]}”; write patterns like this: *.png, Exports/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -48,6 +49,34 @@ class SearchFilter(BaseModel):
     formats: list[str] = Field(default_factory=list)
     """As the ledger has them, such as ``JPEG``; empty: any."""
     orientation: Orientation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """A filter as vector stores evaluate it; None and empty restrict nothing."""
+
+    session: int | None = None
+    folder: str | None = None
+    """As in a point's payload, where subfolders name it too."""
+    taken_from: int | None = None
+    """Unix time in seconds, inclusive; a picture without a time is left out."""
+    taken_before: int | None = None
+    """Unix time in seconds, exclusive."""
+    formats: tuple[str, ...] = ()
+    orientation: str | None = None
+
+    def matches(self) -> dict[str, list[str] | list[int]]:
+        """By payload field, the values of which one must be there."""
+        wanted: dict[str, list[str] | list[int]] = {}
+        if self.session is not None:
+            wanted["session"] = [self.session]
+        if self.folder is not None:
+            wanted["folder"] = [self.folder]
+        if self.formats:
+            wanted["format"] = list(self.formats)
+        if self.orientation is not None:
+            wanted["orientation"] = [self.orientation]
+        return wanted
 
 
 class SearchQuery(BaseModel):

@@ -1,4 +1,4 @@
-"""What windows, scripts and services hand each other. Field names follow the usage guide."""
+"""What windows, scripts and services exchange, as ``docs/training-system.md`` names it."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class TrainingProgress(BaseModel):
 
 
 class StartResponse(BaseModel):
-    """The guide's answer to a start."""
+    """The answer to a start; see ``docs/training-system.md``."""
 
     sessionId: int
     rqJobId: str

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -20,7 +22,7 @@ from app.cli.foreground import Start, follow, working
 from app.cli.interruption import run_until_told
 from app.cli.search import add_arguments as add_search_arguments
 from app.cli.search import search
-from app.config import check_settings
+from app.config import check_settings, old_names
 from app.db.engine import close_engines
 from app.db.migrate import migrate
 from app.errors import AppError
@@ -32,14 +34,24 @@ from app.services.backend import Backend
 Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]
 
 
-def run_command(arguments: Sequence[str]) -> int:
-    """Run one command; 0: done, 1: an error, 2: wrong usage, 128 and more: ended by a signal."""
+class Work(Protocol):
+    """Works on sessions until stopped; the exit code."""
+
+    def __call__(self, *, child: bool) -> int: ...
+
+
+def run_command(arguments: Sequence[str], work: Work) -> int:
+    """Run one command; 0: done, 1: an error, 2: wrong usage, 128 and more: ended by a signal.
+
+    Args:
+        work: what the command ``worker`` does in this process.
+    """
     options = _parser().parse_args(arguments)
     check_settings()
     if options.command == "worker":
-        from app.worker.main import run
-
-        return run(child=options.child)
+        return work(child=options.child)
+    for warning in old_names():
+        print(warning, file=sys.stderr)
     set_up_logs("terminal")
     migrate()
     return run_until_told(_run(options))
@@ -96,7 +108,7 @@ async def _retry(options: argparse.Namespace, backend: Backend) -> int:
                 db, options.session, batch_size=options.batch_size, device=options.device
             )
         if not options.json:
-            print(f"Trying {count:,} again." if count else "Nothing failed.")
+            print(f"Pictures to retry: {count:,}" if count else "No pictures failed.")
         return await _follow(options, backend, options.session, runtime) if count else 0
 
 
@@ -214,27 +226,27 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", help="print JSON for scripts")
         return command
 
-    index = add("index", _index, "Index folders and stay until it is done.")
+    index = add("index", _index, "Index folders, and wait until that is done.")
     index.add_argument("folders", nargs="+", metavar="FOLDER")
     index.add_argument("--name", help="name of the session; default: the folder's name")
-    index.add_argument("--extensions", help="file types, such as jpg,png; default: all known")
+    index.add_argument("--extensions", help="file types, such as jpg,png; default: all supported")
     index.add_argument(
         "--exclude",
         action="append",
         metavar="PATTERN",
-        help="leave out names or paths, such as '*.png' or 'Exports/'; may be repeated",
+        help="skip names or paths, such as '*.png' or 'Exports/'; can be repeated",
     )
-    index.add_argument("--no-recursive", action="store_true", help="leave subfolders out")
+    index.add_argument("--no-recursive", action="store_true", help="do not include subfolders")
     index.add_argument("--model", help="demo, NAME/PRETRAINED or a checkpoint folder")
-    index.add_argument("--batch-size", type=int, help="pictures at a time; default 32")
+    index.add_argument("--batch-size", type=int, help="pictures per batch; default 32")
     add("sessions", _sessions, "List all sessions.")
     about = {
         "start": (_start, "Start a session."),
         "pause": (_pause, "Pause a session after its current batch."),
-        "resume": (_start, "Go on with a paused session."),
-        "cancel": (_cancel, "Stop a session for good; what is indexed is kept."),
-        "retry": (_retry, "Try a session's failed pictures again."),
-        "progress": (_progress, "Show how far a session is."),
+        "resume": (_start, "Resume a paused session."),
+        "cancel": (_cancel, "Stop a session permanently; what has been indexed is kept."),
+        "retry": (_retry, "Retry a session's failed pictures."),
+        "progress": (_progress, "Show the progress of a session."),
         "failed": (_failed, "List a session's failed pictures and why."),
     }
     for name, (run, text) in about.items():
@@ -242,25 +254,27 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("session", type=int, metavar="ID")
         if name == "retry":
             command.add_argument("--batch-size", type=int, help="smaller batches need less memory")
-            command.add_argument("--device", help="cpu avoids a lack of GPU memory")
-    add_search_arguments(add("search", search, "Find pictures by a description or an example."))
+            command.add_argument("--device", help="cpu helps if GPU memory is short")
+    add_search_arguments(add("search", search, "Find pictures by description or by example."))
     updated = add("update", update.run, "Look for new, changed and missing pictures.")
     updated.add_argument("session", type=int, metavar="ID")
-    updated.add_argument("--prune", action="store_true", help="remove missing ones from the index")
+    updated.add_argument(
+        "--prune", action="store_true", help="remove missing pictures from the index"
+    )
     updated.add_argument("--yes", action="store_true", help="with --prune: do not ask")
     models.add_arguments(
-        add("models", models.run, "List models, download, remove, choose or measure one.")
+        add("models", models.run, "List models, or download, remove, choose or measure one.")
     )
-    worker = add("worker", None, "Work on sessions until stopped.")
+    worker = add("worker", None, "Process sessions until stopped.")
     worker.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     add("doctor", _doctor, "Check that everything runs.")
     verify = add("verify", _verify, "Check the ledger against the stored vectors.")
-    verify.add_argument("--repair", action="store_true", help="put right what can be")
+    verify.add_argument("--repair", action="store_true", help="repair what can be repaired")
     verify.add_argument(
         "--sample",
         type=_number,
         default=0,
         metavar="N",
-        help="look at N pictures of each model anew and compare",
+        help="embed N pictures of each model again and compare",
     )
     return parser

@@ -63,7 +63,7 @@ async def _until(supervisor: Supervisor, *, redis_only: bool) -> None:
     for _ in range(round(WORKER_READY_WITHIN_S / POLL_S)):
         status = supervisor.status()
         if "failed" in (status.redis, status.worker):
-            raise AppError(status.message, "The log in the data folder says more.")
+            raise AppError(status.message, "See the log in the data folder.")
         ready = status.worker in ("ready", "elsewhere")
         begun = ready or status.worker_pid is not None
         if status.redis == "ready" and (begun if redis_only else ready):
@@ -92,7 +92,7 @@ class Waiting:
         """
         status = self._supervisor.status()
         if problem is None and "failed" in (status.redis, status.worker):
-            problem = AppError(status.message, "The log in the data folder says more.")
+            problem = AppError(status.message, "See the log in the data folder.")
         if problem is None:
             self._since = None
         elif self._since is None:
@@ -172,9 +172,9 @@ async def _pause(backend: Backend, session_id: int) -> None:
     try:
         await asyncio.wait_for(pause(), PAUSED_WITHIN_S)
     except (AppError, TimeoutError):
-        tqdm.write(f"Stopped. Go on with: start {session_id}", file=sys.stderr)
+        tqdm.write(f"Stopped. Continue with: start {session_id}", file=sys.stderr)
     else:
-        tqdm.write(f"Paused. Go on with: resume {session_id}", file=sys.stderr)
+        tqdm.write(f"Paused. Continue with: resume {session_id}", file=sys.stderr)
 
 
 async def _poll(backend: Backend, session_id: int) -> TrainingProgress:

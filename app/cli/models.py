@@ -57,7 +57,7 @@ async def run(options: argparse.Namespace, backend: Backend) -> int:
 async def _download(backend: Backend, spec: str, show: bool) -> dict[str, object]:
     """Stay until it is here; Ctrl-C keeps what was downloaded."""
     if await backend.models.on_disk(spec):
-        return {"spec": spec, "state": "ready", "text": f"{spec} is on this computer already."}
+        return {"spec": spec, "state": "ready", "text": f"{spec} is already on this computer."}
     if spec in {choice.spec for choice in CURATED}:
         state = await _follow(backend, spec, show)
     else:  # where it is to be had, only the worker can tell
@@ -82,7 +82,7 @@ async def _follow(backend: Backend, spec: str, show: bool) -> ModelDownload:
             try:
                 await asyncio.wait([task], timeout=POLL_S)
             except asyncio.CancelledError:
-                tqdm.write(f"Stopped. Go on with: models download {spec}", file=sys.stderr)
+                tqdm.write(f"Stopped. Continue with: models download {spec}", file=sys.stderr)
                 backend.models.stop_download(spec)
                 await task
                 raise
@@ -96,7 +96,7 @@ async def _follow(backend: Backend, spec: str, show: bool) -> ModelDownload:
 
 async def _remove(backend: Backend, spec: str, show: bool) -> dict[str, object]:
     freed = await backend.models.remove(spec)
-    said = f"{freed / 1e6:,.0f} MB are free again." if freed else "There was nothing to delete."
+    said = f"{freed / 1e6:,.0f} MB freed." if freed else "There was nothing to delete."
     return {"spec": spec, "freedBytes": freed, "text": said}
 
 
@@ -122,7 +122,7 @@ def text(rows: Sequence[ModelRow]) -> str:
 
 def _entry(row: ModelRow) -> str:
     size = f"{row.downloadMb:,} MB" if row.downloadMb else ""
-    dimension = f"{row.dimension} numbers a picture" if row.dimension else ""
+    dimension = f"{row.dimension} dimensions" if row.dimension else ""
     state = _STATES[row.state] + (", used for new sessions" if row.inUse else "")
     facts = [state, size, dimension, row.languages and f"descriptions: {row.languages}"]
     if speed := row.speed:
@@ -130,7 +130,7 @@ def _entry(row: ModelRow) -> str:
     lines = [f"{row.spec}  ({row.title})", "  " + "; ".join(filter(None, facts))]
     lines += [
         f"  index {index.modelId}: {index.vectors:,} pictures"
-        + (", searched in" if index.inSearch else "")
+        + (", used for searches" if index.inSearch else "")
         for index in row.indexes
         if index.vectors
     ]

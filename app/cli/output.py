@@ -17,7 +17,7 @@ def summary(progress: TrainingProgress) -> str:
         f"{jobs.completed:,} of {progress.progress.total:,} pictures indexed"
         + (f", {jobs.reused:,} of them reused" if jobs.reused else "")
         + (f", {jobs.failed:,} failed" if jobs.failed else "")
-        + (f", {jobs.pending + jobs.running:,} to do" if jobs.pending + jobs.running else "")
+        + (f", {jobs.pending + jobs.running:,} remaining" if jobs.pending + jobs.running else "")
         + f", in {progress.activeSeconds:,.1f} s",
     ]
     if progress.device:
@@ -26,7 +26,7 @@ def summary(progress: TrainingProgress) -> str:
         )
         lines.append(f"Model: {model}; {progress.device}, {progress.precision}")
     if progress.skipped:
-        lines.append(f"Left out: {left_out_text(progress.skipped)}")
+        lines.append(f"Skipped: {left_out_text(progress.skipped)}")
     if why := progress.errorMessage or progress.waitingFor:
         lines.append(why)
     if jobs.failed:
@@ -43,7 +43,7 @@ def sessions(listed: Sequence[TrainingProgress], as_json: bool) -> str:
     if as_json:
         return json.dumps([progress.model_dump(mode="json") for progress in listed])
     if not listed:
-        return "No sessions yet. Begin with: index FOLDER"
+        return "No sessions yet. Start with: index FOLDER"
     return "\n".join(
         f"{p.sessionId:>5}  {_status(p):<10} {p.jobsSummary.completed:>9,} of "
         f"{p.progress.total:<9,} {p.name}  ({printable(p.rootPath)})"
@@ -78,7 +78,7 @@ def report(found: LedgerReport) -> str:
         f"{found.vectors:,} vectors"
     )
     if found.sampled:
-        head += f"; {found.sampled:,} pictures looked at again"
+        head += f"; {found.sampled:,} pictures checked again"
     if found.repaired:
         head += f"; {found.repaired:,} repaired"
-    return "\n".join([head, *(found.problems or ["Everything adds up."])])
+    return "\n".join([head, *(found.problems or ["No problems found."])])

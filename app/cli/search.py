@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from app.api.search_schemas import SearchPage, SearchQuery
 from app.cli.foreground import Waiting, working
 from app.errors import AppError
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.runtime.supervisor import Supervisor
 from app.scan.file_walk import printable
 from app.services.backend import Backend
@@ -22,15 +22,21 @@ TRY_AGAIN_S = 0.5
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """What ``search`` understands."""
     command.add_argument("text", nargs="*", metavar="TEXT", help="what the picture shows")
-    command.add_argument("--like", action="append", default=[], metavar="FILE", help="an example")
+    command.add_argument(
+        "--like", action="append", default=[], metavar="FILE", help="an example picture"
+    )
     command.add_argument(
         "--minus", action="append", default=[], metavar="TEXT", help="what it does not show"
     )
     command.add_argument("--session", type=int, metavar="ID", help="only pictures of this session")
-    command.add_argument("--folder", help="only pictures in this folder and below")
-    command.add_argument("--top", type=int, default=20, metavar="N", help="how many; default 20")
+    command.add_argument("--folder", help="only pictures in this folder and its subfolders")
+    command.add_argument(
+        "--top", type=int, default=20, metavar="N", help="number of results; default 20"
+    )
     command.add_argument("--min-score", type=float, metavar="S", help="from -1 to 1")
-    command.add_argument("--model", type=int, metavar="ID", help="as `models` lists them")
+    command.add_argument(
+        "--model", type=int, metavar="ID", help="a model's number, as `models` lists it"
+    )
 
 
 async def search(options: argparse.Namespace, backend: Backend) -> int:

@@ -17,7 +17,9 @@ from app.services.backend import Backend
 async def run(options: argparse.Namespace, backend: Backend) -> int:
     """Update a session and stay until its new pictures are indexed."""
     if options.json and options.prune and not options.yes:
-        raise AppError("--json cannot ask.", "Add --yes to remove the missing pictures.")
+        raise AppError(
+            "--json cannot ask for confirmation.", "Add --yes to remove the missing pictures."
+        )
     async with backend.db() as db:  # without a worker: one is started only where there is work
         summary = await backend.updates.update(db, options.session)
         progress = await backend.training.get_session_progress(db, options.session)
@@ -50,7 +52,10 @@ async def _prune(options: argparse.Namespace, backend: Backend) -> int:
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        raise AppError("Nobody can be asked here.", "Add --yes to remove the missing pictures.")
+        raise AppError(
+            "There is no terminal to ask for confirmation.",
+            "Add --yes to remove the missing pictures.",
+        )
     return input("Remove them from the index? [y/N] ").strip().lower() in ("y", "yes")
 
 
@@ -63,7 +68,7 @@ def text(summary: UpdateSummary) -> str:
             (summary.changed, "changed"),
             (summary.missing, "missing"),
             (summary.back, "back"),
-            (summary.left_out, "left out by now"),
+            (summary.left_out, "now skipped"),
             (summary.unchanged, "unchanged"),
         )
         if number

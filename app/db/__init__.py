@@ -1,0 +1,1 @@
+"""The ledger: tables, the moves that are allowed, migrations, signs of life."""

@@ -19,7 +19,8 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from app.db.clock import ledger_now
 from app.db.files import upsert
-from app.db.models import DuplicateScan, ScanState
+from app.db.models import DuplicateScan
+from app.db.statuses import ScanState
 
 SILENT_AFTER = timedelta(seconds=60)
 """Whoever runs a scan says so every second; after this, it is taken for dead."""

@@ -45,7 +45,7 @@ def ledger_url() -> URL:
     """The ledger's address, without a driver.
 
     Raises:
-        AppError: ``DATABASE_URL`` is none.
+        AppError: ``AFTERIMAGE_DATABASE_URL`` is none.
     """
     settings = get_settings()
     if settings.database_url:
@@ -53,7 +53,8 @@ def ledger_url() -> URL:
             return make_url(settings.database_url)
         except (ArgumentError, ValueError):
             raise AppError(
-                f"DATABASE_URL is set to {hide_in_address(settings.database_url)}, which is not "
+                f"AFTERIMAGE_DATABASE_URL is set to {hide_in_address(settings.database_url)}, "
+                "which is not "
                 "an address of a database.",
                 "Write it like postgresql://host:5432/name, with user:password@ before the host.",
             ) from None  # the error tells parts of the password

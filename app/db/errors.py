@@ -66,7 +66,7 @@ def _of_sqlite(error: sqlite3.Error) -> LedgerError | None:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
             return LedgerError(
                 f"Another program has held the ledger {ledger} for {BUSY_TIMEOUT_S} seconds.",
-                f"It is open in {holders(ledger)}. Close what holds it, such as a backup or a "
+                f"It is open in {holders(ledger)}. Close it there, for example in a backup or a "
                 "database viewer, then try again.",
                 transient=True,
             )
@@ -79,12 +79,12 @@ def _of_sqlite(error: sqlite3.Error) -> LedgerError | None:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return LedgerError(
                 f"The ledger {ledger} cannot be written.",
-                "Make its folder writable, or set DATA_DIR to another folder.",
+                "Make its folder writable, or set AFTERIMAGE_DATA_DIR to another folder.",
             )
         case sqlite3.SQLITE_IOERR:
             return LedgerError(
                 f"The disk that holds the ledger {ledger} reports an error.",
-                "Check that it is connected, has room and is sound, then start again.",
+                "Check that it is connected, healthy and not full, then start again.",
             )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return LedgerError(f"The ledger {ledger} is damaged.", _after_damage(ledger))
@@ -102,9 +102,9 @@ def _of_postgresql(error: psycopg.Error) -> LedgerError | None:
         return None
     reason = first_line(error).removeprefix("connection failed: ")
     return LedgerError(
-        f"The database that DATABASE_URL names cannot be used: {reason}.",
-        "Check that its server runs and has room, and that address, user name, password and "
-        "database in DATABASE_URL are right.",
+        f"The database that AFTERIMAGE_DATABASE_URL names cannot be used: {reason}.",
+        "Check that its server is running and has free space, and that address, user name, "
+        "password and database in AFTERIMAGE_DATABASE_URL are correct.",
         transient=transient,
     )
 
@@ -133,6 +133,6 @@ def _after_damage(ledger: Path) -> str:
     if copies:
         return (
             f"Move it away and put {copies[-1]} in its place, the copy from before the last "
-            "upgrade; or begin without it, your pictures are untouched."
+            "upgrade; or start without it, your pictures are untouched."
         )
     return "Move it away and index your folders again; there is no copy of it yet."

@@ -108,7 +108,7 @@ def proof_of_life() -> Iterator[None]:
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         if not _is_ours(path.parent):
-            raise PermissionError(f"{path.parent} is somebody else's")
+            raise PermissionError(f"{path.parent} belongs to another user")
         lock.acquire()
     except (OSError, Timeout) as error:  # without proof, others wait until it is silent for long
         log.warning("no proof of life: %s", error)

@@ -40,14 +40,16 @@ def migrate() -> None:
             _migrate()
     except Timeout as error:
         raise AppError(
-            f"The ledger has been brought up to date for {LOCK_WITHIN_S} seconds by "
+            f"The ledger is being upgraded, for more than {LOCK_WITHIN_S} seconds now, by "
             f"{holders(lock)}.",
             "Wait until that is done, or end it, then try again.",
         ) from error
     except OSError as error:
         raise AppError(
             f"The data folder {settings.data_dir} cannot be used: {error.strerror or error}.",
-            "Make it writable and see that its disk has room, or set DATA_DIR to another folder.",
+            "Make it writable and check that its disk is not full, or set AFTERIMAGE_DATA_DIR to "
+            "another "
+            "folder.",
         ) from error
     except DATABASE_ERRORS as error:
         raise_plain(error)
@@ -63,13 +65,14 @@ def _migrate() -> None:
     known = known_revisions()
     if HEAD not in known:
         raise AppError(
-            f"The program is incomplete: the folder {MIGRATIONS} is missing or not whole.",
+            f"The program is incomplete: the folder {MIGRATIONS} is missing or damaged.",
             "Install the program again; your data stays.",
         )
     if revision is not None and revision not in known:
         raise AppError(
             "The ledger was written by a newer version of Afterimage.",
-            "Install the newest version, or set DATA_DIR to another folder to begin afresh.",
+            "Install the newest version, or set AFTERIMAGE_DATA_DIR to another folder to start "
+            "afresh.",
         )
     if revision is not None and engine.dialect.name == "sqlite":
         _back_up(Path(str(engine.url.database)), revision)

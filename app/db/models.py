@@ -1,4 +1,4 @@
-"""The ledger's tables and the moves between statuses that are allowed.
+"""The ledger's tables.
 
 Every count that a window polls stands on the session's row, so a poll costs the same for ten
 pictures and for a million. :mod:`app.worker.maintenance.ledger_check` checks the invariants.
@@ -7,7 +7,6 @@ pictures and for a million. :mod:`app.worker.maintenance.ledger_check` checks th
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -24,64 +23,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
+# docs/training-system.md has these here
+from app.db.statuses import JOB_MOVES as JOB_MOVES
+from app.db.statuses import SESSION_MOVES as SESSION_MOVES
+from app.db.statuses import JobStatus as JobStatus
+from app.db.statuses import SessionStatus as SessionStatus
 from app.db.types import PathText, UtcDateTime, utc_now
 from app.errors import AppError
-
-
-class SessionStatus(StrEnum):
-    PENDING = "pending"
-    RUNNING = "running"
-    PAUSED = "paused"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class JobStatus(StrEnum):
-    PENDING = "pending"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-SESSION_MOVES: dict[str, frozenset[str]] = {
-    SessionStatus.PENDING: frozenset({SessionStatus.RUNNING, SessionStatus.CANCELLED}),
-    SessionStatus.RUNNING: frozenset(
-        {
-            SessionStatus.PAUSED,
-            SessionStatus.COMPLETED,
-            SessionStatus.FAILED,
-            SessionStatus.CANCELLED,
-        }
-    ),
-    SessionStatus.PAUSED: frozenset({SessionStatus.RUNNING, SessionStatus.CANCELLED}),
-    SessionStatus.FAILED: frozenset({SessionStatus.RUNNING, SessionStatus.CANCELLED}),
-    SessionStatus.COMPLETED: frozenset({SessionStatus.RUNNING}),
-    SessionStatus.CANCELLED: frozenset(),
-}
-"""From each session status, the statuses that it may move to."""
-
-JOB_MOVES: dict[str, frozenset[str]] = {
-    # pending → completed: the file is unchanged and has its vector, so it is not opened again
-    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.COMPLETED, JobStatus.CANCELLED}),
-    # running → pending: claimed ahead and handed back, or its worker died
-    JobStatus.RUNNING: frozenset(
-        {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING, JobStatus.CANCELLED}
-    ),
-    JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.CANCELLED}),
-    # completed → pending: its file changed, its vector was lost, or another model is wanted
-    # completed → cancelled: its folder is one that walks leave out by now
-    JobStatus.COMPLETED: frozenset({JobStatus.PENDING, JobStatus.CANCELLED}),
-    # cancelled → pending: the picture was excluded, and is included again
-    JobStatus.CANCELLED: frozenset({JobStatus.PENDING}),
-}
-"""From each job status, the statuses that it may move to."""
-
-
-def sources_of(moves: dict[str, frozenset[str]], target: str) -> list[str]:
-    """The statuses from which ``target`` may be reached."""
-    return [source for source, targets in moves.items() if target in targets]
 
 
 class Base(DeclarativeBase):
@@ -214,14 +162,6 @@ class NearDuplicate(Base):
     """The least asset id of those that look alike."""
     score: Mapped[float]
     """The highest cosine similarity to another one of the group."""
-
-
-class ScanState(StrEnum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    STOPPED = "stopped"
 
 
 class DuplicateScan(Base):

@@ -116,7 +116,7 @@ def _average_rate(session: TrainingSession) -> float | None:
 
 
 class ProgressTracker:
-    """The guide's view of one session, for code that runs in a worker."""
+    """A session's progress for code in a worker; see ``docs/training-system.md``."""
 
     def __init__(self, session_id: int) -> None:
         self.session_id = session_id

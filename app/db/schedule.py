@@ -11,22 +11,9 @@ from app.api.update_schemas import UpdateSummary
 from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine
 from app.db.models import SessionStatus, TrainingSession
-from app.queue.enqueue import ring_once_if_possible
-from app.queue.queues import QUEUE_NORMAL
 
 SILENT_AFTER = timedelta(seconds=60)
 """A walk with work that gave no sign of life for so long has broken off."""
-
-
-def ring_for_due_sessions() -> None:
-    """Have the worker update what is due, each session once at a time."""
-    for session_id in due_sessions():
-        ring_once_if_possible(
-            QUEUE_NORMAL,
-            "app.worker.maintenance.updates.update_session",
-            f"update-session-{session_id}",
-            session_id=session_id,
-        )
 
 
 def due_sessions() -> list[int]:

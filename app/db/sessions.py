@@ -11,16 +11,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.clock import ledger_now
-from app.db.models import (
-    SESSION_MOVES,
-    JobStatus,
-    SessionStatus,
-    TrainingJob,
-    TrainingSession,
-    sources_of,
-)
+from app.db.models import SESSION_MOVES, JobStatus, SessionStatus, TrainingJob, TrainingSession
+from app.db.statuses import sources_of
+from app.errors import AppError
+
+
+async def find_session(db: AsyncSession, session_id: int) -> TrainingSession:
+    """The session with this id, read afresh.
+
+    Raises:
+        AppError: there is none.
+    """
+    session = await db.get(TrainingSession, session_id, populate_existing=True)
+    if session is None:
+        raise AppError(f"There is no session {session_id}.", "List them with: sessions")
+    return session
 
 
 def lock_sessions(conn: Connection, session_ids: Iterable[int]) -> None:

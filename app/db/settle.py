@@ -284,7 +284,7 @@ def _take_back(conn: Connection, row: Any, crashes: int, now: datetime) -> None:
         values = {
             "status": JobStatus.FAILED.value,
             "error_kind": ErrorKind.WORKER_DIED.value,
-            "error_message": "Indexing broke off at this file, again when it was tried alone.",
+            "error_message": "Indexing stopped at this file, and again when it was tried alone.",
             "finished_at": now,
         }
         counts["failed_images"] = 1
@@ -294,6 +294,8 @@ def _take_back(conn: Connection, row: Any, crashes: int, now: datetime) -> None:
         .values(crashes=crashes, worker=None, lease_token=None, lease_expires_at=None, **values)
     )
     job = ClaimedJob(row.id, row.asset_id, row.attempts, "")
-    outcome = Outcome(job, error_message="The worker process ended while it worked on this batch.")
+    outcome = Outcome(
+        job, error_message="The worker process ended while it was processing this batch."
+    )
     conn.execute(insert(TrainingEvidence), _evidence_row(row.session_id, outcome, {}, now))
     count(conn, row.session_id, **counts)

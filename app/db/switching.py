@@ -41,8 +41,8 @@ def switch_model(conn: Connection, session_id: int, spec: str) -> bool:
         )
     if session.status == SessionStatus.RUNNING or _in_work(conn, session_id):
         raise AppError(
-            f"The session “{session.name}” is being indexed at the moment.",
-            "Pause it, wait for its current pictures, and try again.",
+            f"The session “{session.name}” is being indexed.",
+            "Pause it, wait until its current pictures are done, and try again.",
         )
     conn.execute(
         update(TrainingSession)
@@ -85,7 +85,7 @@ def adopt_weights(conn: Connection, spec: str, model_id: int, *, only_newer: boo
     if only_newer and any(session.model_id > model_id for session in others):
         raise AppError(
             f"Another computer indexes with newer weights of “{spec}”.",
-            "Bring the same weights, or the same version of Afterimage, to this computer.",
+            "Install the same weights, or the same version of Afterimage, on this computer.",
         )
     for session in others:
         conn.execute(

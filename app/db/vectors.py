@@ -149,3 +149,14 @@ def is_broken_off() -> ColumnElement[bool]:
         )
     )
     return IS_UNSETTLED & ~exists(job.correlate(AssetVector))
+
+
+def any_broken_off(conn: Connection) -> bool:
+    """Whether a store broke off that nobody will do again."""
+    return conn.scalar(select(AssetVector.asset_id).where(is_broken_off()).limit(1)) is not None
+
+
+def any_stale_payload(conn: Connection) -> bool:
+    """Whether a payload is out of date that can be written now."""
+    stale = select(AssetVector.asset_id).where(AssetVector.payload_stale, ~IS_UNSETTLED)
+    return conn.scalar(stale.limit(1)) is not None

@@ -1,0 +1,1 @@
+"""From pixels and texts to vectors: which models there are, their weights, the encoder."""

@@ -48,7 +48,7 @@ class ModelChoice:
 RECOMMENDED = ModelChoice(
     "ViT-B-32/laion2b_s34b_b79k",
     "CLIP ViT-B/32",
-    "Quick on any computer and good with everyday pictures.",
+    "Fast on any computer, and good with everyday pictures.",
     605,
     512,
     "English",
@@ -69,7 +69,7 @@ CURATED = (
     ModelChoice(
         "ViT-B-16/datacomp_xl_s13b_b90k",
         "CLIP ViT-B/16",
-        "Sees smaller things in a picture; takes four times as long as ViT-B/32.",
+        "Sees smaller details; takes four times as long as ViT-B/32.",
         598,
         512,
         "English",
@@ -78,7 +78,7 @@ CURATED = (
     ModelChoice(
         "ViT-L-14/datacomp_xl_s13b_b90k",
         "CLIP ViT-L/14",
-        "The most exact of these, for a computer with a graphics card; "
+        "The most accurate of these, for a computer with a graphics card; "
         "without one it takes twenty times as long as ViT-B/32.",
         1710,
         768,
@@ -88,7 +88,7 @@ CURATED = (
     ModelChoice(
         "ViT-B-16-SigLIP2-256/webli",
         "SigLIP 2 ViT-B/16",
-        "Exact, and understands many languages; takes five times as long as ViT-B/32.",
+        "Accurate, and understands many languages; takes five times as long as ViT-B/32.",
         1501,
         768,
         "more than 100",
@@ -97,7 +97,7 @@ CURATED = (
     ModelChoice(
         "xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k",
         "CLIP ViT-B/32 with XLM-RoBERTa",
-        "As quick as ViT-B/32, and understands many languages.",
+        "As fast as ViT-B/32, and understands many languages.",
         1465,
         512,
         "about 100",
@@ -129,7 +129,9 @@ def check_model(spec: str) -> str:
     """
     spec = spec.strip()
     if not spec:
-        raise AppError("No model is chosen.", f"Set MODEL to {RECOMMENDED.spec}, for example.")
+        raise AppError(
+            "No model is chosen.", f"Set AFTERIMAGE_MODEL to {RECOMMENDED.spec}, for example."
+        )
     if spec == DEMO_MODEL:
         _check_folder(_DEMO_FOLDER)
         return spec
@@ -140,7 +142,9 @@ def check_model(spec: str) -> str:
         _check_folder(folder)
         return str(folder)
     if folder == Path(spec) or spec.startswith((".", "~")):
-        raise AppError(f"There is no folder {folder}.", "Choose the folder that has the model.")
+        raise AppError(
+            f"There is no folder {folder}.", "Choose the folder that contains the model."
+        )
     raise _unknown(spec)
 
 
@@ -194,13 +198,13 @@ def _unknown(spec: str) -> AppError:
     whole = spec.strip("/").replace("/", "-")
     if whole.lower() in (name.lower() for name in architectures):
         return AppError(
-            f"The model {spec} lacks the name of its weights.",
+            f"The model name {spec} does not say which weights to use.",
             f"Write it as {spec.strip('/')}/ and a tag, for example {RECOMMENDED.spec}.",
         )
     name = spec.rpartition("/")[0] or spec
     close = nearest(name, architectures)
     return AppError(
-        f"OpenCLIP knows no model {spec}, and there is no such folder.",
+        f"OpenCLIP has no model {spec}, and there is no such folder.",
         f"Did you mean {close}?" if close else f"Choose {RECOMMENDED.spec}, for example.",
     )
 
@@ -220,7 +224,7 @@ def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise AppError(
             f"{folder} is not a folder with a model.",
-            f"Choose a folder that has {CONFIG_FILE} and {WEIGHTS_FILES[0]}.",
+            f"Choose a folder that contains {CONFIG_FILE} and {WEIGHTS_FILES[0]}.",
         )
     try:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["model_cfg"]
@@ -228,7 +232,7 @@ def _check_folder(folder: Path) -> None:
         complete = "embed_dim" in config and all(isinstance(part, dict) for part in parts)
     except FileNotFoundError:
         raise AppError(
-            f"The folder {folder} has no {CONFIG_FILE}, so it is no OpenCLIP model.",
+            f"The folder {folder} has no {CONFIG_FILE}, so it is not an OpenCLIP model.",
             "Choose a folder that was saved by OpenCLIP.",
         ) from None
     except (OSError, ValueError, KeyError, TypeError):
@@ -236,12 +240,12 @@ def _check_folder(folder: Path) -> None:
     if not complete:
         raise AppError(
             f"{folder / CONFIG_FILE} does not describe an OpenCLIP model.",
-            "Get the folder again from where it came from.",
+            "Download or copy the folder again.",
         )
     if weights_file(folder) is None:
         raise AppError(
             f"The folder {folder} has no weights: none of {', '.join(WEIGHTS_FILES)} is there.",
-            "Put the file of weights beside its configuration.",
+            "Put the weights file next to the configuration.",
         )
     _check_packages(folder.name, config)
 

@@ -70,7 +70,7 @@ def load_checkpoint(spec: str) -> Checkpoint:
     except (OSError, ValueError, ImportError) as error:
         raise AppError(
             f"The tokenizer of the model {source.name} is missing or damaged.",
-            "Put its files beside the weights; where they are downloaded, connect to the internet.",
+            "Put its files next to the weights; if they have to be downloaded, go online.",
         ) from error
     return Checkpoint(model, tokenizer, source.name, source.version, digest.result())
 
@@ -171,12 +171,12 @@ def _cannot_build(source: _Source, error: Exception) -> AppError:
         or "PytorchStreamReader" in text
     ):
         return AppError(
-            f"The file of weights {source.weights} is damaged or cut off.",
+            f"The weights file {source.weights} is damaged or incomplete.",
             "Delete it, then download or copy it again.",
         )
     if "loading state_dict" in text or "pos_embed" in text:
         return AppError(
-            f"The weights in {source.weights} belong to another model than {source.name}.",
+            f"The weights in {source.weights} belong to a model other than {source.name}.",
             "Choose a folder whose configuration and weights were saved together.",
         )
     return AppError(

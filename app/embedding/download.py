@@ -212,7 +212,7 @@ class _Transfer:
                 ) from error
             if found.size and found.etag and found.commit_hash:
                 return _Remote(url, name, found.size, found.etag)
-            raise self._not_the_file(url, "its answer names no file of a hub")
+            raise self._not_the_file(url, "its answer does not name a file")
         raise self._failed(
             f"{repository} has no weights for it", "Choose another model, or try again later."
         )
@@ -221,9 +221,9 @@ class _Transfer:
         free = shutil.disk_usage(self._folder).free
         if needed + _ROOM_TO_SPARE > free:
             raise AppError(
-                f"There is not enough room for the model {self._spec}: {_mb(needed)} are needed, "
-                f"and {_mb(free)} are free in {self._folder.parent}.",
-                "Make room on that disk, then go on with the download.",
+                f"There is not enough space for the model {self._spec}: {_mb(needed)} needed, "
+                f"{_mb(free)} free in {self._folder.parent}.",
+                "Free some space on that disk, then resume the download.",
             )
 
     # Fetching
@@ -257,8 +257,8 @@ class _Transfer:
             )
             if broken >= _ATTEMPTS:
                 raise self._failed(
-                    f"the connection broke off at {_mb(file.tell())} of {_mb(remote.size)}",
-                    "Try again; it goes on from there.",
+                    f"the connection was lost at {_mb(file.tell())} of {_mb(remote.size)}",
+                    "Try again; the download resumes from there.",
                 ) from reason
             self._stop.wait(_PAUSE_SECONDS)
 
@@ -307,8 +307,9 @@ class _Transfer:
             partial.unlink()
             raise AppError(
                 f"What was downloaded for the model {self._spec} is damaged: its checksum is not "
-                "the one that the hub names.",
-                "Try again; if it happens twice, something on the way changes downloads, such as "
+                "the one that the hub publishes.",
+                "Try again; if it happens again, something on the network changes downloads, such "
+                "as "
                 "a proxy.",
             )
 
@@ -328,9 +329,9 @@ class _Transfer:
 
     def _not_the_file(self, url: str, what: str) -> AppError:
         return self._failed(
-            f"{_host(url)} sends something other than the file ({what})",
-            "Something on the way may answer in its place, such as a proxy, a filter, or the page "
-            "on which a network asks who you are. Try again on another network.",
+            f"{_host(url)} sent something other than the file ({what})",
+            "Something on the network may be answering instead, such as a proxy, a filter, or a "
+            "login page. Try another network.",
         )
 
     def _failed(self, why: str, hint: str) -> AppError:
@@ -340,11 +341,11 @@ class _Transfer:
         if error.errno == errno.ENOSPC:
             return self._failed(
                 f"the disk of {self._folder.parent} is full",
-                "Make room on it, then go on with the download.",
+                "Free some space on it, then resume the download.",
             )
         return self._failed(
             f"{self._folder} cannot be written ({error.strerror})",
-            "Check the rights on that folder.",
+            "Check the permissions of that folder.",
         )
 
 
@@ -367,7 +368,7 @@ def _require_the_file(remote: _Remote, status: int, headers: Mapping[str, str], 
     length = headers.get("content-length", "")
     wanted = remote.size if status == 200 else remote.size - start
     if length.isdigit() and int(length) != wanted:
-        raise _WrongContentError(f"{int(length):,} bytes in place of {wanted:,}")
+        raise _WrongContentError(f"{int(length):,} bytes instead of {wanted:,}")
     part = headers.get("content-range", "")
     if status == 206 and part and not part.startswith(f"bytes {start}-"):
         raise _WrongContentError(f"the part {part!r}")

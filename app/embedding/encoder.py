@@ -11,7 +11,6 @@ import copy
 import logging
 import re
 import threading
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,18 +19,21 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from app.embedding import tuning
-from app.embedding.checkpoint import Checkpoint, is_out_of_memory, load_checkpoint
-from app.errors import AppError, first_line
+from app.embedding.checkpoint import Checkpoint, is_out_of_memory
+from app.errors import AppError
 from app.pictures.pixels import PixelSpec
 
 log = logging.getLogger(__name__)
+
+MOST_THREADS = torch.get_num_threads()
+"""What torch takes for the number of this machine's cores."""
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _Encode = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Encoder:
-    """A model on a device; get one by :func:`load_encoder`. Several threads may use it at once.
+    """A model on a device, see :mod:`app.embedding.loading`. Several threads may use it at once.
 
     Attributes:
         name, version: which model it is; what OpenCLIP calls architecture and tag, if it has them.
@@ -52,7 +54,7 @@ class Encoder:
         self.precision = "fp32"
         self.device = "cpu"
         self.place = torch.device("cpu")
-        self.threads = tuning.MOST_THREADS
+        self.threads = MOST_THREADS
         self.notice = ""
         self._model: Any = checkpoint.model.eval()
         self._tokenizer = checkpoint.tokenizer
@@ -116,7 +118,7 @@ class Encoder:
     def set_precision(self, precision: str) -> None:
         """Compute in another precision from now on."""
         if precision != self.precision:
-            self._model.to(tuning.DTYPES[precision])
+            self._model.to(DTYPES[precision])
             self.precision = precision
 
     def in_precision(self, precision: str) -> Encoder:
@@ -133,7 +135,7 @@ class Encoder:
         values = pixels.to(self.place, non_blocking=True).permute(0, 3, 1, 2).float() / 255
         # Normalised before the cast: bf16 has only 8 bits for the mean.
         values = (values - self._mean.to(self.place)) / self._std.to(self.place)
-        features: torch.Tensor = self._model.encode_image(values.to(tuning.DTYPES[self.precision]))
+        features: torch.Tensor = self._model.encode_image(values.to(DTYPES[self.precision]))
         return features
 
     def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -186,74 +188,13 @@ class Encoder:
         return contextlib.nullcontext() if self.place.type == "cpu" else self._turn
 
 
-def load_encoder(
-    spec: str, device: str = "auto", precision: str = "auto", *, busy: bool = False
-) -> Encoder:
-    """Load a model and make it ready; its weights are downloaded if need be.
-
-    Args:
-        spec: see :mod:`app.embedding.catalogue`.
-        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or, for another than the first, ``cuda:1``.
-        precision: ``fp32``, ``bf16``, ``fp16``, or ``auto`` for what is measured to be best here.
-        busy: something else keeps the processors busy meanwhile.
-
-    Raises:
-        AppError: there is no such model, its files are missing or damaged, it cannot be
-            downloaded, the device is not there, or memory does not suffice.
-    """
-    place = _find_device(device)
-    encoder = _first_use(load_checkpoint(spec))
-    try:
-        encoder.move(place)
-        return tuning.tuned(encoder, precision, busy=busy)
-    except (RuntimeError, MemoryError) as error:
-        if device != "auto" or place.type == "cpu":
-            raise AppError(
-                f"The model {encoder.name} cannot run on {place} with precision {precision}: "
-                f"{first_line(error)}.",
-                "Set DEVICE to cpu and PRECISION to auto.",
-            ) from error
-        failure = first_line(error)
-    encoder.fall_back(f"The model cannot run on {place} ({failure})")
-    return encoder
-
-
-def _first_use(checkpoint: Checkpoint) -> Encoder:
-    try:
-        return Encoder(checkpoint)
-    except (RuntimeError, IndexError) as error:  # IndexError: a word beyond the vocabulary
-        raise AppError(
-            f"The model {checkpoint.name} does not work: {first_line(error)}.",
-            "Its configuration does not fit its tokenizer; choose another model.",
-        ) from error
-
-
-def _find_device(wanted: str) -> torch.device:
-    """The device of that name; for ``auto`` the first of CUDA, MPS and CPU that is there."""
-    with warnings.catch_warnings():
-        # With a driver that is too old, torch warns and then says that there is no device.
-        warnings.filterwarnings("ignore", "CUDA initialization", UserWarning)
-        cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    apple = torch.backends.mps.is_available()
-    if wanted == "auto":
-        wanted = "cuda" if cards else "mps" if apple else "cpu"
-    kind, _, index = wanted.partition(":")
-    if (kind == "cuda" and int(index or 0) >= cards) or (kind == "mps" and not apple):
-        there = [f"cuda:{card}" for card in range(cards)] + ["mps"] * apple + ["cpu"]
-        raise AppError(
-            f"DEVICE is set to {wanted}, but PyTorch can use only {', '.join(there)} here.",
-            "Set DEVICE to auto, or check the driver of the graphics card.",
-        )
-    return torch.device("cuda", int(index or 0)) if kind == "cuda" else torch.device(kind)
-
-
 def _preprocessing(config: Mapping[str, Any]) -> tuple[PixelSpec, torch.Tensor, torch.Tensor]:
     """How the model was trained to see: the square, and mean and deviation, shape (3, 1, 1)."""
     size = config["size"]
     high, wide = (size, size) if isinstance(size, int) else size
     if high != wide:
         raise AppError(
-            f"The model looks at pictures of {wide} × {high} pixels; only squares are supported.",
+            f"The model takes pictures of {wide} × {high} pixels; only square ones are supported.",
             "Choose another model.",
         )
     pixels = PixelSpec(

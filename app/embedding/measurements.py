@@ -6,6 +6,7 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from app.config import get_settings
 from app.errors import first_line
@@ -51,7 +52,7 @@ def _file() -> Path:
     return get_settings().data_dir / FILE_NAME
 
 
-def _read() -> dict[str, dict[str, object]]:
+def _read() -> dict[str, dict[str, Any]]:
     try:
         known = json.loads(_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):

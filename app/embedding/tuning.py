@@ -12,23 +12,17 @@ import platform
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.embedding.encoder import DTYPES, MOST_THREADS, Encoder
 from app.embedding.measurements import Measurement, recall, remember
 from app.errors import AppError, first_line
 
-if TYPE_CHECKING:
-    from app.embedding.encoder import Encoder
-
 log = logging.getLogger(__name__)
 
-MOST_THREADS = torch.get_num_threads()
-"""What torch takes for the number of this machine's cores."""
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MIN_COSINE = 0.99
 """How close an embedding in a lower precision must stay to the one in fp32."""
 WORTHWHILE_SHARE = 0.1

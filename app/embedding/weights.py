@@ -38,8 +38,8 @@ def weights_folder(spec: str) -> Path:
     parts = spec.split("/")
     if len(parts) < 2 or {"", ".", ".."} & set(parts):
         raise AppError(
-            f"“{spec}” is no model that can be downloaded.",
-            "Write its name and that of its weights, as the list of models has them.",
+            f"“{spec}” is not a model that can be downloaded.",
+            "Give its name and that of its weights, as in the list of models.",
         )
     return child(models_folder(), spec.replace("/", "--"))
 
@@ -96,7 +96,7 @@ def remove(spec: str) -> int:
     except OSError as error:
         raise AppError(
             f"The weights in {folder} cannot be deleted: {error.strerror}.",
-            "Check the rights on that folder.",
+            "Check the permissions of that folder.",
         ) from error
     return freed
 

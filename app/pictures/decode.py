@@ -168,11 +168,10 @@ def quietly() -> Iterator[None]:
             ErrorKind.OUT_OF_MEMORY, "There was not enough memory to decode the picture."
         ) from error
     except Exception as error:
-        log.exception("a picture could not be decoded, for a reason that was not foreseen")
+        log.exception("a picture could not be decoded, for an unexpected reason")
         raise PictureError(
             ErrorKind.INTERNAL,
-            f"Decoding the picture ended with an error that was not foreseen, "
-            f"{type(error).__name__}.",
+            f"Decoding the picture failed with an unexpected error, {type(error).__name__}.",
         ) from error
 
 
@@ -381,9 +380,9 @@ def _raise_damaged(data: bytes, kind: str, error: Exception) -> NoReturn:
         message = f"The file is cut off: {left} is not enough to show the picture."
         raise PictureError(ErrorKind.TRUNCATED, message) from error
     if any(word in reason for word in _UNSUPPORTED_WORDS):
-        raise unreadable_format(f"a rare kind of {kind} picture") from error
+        raise unreadable_format(f"an unusual kind of {kind} picture") from error
     raise PictureError(
-        ErrorKind.CORRUPT, f"The content begins as {kind}, but its data is damaged."
+        ErrorKind.CORRUPT, f"The content starts as {kind}, but its data is damaged."
     ) from error
 
 

@@ -142,7 +142,7 @@ def _done(
     except Exception as error:  # noqa: BLE001 - the worker says that it was this picture
         failure = PictureError(
             ErrorKind.INTERNAL,
-            f"Decoding ended with an error that was not foreseen, {type(error).__name__}.",
+            f"Decoding failed with an unexpected error, {type(error).__name__}.",
         )
         failure.add_note(traceback.format_exc())
     return value, failure, (time.process_time() - begin) * 1000

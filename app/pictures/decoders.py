@@ -306,7 +306,8 @@ class _Watch:
             self._last_s, self._moved_s = used_s, self._waited_s
         if self._waited_s - self._moved_s > limits.stalled_s:
             raise LostDecoderError(
-                ErrorKind.TOO_SLOW, f"The decoder stood still for {limits.stalled_s:g} seconds."
+                ErrorKind.TOO_SLOW,
+                f"The decoder made no progress for {limits.stalled_s:g} seconds.",
             )
         if used_s - self._first_s > limits.processor_s:
             raise _too_slow(limits.processor_s, "processor time")
@@ -328,7 +329,7 @@ def _is_worth_another_try(error: PictureError | None) -> bool:
 
 def _lost(code: int) -> LostDecoderError:
     if code == -9:  # SIGKILL
-        message = "The system ended the decoder of this picture, perhaps for want of memory."
+        message = "The system killed the decoder of this picture, perhaps because memory was short."
         return LostDecoderError(ErrorKind.OUT_OF_MEMORY, message)
     how = _signal_name(code) if code < 0 else f"exit code {code}"
     return LostDecoderError(ErrorKind.CORRUPT, f"The decoder crashed on this picture ({how}).")

@@ -83,10 +83,10 @@ _MAGICS = (
     _Magic(b"\x00\x00\x01\xba", "a video"),
     _Magic(b"\x00\x00\x01\xb3", "a video"),
     _Magic(b"FLV\x01", "a video"),
-    _Magic(b"ID3", "a sound file"),
-    _Magic(b"OggS", "a sound or video file"),
-    _Magic(b"fLaC", "a sound file"),
-    _Magic(b"\x00\x05\x16\x07", "a macOS side file"),
+    _Magic(b"ID3", "an audio file"),
+    _Magic(b"OggS", "an audio or video file"),
+    _Magic(b"fLaC", "an audio file"),
+    _Magic(b"\x00\x05\x16\x07", "a macOS metadata file"),
     _Magic(b"SQLite format 3\x00", "a database"),
     _Magic(b"\x7fELF", "a program"),
     _Magic(b"8BPS", "a Photoshop document", ErrorKind.UNSUPPORTED),
@@ -126,16 +126,16 @@ def identify(data: bytes, name: str) -> str:
     if _is_video(data):
         raise _not_a_picture("a video", ErrorKind.MISLABELLED, name)
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        raise _not_a_picture("a sound file", ErrorKind.MISLABELLED, name)
+        raise _not_a_picture("an audio file", ErrorKind.MISLABELLED, name)
     if not data.rstrip(b"\x00"):
         raise PictureError(
-            ErrorKind.CORRUPT, "The file holds only zeros: what was in it has been lost."
+            ErrorKind.CORRUPT, "The file contains only zeros: its content has been lost."
         )
     if _is_text(data):
         raise _text(data, name)
     raise PictureError(
         ErrorKind.CORRUPT,
-        "The file does not begin like any picture that is known: it is damaged or something else.",
+        "The file does not start like any known kind of picture: it is damaged or something else.",
     )
 
 

@@ -67,14 +67,14 @@ def _open_read_only(path: str, flags: int) -> int:
 def _check_file(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise PictureError(
-            ErrorKind.UNSUPPORTED, "This is no regular file but a folder, pipe or device."
+            ErrorKind.UNSUPPORTED, "This is not a regular file but a folder, pipe or device."
         )
     if status.st_size == 0:
         raise PictureError(ErrorKind.EMPTY, "The file is empty: it has 0 bytes.")
     if status.st_size > MAX_FILE_SIZE:
         raise PictureError(
             ErrorKind.TOO_LARGE,
-            f"The file has {status.st_size / 1024**3:.1f} GiB, over the limit of 2 GiB.",
+            f"The file is {status.st_size / 1024**3:.1f} GiB, over the limit of 2 GiB.",
         )
 
 
@@ -88,10 +88,10 @@ def _reading_failed(error: OSError) -> PictureError:
         return PictureError(ErrorKind.BUSY, f"Another program is using the file: {reason}.")
     if error.errno in (errno.EISDIR, errno.ENXIO):
         return PictureError(
-            ErrorKind.UNSUPPORTED, "This is no regular file but a folder, pipe or device."
+            ErrorKind.UNSUPPORTED, "This is not a regular file but a folder, pipe or device."
         )
     if isinstance(error, PermissionError):
         return PictureError(
-            ErrorKind.UNREADABLE, "The file may not be read: its permissions forbid it."
+            ErrorKind.UNREADABLE, "The file cannot be read: its permissions do not allow it."
         )
     return PictureError(ErrorKind.UNREADABLE, f"The file cannot be read: {reason}.")

@@ -202,5 +202,5 @@ def _program() -> list[str]:
 def _cannot_start(reason: str) -> AppError:
     return AppError(
         f"No process to decode pictures could be started: {reason}.",
-        "Close other programs, then start again; the log of the worker says more.",
+        "Close other programs, then start again; see the worker's log.",
     )

@@ -28,7 +28,7 @@ def check_size(size: tuple[int, int], max_megapixels: int) -> None:
         raise PictureError(
             ErrorKind.TOO_LARGE,
             f"The picture has {width} × {height} pixels, over the limit of {max_megapixels} "
-            "megapixels. Raise MAX_IMAGE_MEGAPIXELS to read it.",
+            "megapixels. Raise AFTERIMAGE_MAX_IMAGE_MEGAPIXELS to read it.",
         )
 
 
@@ -62,6 +62,6 @@ def _check_passes(picture: JpegImageFile, data: bytes) -> None:
     if passes > _USUAL_PASSES and passes * megapixels > _MOST_WORK:
         raise PictureError(
             ErrorKind.TOO_LARGE,
-            f"The picture goes over its {megapixels:.0f} megapixels {passes:,} times, "
+            f"The picture stores its {megapixels:.0f} megapixels in {passes:,} passes, "
             "which would take too long to read.",
         )

@@ -165,4 +165,4 @@ def _failure(error: Exception) -> Exception:
         return PictureError(
             ErrorKind.TOO_LARGE, "The RAW data takes more memory than its decoder may use."
         )
-    return PictureError(ErrorKind.CORRUPT, "The content begins as RAW, but its data is damaged.")
+    return PictureError(ErrorKind.CORRUPT, "The content starts as RAW, but its data is damaged.")

@@ -10,7 +10,7 @@ import glob
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from urllib.parse import quote
@@ -79,6 +79,19 @@ def all_files(path: str) -> list[str]:
     folder, name = thumbnails_dir(), _file_name(path)
     failures = glob.glob(os.path.join(glob.escape(folder), "fail", "afterimage-*", name))
     return [*(os.path.join(folder, size, name) for size in SIZES), *failures]
+
+
+def remove_thumbnails(paths: Iterable[str]) -> int:
+    """Remove everything about these pictures, whose files are gone; how many files that were."""
+    return sum(_removed(file) for path in paths for file in all_files(path))
+
+
+def _removed(file: str) -> bool:
+    try:
+        os.unlink(file)
+    except OSError:  # mostly because it is not there; what stays is found stale by its next reader
+        return False
+    return True
 
 
 def is_thumbnail(path: str) -> bool:

@@ -58,7 +58,7 @@ class OwnServerConnection(UnixDomainSocketConnection):
         if found in (self._server_pid, None):
             return connected
         connected.close()
-        raise RedisConnectionError(f"process {found} listens on the socket of the queue's server")
+        raise RedisConnectionError(f"process {found} is listening on the queue server's socket")
 
 
 def peer_pid(connected: socket.socket) -> int | None:
@@ -91,7 +91,7 @@ def _address() -> str | EmbeddedServer:
     """Of the Redis in use.
 
     Raises:
-        AppError: ``REDIS_URL`` is not set and the embedded server is not running.
+        AppError: ``AFTERIMAGE_REDIS_URL`` is not set and the embedded server is not running.
     """
     if url := get_settings().redis_url:
         return url
@@ -104,7 +104,7 @@ def redis_url() -> str:
     """The address of the Redis in use, with its password.
 
     Raises:
-        AppError: ``REDIS_URL`` is not set and the embedded server is not running.
+        AppError: ``AFTERIMAGE_REDIS_URL`` is not set and the embedded server is not running.
     """
     address = _address()
     return address if isinstance(address, str) else address.url
@@ -118,7 +118,7 @@ def get_redis(within_s: float = ANSWER_WITHIN_S) -> Redis:
             that went silent is noticed after so many seconds.
 
     Raises:
-        AppError: no address is known, or ``REDIS_URL`` is not one.
+        AppError: no address is known, or ``AFTERIMAGE_REDIS_URL`` is not one.
     """
     return _client(_address(), within_s)
 
@@ -169,7 +169,8 @@ def connect(
         return Redis.from_url(address, **options)
     except ValueError:
         raise AppError(
-            f"REDIS_URL is set to {hide_in_address(address)}, which is not an address of a Redis "
+            f"AFTERIMAGE_REDIS_URL is set to {hide_in_address(address)}, which is not an address "
+            "of a Redis "
             "server.",
             "Write it like redis://host:6379/0, with :password@ before the host.",
         ) from None  # the error tells parts of the password

@@ -1,34 +1,41 @@
-"""Tell the workers that a session has work. Redis carries no state: losing a ring loses nothing."""
+"""Wake the workers: put a job into a queue for what the ledger says is to be done.
+
+Redis carries no state, so a job that is lost loses nothing: the next look at the ledger enqueues
+another one.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from redis.exceptions import RedisError
 from rq import Queue
+from rq.exceptions import DuplicateJobError
 from rq.registry import StartedJobRegistry
 from sqlalchemy import select
 
 from app.config import get_settings
+from app.db.duplicate_scans import scan_waits
 from app.db.engine import get_sync_engine, get_sync_session
 from app.db.liveness import alive_workers
 from app.db.models import SessionStatus, TrainingSession
+from app.db.types import utc_now
 from app.errors import AppError, first_line
-from app.queue.jobs import KnownJob
-from app.queue.queues import QUEUE_HIGH, get_queue, loop_names
+from app.queue.jobs import JobName, KnownJob
+from app.queue.queues import QUEUE_HIGH, QUEUE_LOW, QUEUE_NORMAL, get_queue, loop_names
 
-_TRAIN_SESSION = "app.worker.indexing.jobs.train_session"
 ANSWER_WITHIN_S = 10.0
 TRY_AGAIN_S = 0.2
 _one_at_a_time = threading.Lock()
 log = logging.getLogger(__name__)
 
 
-def ring(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str | None:
+def enqueue_session(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str | None:
     """Make sure that a running session has a queue job for each live worker, at least one.
 
     Args:
@@ -49,14 +56,14 @@ def ring(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str | None:
     deadline = time.monotonic() + within_s
     while True:
         try:
-            return _ring(session_id, alive)
+            return _enqueue_session(session_id, alive)
         except (RedisError, AppError) as error:
             if time.monotonic() < deadline:
                 time.sleep(TRY_AGAIN_S)
                 continue
             raise AppError(
                 f"The queue does not answer: {first_line(error)}.",
-                "Nothing is lost: the session goes on by itself once the queue is back.",
+                "Nothing is lost: the session continues on its own once the queue is back.",
             ) from error
 
 
@@ -70,18 +77,19 @@ def alive_loops() -> set[str]:
     return {loop for worker in _alive_workers() for loop in loop_names(worker)}
 
 
-def _ring(session_id: int, alive: set[str]) -> str:
+def _enqueue_session(session_id: int, alive: set[str]) -> str:
     with _one_at_a_time:  # two clicks make one job
         ids = jobs_of(session_id, alive)
         while len(ids) < max(len(alive), 1):
-            ids.append(ring_again(session_id))
+            ids.append(enqueue_successor(session_id))
         return ids[0]
 
 
-def ring_if_possible(session_id: int) -> None:
-    """Ring once; where the queue does not answer, the next look at the ledger rings again."""
+def enqueue_session_if_possible(session_id: int) -> None:
+    """The same with one try; where the queue does not answer, the next look at the ledger has
+    another."""
     try:
-        ring(session_id, within_s=0)
+        enqueue_session(session_id, within_s=0)
     except AppError as error:
         log.warning("session %d waits: %s", session_id, error)
 
@@ -110,10 +118,10 @@ def _prefix(session_id: int) -> str:
     return f"train-session-{session_id}-"
 
 
-def ring_again(session_id: int) -> str:
+def enqueue_successor(session_id: int) -> str:
     """One more job for a session, whatever there is; its id."""
     job = get_queue(QUEUE_HIGH).enqueue(
-        _TRAIN_SESSION,
+        JobName.TRAIN_SESSION,
         session_id=session_id,
         job_id=_prefix(session_id) + uuid4().hex[:12],
         job_timeout=get_settings().job_timeout,
@@ -123,33 +131,75 @@ def ring_again(session_id: int) -> str:
     return job.id
 
 
-def ring_once(queue_name: str, function: str, job_id: str, **arguments: Any) -> bool:
-    """Have a worker call a function, unless that very job waits or runs already.
+def enqueue_update(session_id: int) -> None:
+    """Have a worker update a session that is due; where the queue answers."""
+    name = f"update-session-{session_id}"
+    _once(QUEUE_NORMAL, JobName.UPDATE_SESSION, name, session_id=session_id)
+
+
+def enqueue_payload_refresh() -> None:
+    """Have a worker write the payloads that are out of date; where the queue answers."""
+    _once(QUEUE_LOW, JobName.REFRESH_PAYLOADS, "refresh-payloads")
+
+
+def enqueue_undo_of_broken_stores() -> None:
+    """Have a worker forget vectors whose store broke off; where the queue answers."""
+    _once(QUEUE_LOW, JobName.UNDO_BROKEN_STORES, "undo-broken-stores")
+
+
+def enqueue_duplicate_scan() -> None:
+    """Have a worker do the duplicate scans that wait, where any do; where the queue answers."""
+    with get_sync_engine().connect() as conn:
+        waits = scan_waits(conn)
+    if waits:
+        _once(QUEUE_LOW, JobName.FIND_NEAR_DUPLICATES, "duplicate-scan")
+
+
+def enqueue_cleanup(after: int = 0, begun: datetime | None = None) -> None:
+    """Have the thumbnails of missing files removed some time; once, however often it is asked.
 
     Args:
-        function: its full name.
-        job_id: the same for what must not be done twice at a time.
-
-    Returns:
-        whether a job was added.
-
-    Raises:
-        AppError: no queue server is known.
-        RedisError: it does not answer.
+        after: the asset that the last job of this cleaning came to.
+        begun: when its first job began; None: it is the first.
     """
-    queue = get_queue(queue_name)
-    with _one_at_a_time:
-        if job_id in queue.get_job_ids() or _is_worked_on(queue, job_id):
-            return False
-        queue.enqueue(
-            function,
-            kwargs=arguments,
-            job_id=job_id,
-            job_timeout=get_settings().job_timeout,
-            result_ttl=3600,
-            failure_ttl=24 * 3600,
+    try:
+        get_queue(QUEUE_LOW).enqueue(
+            JobName.CLEAN_THUMBNAILS,
+            after,
+            (begun or utc_now()).isoformat(),
+            job_id=f"clean-thumbnails-{after}",
+            unique=True,
+            result_ttl=0,
+            failure_ttl=60,
         )
-    return True
+    except DuplicateJobError:
+        pass
+    except (RedisError, AppError) as error:  # the next one to be asked for looks at these too
+        log.warning("thumbnails are not cleaned up: %s", first_line(error))
+
+
+def _once(queue_name: str, job: JobName, job_id: str, **arguments: Any) -> None:
+    """Add a job unless that very one waits or runs; where the queue does not answer, the next look
+    at the ledger tries again.
+
+    Args:
+        job_id: the same for what must not be done twice at a time.
+    """
+    try:
+        queue = get_queue(queue_name)
+        with _one_at_a_time:
+            if job_id in queue.get_job_ids() or _is_worked_on(queue, job_id):
+                return
+            queue.enqueue(
+                job,
+                kwargs=arguments,
+                job_id=job_id,
+                job_timeout=get_settings().job_timeout,
+                result_ttl=3600,
+                failure_ttl=24 * 3600,
+            )
+    except (RedisError, AppError) as error:
+        log.warning("%s waits: %s", job_id, error)
 
 
 def _is_worked_on(queue: Queue, job_id: str) -> bool:
@@ -158,11 +208,3 @@ def _is_worked_on(queue: Queue, job_id: str) -> bool:
         return False
     (job,) = KnownJob.fetch_many([job_id], connection=queue.connection)
     return job is not None and job.worker_name in alive_loops()
-
-
-def ring_once_if_possible(queue_name: str, function: str, job_id: str, **arguments: Any) -> None:
-    """The same where the queue answers; else the next look at the ledger rings again."""
-    try:
-        ring_once(queue_name, function, job_id, **arguments)
-    except (RedisError, AppError) as error:
-        log.warning("%s waits: %s", job_id, error)

@@ -1,12 +1,14 @@
 """What workers may be asked to do, and jobs that can ask for nothing else.
 
 Whoever can write to the Redis server can put a job there. So nothing in Redis is ever unpickled,
-and a job names one of the functions listed here, or it is refused before anything is imported.
+and a job has one of the names listed here, or it is refused before anything is imported. What is
+called for each is in the worker's table, :mod:`app.worker.functions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 from importlib import import_module
 from typing import Any
 
@@ -15,64 +17,58 @@ from rq import serializers
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 
-JOBS = frozenset(
-    {
-        "app.worker.maintenance.ledger_repair.undo_broken_stores",
-        "app.worker.near_duplicates.find_near_duplicates",
-        "app.worker.maintenance.payloads.refresh_payloads",
-        "app.worker.answers.answer",
-        "app.worker.maintenance.thumbnail_cleanup.clean_thumbnails",
-        "app.worker.thumbnails.make_thumbnails",
-        "app.worker.indexing.jobs.train_batch",
-        "app.worker.indexing.jobs.train_session",
-        "app.worker.indexing.jobs.train_single_asset",
-        "app.worker.maintenance.updates.update_session",
-    }
-)
-"""Functions that a job may name. Their arguments and results are what JSON can hold."""
-QUESTIONS = frozenset(
-    {
-        "app.worker.maintenance.ledger_check.check_ledger",
-        "app.worker.models.hub_path",
-        "app.worker.models.measure",
-        "app.worker.models.remove_index",
-        "app.worker.search.find",
-        "app.worker.search.prepare",
-        "app.worker.maintenance.updates.remove_vectors",
-    }
-)
-"""Functions that ``ask_worker`` may name."""
+
+class JobName(StrEnum):
+    """What a job may ask for. Arguments and results are what JSON can hold."""
+
+    # as RQ names functions that are enqueued themselves: those of app.queue.training_jobs
+    TRAIN_SESSION = "app.queue.training_jobs.train_session"
+    TRAIN_BATCH = "app.queue.training_jobs.train_batch"
+    TRAIN_SINGLE_ASSET = "app.queue.training_jobs.train_single_asset"
+    UPDATE_SESSION = "update_session"
+    MAKE_THUMBNAILS = "make_thumbnails"
+    CLEAN_THUMBNAILS = "clean_thumbnails"
+    REFRESH_PAYLOADS = "refresh_payloads"
+    UNDO_BROKEN_STORES = "undo_broken_stores"
+    FIND_NEAR_DUPLICATES = "find_near_duplicates"
+    ANSWER = "answer"
+    """To one of :data:`app.queue.questions.QUESTIONS`."""
+
+
+_WORKER_FUNCTIONS = "app.worker.functions"
+"""Loaded by a worker only, with the first job: no other process has the worker's modules."""
 
 # RQ unpickles wherever it is not told otherwise, and in some places it cannot be told.
 serializers.PickleSerializer = serializers.DefaultSerializer = serializers.JSONSerializer  # type: ignore[misc,assignment]
 
 
 class UnknownFunctionError(LookupError):
-    """A job or a question names a function that is not on the list."""
+    """A job or a question asks for something that is not on the list."""
 
 
-def load(name: object, among: Collection[str]) -> Callable[..., Any]:
-    """The function of this name.
+def function_of(name: object) -> Callable[..., Any]:
+    """What a worker calls for a job of this name.
 
     Raises:
         UnknownFunctionError: it is not on the list; nothing was imported.
     """
-    if not isinstance(name, str) or name not in among:
-        raise UnknownFunctionError(f"{name!r} is not a function that workers may be asked for")
-    module, _, function = name.rpartition(".")
-    found: Callable[..., Any] = getattr(import_module(module), function)
+    try:
+        job = JobName(name)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise UnknownFunctionError(f"workers cannot be asked for {name!r}") from error
+    found: Callable[..., Any] = import_module(_WORKER_FUNCTIONS).FUNCTIONS[job]
     return found
 
 
 class KnownJob(Job):
-    """A job of ours: a listed function with JSON for arguments, no callbacks and no webhooks."""
+    """A job of ours: a listed name with JSON for arguments, no callbacks and no webhooks."""
 
     success_callback = failure_callback = stopped_callback = None
 
     @property
     def func(self) -> Callable[..., Any]:
-        """The function that it names."""
-        return load(self.func_name, JOBS)
+        """What its name stands for."""
+        return function_of(self.func_name)
 
     def send_webhooks(self, *args: object, **kwargs: object) -> None:
         """Never: an address in Redis may be anybody's."""

@@ -1,93 +1,147 @@
-"""Questions to the worker process, which alone has the model and the vectors in memory."""
+"""Questions to the worker, which alone has the model and the vectors in memory.
+
+Each is a function with a request and an answer; all of them wait for the worker, so call them in a
+thread. What answers them is in :mod:`app.worker.answers`.
+
+Raises:
+    WorkerAwayError: no worker answered in time; it says what that worker is doing.
+    AppError: what each says, or that the worker has a bug, which its log explains.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from redis.exceptions import RedisError
-from rq.exceptions import DeserializationError, InvalidJobOperation, NoSuchJobError
-from rq.job import Job, JobStatus
+from pydantic import BaseModel, TypeAdapter
 
-from app.config import get_settings
-from app.db.engine import get_sync_engine
-from app.db.liveness import LOCK_NAME, alive_workers
-from app.errors import AppError
-from app.locks import is_held
-from app.queue.queues import LATE_S, QUEUE_SEARCH, get_queue
+from app.api.model_schemas import ModelSpeed
+from app.api.search_schemas import Restriction, SearchTerm
+from app.api.training_schemas import LedgerReport
+from app.queue.ask import Question, ask
 
-ANSWER_WITHIN_S = 600
-NEVER = -1
-"""RQ's word for a job without a limit of time: a model takes as long to load as it takes."""
-KEPT_LONGER_S = 60
-"""A question outlives the wait for it, so that its state can be told at the end."""
-_SEARCH = "app.worker.search."
-_TRY_AGAIN = "It is answered as soon as the indexing process is there; see the System page."
-_GONE = (RedisError, NoSuchJobError, InvalidJobOperation, DeserializationError, OSError)
-"""What redis and RQ raise where the server, the job or its answer went away meanwhile."""
+SEARCH_WITHIN_S = 10.0
+FORGET_WITHIN_S = 60.0
 
 
-class WorkerAwayError(AppError):
-    """No worker answered: it is starting, busy, loading, or gone. Ask again in a moment."""
+class FindRequest(BaseModel):
+    """What pictures are to be near to, and which of them are wanted."""
+
+    model: str
+    """What the collection's model is loaded by."""
+    collection: str
+    terms: list[SearchTerm]
+    restriction: Restriction = Restriction()
+    min_score: float | None = None
+    limit: int
+    offset: int = 0
 
 
-def ask_worker(function: str, timeout_s: float = ANSWER_WITHIN_S, **arguments: Any) -> Any:
-    """Call a function in the worker, on its thread for questions, and wait for the answer.
+class PrepareRequest(BaseModel):
+    """Which model is to be in memory, and the collection of its vectors."""
 
-    Args:
-        function: its full name.
-        timeout_s: seconds after which nobody waits any more; a question that no worker has taken
-            by then is dropped.
+    model: str
+    collection: str
+
+
+class CheckLedgerRequest(BaseModel):
+    """How the ledger is to be checked."""
+
+    repair: bool = False
+    sample: int = 0
+    """So many pictures of each model are looked at anew, and their vectors compared."""
+
+
+class ModelRequest(BaseModel):
+    """A model, by what it is loaded by."""
+
+    spec: str
+
+
+class RemoveIndexRequest(BaseModel):
+    """The model whose vectors are to be forgotten."""
+
+    model_id: int
+
+
+class RemoveVectorsRequest(BaseModel):
+    """Pictures that the ledger has removed."""
+
+    vectors: dict[int, list[int]]
+    """Asset ids by the id of their model."""
+
+
+FIND = Question(
+    "find", FindRequest, TypeAdapter(list[tuple[int, float]]), SEARCH_WITHIN_S, loads_model=True
+)
+PREPARE = Question("prepare", PrepareRequest, TypeAdapter(None), SEARCH_WITHIN_S, loads_model=True)
+CHECK_LEDGER = Question("check_ledger", CheckLedgerRequest, TypeAdapter(LedgerReport))
+HUB_PATH = Question("hub_path", ModelRequest, TypeAdapter(str))
+MEASURE = Question("measure", ModelRequest, TypeAdapter(ModelSpeed))
+REMOVE_INDEX = Question("remove_index", RemoveIndexRequest, TypeAdapter(int))
+REMOVE_VECTORS = Question("remove_vectors", RemoveVectorsRequest, TypeAdapter(int), FORGET_WITHIN_S)
+
+QUESTIONS: tuple[Question[Any, Any], ...] = (
+    FIND,
+    PREPARE,
+    CHECK_LEDGER,
+    HUB_PATH,
+    MEASURE,
+    REMOVE_INDEX,
+    REMOVE_VECTORS,
+)
+
+
+def find(request: FindRequest) -> list[tuple[int, float]]:
+    """Ids and scores of the pictures nearest to a query, best first.
 
     Raises:
-        WorkerAwayError: no worker answered in time; it says what that worker is doing.
-        AppError: what the function raised, or that it has a bug, which the log explains.
+        AppError: the collection or the model is gone, or a term is no picture that can be read.
     """
-    try:
-        queue = get_queue(QUEUE_SEARCH, within_s=ANSWER_WITHIN_S + LATE_S)
-    except AppError as error:
-        raise WorkerAwayError(error.message, _TRY_AGAIN) from error
-    seconds = max(round(timeout_s), 1)
-    try:
-        job = queue.enqueue(
-            "app.worker.answers.answer",
-            args=(function, arguments),
-            ttl=seconds + KEPT_LONGER_S,
-            job_timeout=NEVER,
-            result_ttl=KEPT_LONGER_S,
-            failure_ttl=KEPT_LONGER_S,
-        )
-        result = job.latest_result(timeout=seconds)
-        if result is None:
-            raise _unanswered(job, function)
-        failed = result.type is not result.Type.SUCCESSFUL
-        answer = {} if failed else dict(result.return_value or {})
-    except _GONE as error:
-        raise WorkerAwayError("The queue does not answer.", _TRY_AGAIN) from error
-    if failed:
-        raise AppError("The indexing process could not answer.", "Its log says why.")
-    if "error" in answer:
-        raise AppError(*answer["error"])
-    return answer["answer"]
+    return ask(FIND, request)
 
 
-def _unanswered(job: Job, function: str) -> WorkerAwayError:
-    """Why nobody answered, from the question's state and the workers' signs of life."""
-    if job.get_status() == JobStatus.STARTED:
-        if function.startswith(_SEARCH):
-            return WorkerAwayError("The model is being loaded.", "The answer comes after that.")
-        return WorkerAwayError("The indexing process is still at it.", "Ask again later.")
-    with suppress(*_GONE):
-        job.delete()  # nobody waits for it any more
-    if _worker_lives():
-        return WorkerAwayError(
-            "The indexing process is busy, or loads a model.", "The answer comes after that."
-        )
-    if is_held(get_settings().run_dir / LOCK_NAME):
-        return WorkerAwayError("The indexing process is starting.", _TRY_AGAIN)
-    return WorkerAwayError("No indexing process is running.", _TRY_AGAIN)
+def prepare(request: PrepareRequest) -> None:
+    """Have the model in memory before the first search comes.
+
+    Raises:
+        AppError: the model cannot be loaded.
+    """
+    ask(PREPARE, request)
 
 
-def _worker_lives() -> bool:
-    with get_sync_engine().connect() as conn:
-        return bool(alive_workers(conn))
+def check_ledger(request: CheckLedgerRequest) -> LedgerReport:
+    """Check the ledger against itself and the stored vectors, and repair where that is wanted."""
+    return ask(CHECK_LEDGER, request)
+
+
+def hub_path(request: ModelRequest) -> str:
+    """Where the hub has the weights of a model.
+
+    Raises:
+        AppError: OpenCLIP knows no weights of that name.
+    """
+    return ask(HUB_PATH, request)
+
+
+def measure(request: ModelRequest) -> ModelSpeed:
+    """How fast a model is on this computer.
+
+    Raises:
+        AppError: something is being indexed, or the model cannot be had.
+    """
+    return ask(MEASURE, request)
+
+
+def remove_index(request: RemoveIndexRequest) -> int:
+    """Forget all vectors of a model that no session uses; how many pictures that were.
+
+    Raises:
+        AppError: a session uses it, or it is the only one that can be searched with.
+    """
+    return ask(REMOVE_INDEX, request)
+
+
+def remove_vectors(request: RemoveVectorsRequest) -> int:
+    """Forget the vectors of pictures that the ledger has removed; how many ids the store was
+    handed."""
+    return ask(REMOVE_VECTORS, request)

@@ -11,7 +11,7 @@ from rq.job import Job, JobStatus
 
 from app.db.types import utc_now
 from app.errors import AppError, first_line
-from app.queue.jobs import KnownJob
+from app.queue.jobs import JobName, KnownJob
 from app.queue.queues import QUEUE_LOW, get_queue
 
 ANSWER_WITHIN = timedelta(seconds=30)
@@ -19,7 +19,7 @@ ANSWER_WITHIN = timedelta(seconds=30)
 JOB_TIMEOUT_S = 300
 
 
-class ThumbnailService:
+class ThumbnailRequests:
     """Requests for thumbnails; all calls wait for Redis, so make them in a thread."""
 
     def request(self, paths: Sequence[str], edge: int) -> str:
@@ -34,7 +34,7 @@ class ThumbnailService:
         """
         with _sentence():
             job = get_queue(QUEUE_LOW).enqueue(
-                "app.worker.thumbnails.make_thumbnails",
+                JobName.MAKE_THUMBNAILS,
                 args=(list(paths), edge),
                 description=f"{len(paths)} thumbnails",
                 at_front=True,

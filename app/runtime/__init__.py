@@ -1,0 +1,1 @@
+"""Child processes: the queue's server and the worker, started, watched and ended."""

@@ -1,4 +1,4 @@
-"""The queue's server: the one that ``REDIS_URL`` names, or an embedded one that processes share.
+"""The queue server: the one that ``AFTERIMAGE_REDIS_URL`` names, or an embedded one to share.
 
 Each process that uses the embedded server holds a lock, shared with the others; the system takes it
 from one that was killed. The server ends when nobody holds it any more: see ``server_guard``.
@@ -40,7 +40,7 @@ def ensure_redis() -> None:
     """Return once the queue's server answers; start the embedded one where none does.
 
     Raises:
-        AppError: the server that ``REDIS_URL`` names does not answer, or none can be started here.
+        AppError: the server of ``AFTERIMAGE_REDIS_URL`` does not answer, or none can be started.
     """
     if url := get_settings().redis_url:
         _check_given(url)
@@ -76,14 +76,16 @@ def _check_given(url: str) -> None:
         _client(url).ping()
     except (AuthenticationError, ResponseError) as error:
         raise AppError(
-            f"The Redis server that REDIS_URL names, {hide_in_address(url)}, refuses the "
+            f"The Redis server that AFTERIMAGE_REDIS_URL names, {hide_in_address(url)}, refuses "
+            "the "
             "connection.",
-            "Check the user name and the password in REDIS_URL.",
+            "Check the user name and the password in AFTERIMAGE_REDIS_URL.",
         ) from error
     except RedisError as error:
         raise AppError(
-            f"The Redis server that REDIS_URL names, {hide_in_address(url)}, does not answer.",
-            "Start that server, or correct REDIS_URL.",
+            f"The Redis server that AFTERIMAGE_REDIS_URL names, {hide_in_address(url)}, does not "
+            "answer.",
+            "Start that server, or correct AFTERIMAGE_REDIS_URL.",
         ) from error
 
 
@@ -99,14 +101,14 @@ def _locked() -> Iterator[None]:
             yield
     except Timeout as error:
         raise AppError(
-            f"The queue's server has been starting or stopping for {LOCK_WITHIN_S:.0f} seconds in "
+            f"The queue server has been starting or stopping for {LOCK_WITHIN_S:.0f} seconds in "
             f"{holders(lock)}.",
             "End that process, then try again.",
         ) from error
     except OSError as error:
         raise AppError(
             f"The queue cannot be started in {settings.data_dir}: {error.strerror or error}.",
-            "Check that the folder can be written and the disk is not full.",
+            "Check that the folder is writable and the disk is not full.",
         ) from error
 
 
@@ -188,8 +190,8 @@ def _start() -> None:
     address_file().unlink(missing_ok=True)
     _wait_for_children()
     raise AppError(
-        "The queue's server does not start.",
-        f"{valkey.log_file()} says why; or set REDIS_URL to the address of a Redis server.",
+        "The queue server does not start.",
+        f"See {valkey.log_file()}; or set AFTERIMAGE_REDIS_URL to the address of a Redis server.",
     )
 
 

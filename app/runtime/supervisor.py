@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app.db.reconcile import release
 from app.errors import AppError
-from app.queue.reconcile import release
 from app.runtime.ending import end_queue_server, within
 from app.runtime.redis_server import ensure_redis
 from app.runtime.worker_process import (
@@ -193,7 +193,7 @@ class Supervisor:
             if child.name is not None:
                 self._on_worker_death(child.name)
         except Exception:  # whatever it was, the next worker must start
-            log.exception("the work of worker %d could not be taken back", child.pid)
+            log.exception("the pictures of worker %d could not be released", child.pid)
 
     def _end(self) -> None:
         """End everything in what is left of the time; the second caller finds nothing to do."""

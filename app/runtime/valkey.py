@@ -57,7 +57,7 @@ def find_program() -> Path:
             return program
     raise AppError(
         "No queue server comes with the program on this system.",
-        "Set REDIS_URL to the address of a Redis server.",
+        "Set AFTERIMAGE_REDIS_URL to the address of a Redis server.",
     )
 
 
@@ -93,7 +93,7 @@ def launch(program: Path) -> tuple[EmbeddedServer, subprocess.Popen[bytes]]:
         with guard.stdout as said:
             pid = said.readline()
         if not pid:
-            raise OSError(errno.ECHILD, "the queue's server ended at once")
+            raise OSError(errno.ECHILD, "the queue server ended immediately")
         server = EmbeddedServer(str(path), int(pid))
         _write_address(server)
     except BaseException:

@@ -1,0 +1,1 @@
+"""From folders to the ledger: walks, what they leave out, what is missing, watching."""

@@ -13,7 +13,7 @@ from app.api.exclude_patterns import expressions, from_root
 
 HIDDEN = "hidden"
 OF_PROGRAMS = "folders of other programs (thumbnails, recycle bins)"
-BY_PATTERN = "matching what you leave out"
+BY_PATTERN = "matching your patterns"
 EXCLUDED = "excluded before"
 """One by one, by a person, or by an update of another session; the library has them."""
 

@@ -145,11 +145,11 @@ def check_folder(path: str) -> None:
         raise missing_folder(path) from error
     except NotADirectoryError as error:
         raise AppError(
-            f"{printable(path)} is a file, not a folder.", "Choose the folder that holds it."
+            f"{printable(path)} is a file, not a folder.", "Choose the folder that contains it."
         ) from error
     except PermissionError as error:
         raise AppError(
-            f"The folder {printable(path)} may not be read by this user.",
+            f"You do not have permission to read the folder {printable(path)}.",
             "Ask its owner for access, or choose another folder.",
         ) from error
     except OSError as error:
@@ -171,7 +171,7 @@ def left_out_text(skipped: Mapping[str, int]) -> str:
     """What was left out and why, the most frequent first: ``12 × .mp4, 3 × hidden``."""
     first = Counter(skipped).most_common(REASONS)
     said = ", ".join(f"{count:,} × {reason}" for reason, count in first)
-    return f"{said} and more" if len(skipped) > len(first) else said
+    return f"{said} and others" if len(skipped) > len(first) else said
 
 
 def no_pictures(path: str, report: WalkReport) -> AppError:
@@ -179,7 +179,7 @@ def no_pictures(path: str, report: WalkReport) -> AppError:
     left_out = left_out_text(report.skipped)
     return AppError(
         f"There are no pictures in {printable(path)}.",
-        f"Left out: {left_out}." if left_out else "The folder is empty.",
+        f"Skipped: {left_out}." if left_out else "The folder is empty.",
     )
 
 

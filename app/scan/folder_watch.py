@@ -30,8 +30,8 @@ STEP_MS = 200
 COUNTED = 10_000
 """More pictures than this are not told apart."""
 LIMIT_HINT = (
-    "This system does not allow to watch more folders, so they are looked through now and then. "
-    "Raise its limits with: sudo sysctl fs.inotify.max_user_watches=1048576 "
+    "This system does not allow more folders to be watched, so they are checked at intervals. "
+    "Raise the limits with: sudo sysctl fs.inotify.max_user_watches=1048576 "
     "fs.inotify.max_user_instances=1024"
 )
 POLL_EVERY_S = 5.0
@@ -205,6 +205,6 @@ def _sentence(error: Exception, folder: str) -> str:
     if number in (errno.ENOSPC, errno.EMFILE) or any(words in text for words in used_up):
         return LIMIT_HINT
     if isinstance(error, FileNotFoundError):
-        return f"The folder {printable(folder)} is not there, so it cannot be watched."
+        return f"The folder {printable(folder)} does not exist, so it cannot be watched."
     reason = getattr(error, "strerror", None) or first_line(error)
     return f"The folder {printable(folder)} cannot be watched: {reason}."

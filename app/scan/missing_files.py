@@ -75,11 +75,11 @@ class MissingFiles:
             return f"{error} Nothing was marked as missing."
         if self.gone and (not found or len(self.gone) > self.known / 2):
             self.refused = True
-            return f"{lost} Is a disk not connected? {left}"
+            return f"{lost} Perhaps a disk is not connected. {left}"
         if self._unreadable:
             number = len(self._unreadable)
             folders = "1 folder" if number == 1 else f"{number:,} folders"
-            return f"{folders} could not be read; the pictures in there were left as they are."
+            return f"{folders} could not be read; the pictures in them were left as they are."
         return ""
 
     def _page(self, after: int) -> Sequence[tuple[int, int, str]]:

@@ -45,11 +45,10 @@ from app.db.models import (
 from app.db.sessions import count, move_session, start_clock
 from app.db.types import text_to_path, utc_now
 from app.errors import AppError
-from app.queue.enqueue import ring_if_possible
+from app.queue.enqueue import enqueue_cleanup, enqueue_session_if_possible
 from app.scan.exclusions import EXCLUDED, Exclusions
 from app.scan.file_walk import WalkReport, check_folder, is_below, no_pictures, walk
 from app.scan.missing_files import MissingFiles, mark_left_out, mark_missing
-from app.worker.maintenance.thumbnail_cleanup import request_cleanup
 
 FIRST_CHUNK = 256  # small, so that the first pictures are worked on within moments
 CHUNK = 20_000
@@ -60,7 +59,7 @@ STARTED = frozenset(SessionStatus) - {SessionStatus.CANCELLED}
 """The statuses that a person's start leads out of."""
 UPDATED = frozenset({SessionStatus.COMPLETED, SessionStatus.FAILED})
 """The statuses that an update with work leads out of; a pause stays a pause."""
-STOPPED = "Stopped before the end; the rest of the folder was not looked at."
+STOPPED = "Stopped before the end; the rest of the folder was not checked."
 
 _COMPLETED, _FAILED = JobStatus.COMPLETED.value, JobStatus.FAILED.value
 _CANCELLED = JobStatus.CANCELLED.value
@@ -109,7 +108,8 @@ class SessionWalk:
     """One look over a session's folders; :meth:`steps` does it.
 
     Args:
-        may_start: the statuses from which the first work sets the session running, and rings.
+        may_start: the statuses from which the first work sets the session running, and
+            wakes a worker.
         extensions: file types without the dot; None takes the session's own.
     """
 
@@ -167,7 +167,7 @@ class SessionWalk:
             message = missing.objection(session.root_path, self.found, nothing_left)
             if not missing.refused:
                 if marked := mark_missing(missing.gone):
-                    request_cleanup()
+                    enqueue_cleanup()
                 self.summary.missing = marked
                 self.summary.left_out = mark_left_out(self.session_id, missing.left_out)
             self.summary.gone = missing.known_missing + self.summary.missing
@@ -236,7 +236,7 @@ class SessionWalk:
             reopen_jobs(conn, self.session_id, work.reopened)
             count(conn, self.session_id, total_bytes=work.more_bytes)
         if self._begun and self._may_start:
-            ring_if_possible(self.session_id)
+            enqueue_session_if_possible(self.session_id)
             self._may_start = ()
         return True
 

@@ -1,0 +1,1 @@
+"""What people do, for the window and the command line alike."""

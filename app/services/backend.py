@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.engine import open_db
-from app.queue.thumbnail_requests import ThumbnailService
-from app.services.asset_discovery import AssetDiscoveryService
+from app.queue.thumbnail_requests import ThumbnailRequests
 from app.services.library_service import LibraryService
 from app.services.model_service import ModelService
 from app.services.picture_service import PictureService
@@ -31,10 +30,9 @@ class Backend:
     db: Callable[[], AbstractAsyncContextManager[AsyncSession]] = open_db
     training: TrainingService = field(default_factory=TrainingService)
     pictures: PictureService = field(default_factory=PictureService)
-    discovery: AssetDiscoveryService = field(default_factory=AssetDiscoveryService)
     library: LibraryService = field(default_factory=LibraryService)
     search: SearchService = field(default_factory=SearchService)
     system: SystemService = field(default_factory=SystemService)
     models: ModelService = field(default_factory=ModelService)
     updates: UpdateService = field(default_factory=UpdateService)
-    thumbnails: ThumbnailService = field(default_factory=ThumbnailService)
+    thumbnails: ThumbnailRequests = field(default_factory=ThumbnailRequests)

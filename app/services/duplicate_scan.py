@@ -1,7 +1,7 @@
 """A scan for pictures that look alike: asked for, stopped, asked about.
 
-What is to be done and how far it is stands in the ledger. The queue only wakes a worker: a ring
-that is lost comes again with the next look at the ledger.
+What is to be done and how far it is stands in the ledger. The queue only wakes a worker: a job
+that is lost is enqueued again with the next look at the ledger.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from sqlalchemy import select
 
 from app.api.library_schemas import ScanStatus
 from app.db.clock import ledger_now
-from app.db.duplicate_scans import SILENT_AFTER, request_scan, scan_waits, stop_scan
+from app.db.duplicate_scans import SILENT_AFTER, request_scan, stop_scan
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.models import DuplicateScan, EmbeddingModel, ScanState
+from app.db.models import DuplicateScan, EmbeddingModel
+from app.db.statuses import ScanState
 from app.errors import AppError
-from app.queue.enqueue import ring_once_if_possible
-from app.queue.queues import QUEUE_LOW
+from app.queue.enqueue import enqueue_duplicate_scan
 
 THRESHOLD = 0.95
 
@@ -30,7 +30,7 @@ def start(model_id: int, threshold: float = THRESHOLD) -> None:
         if conn.scalar(select(EmbeddingModel.id).where(EmbeddingModel.id == model_id)) is None:
             raise AppError("This index was removed.", "Choose another one.")
         request_scan(conn, model_id, threshold)
-    ring_for_scans()
+    enqueue_duplicate_scan()
 
 
 def stop(model_id: int) -> None:
@@ -51,12 +51,3 @@ def status(model_id: int) -> ScanStatus:
     if row.silent:  # its worker died, and there is no other one yet
         return ScanStatus(state="waiting")
     return ScanStatus(state=row.state, share=row.share, endedAt=row.ended_at, error=row.error)
-
-
-def ring_for_scans() -> None:
-    """Have a worker do what waits, where anything does."""
-    with get_sync_engine().connect() as conn:
-        waits = scan_waits(conn)
-    if waits:
-        function = "app.worker.near_duplicates.find_near_duplicates"
-        ring_once_if_possible(QUEUE_LOW, function, "duplicate-scan")

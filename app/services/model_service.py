@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.model_schemas import ModelDownload, ModelIndex, ModelRow, ModelSpeed
-from app.config import DEMO_MODEL, get_settings, save_setting
+from app.config import DEMO_MODEL, get_settings, save_setting, set_by
 from app.db.engine import write_transaction
 from app.db.models import EmbeddingModel, SessionStatus, TrainingSession
 from app.db.switching import switch_model
@@ -33,13 +32,14 @@ from app.embedding.catalogue import (
 )
 from app.errors import AppError
 from app.private_files import replace_file
-from app.queue.questions import ask_worker
+from app.queue import questions
+from app.queue.questions import ModelRequest, RemoveIndexRequest
 from app.services.model_download import RunningDownload
 from app.services.search_service import SearchService
 from app.services.training_service import TrainingService
 
 _CURATED = {choice.spec: choice for choice in CURATED}
-_OTHER = "A model of OpenCLIP that is not among the recommended ones."
+_OTHER = "An OpenCLIP model that is not among the recommended ones."
 
 
 class ModelService:
@@ -153,9 +153,9 @@ class ModelService:
         Raises:
             AppError: there is no such model, or the environment says which one it is.
         """
-        if os.environ.get("MODEL"):
+        if name := set_by("model"):
             raise AppError(
-                "The model is set by the variable MODEL in the environment.",
+                f"The model is set by the variable {name} in the environment.",
                 "Change it there, or unset it.",
             )
         await asyncio.to_thread(lambda: save_setting("model", check_model(spec)))
@@ -167,8 +167,7 @@ class ModelService:
             WorkerAwayError: no worker answered.
             AppError: something is being indexed, or the model cannot be had.
         """
-        answer = await asyncio.to_thread(ask_worker, "app.worker.models.measure", spec=spec)
-        return ModelSpeed.model_validate(answer)
+        return await asyncio.to_thread(questions.measure, ModelRequest(spec=spec))
 
     async def switch_sessions(
         self, db: AsyncSession, spec: str, session_ids: Sequence[int] | None = None
@@ -202,10 +201,8 @@ class ModelService:
             WorkerAwayError: no worker answered.
             AppError: a session uses it, or there is no other one to search in.
         """
-        removed: int = await asyncio.to_thread(
-            ask_worker, "app.worker.models.remove_index", model_id=model_id
-        )
-        return removed
+        request = RemoveIndexRequest(model_id=model_id)
+        return await asyncio.to_thread(questions.remove_index, request)
 
 
 async def _indexes(db: AsyncSession) -> dict[str, list[ModelIndex]]:
@@ -295,8 +292,7 @@ def _hub_path(spec: str) -> str:
     """Where the hub has a model; what is not recommended, only OpenCLIP knows."""
     if choice := _CURATED.get(spec):
         return choice.hub_path
-    path: str = ask_worker("app.worker.models.hub_path", spec=spec)
-    return path
+    return questions.hub_path(ModelRequest(spec=spec))
 
 
 def _remove(spec: str) -> int:
@@ -335,5 +331,5 @@ def _write_own_folders(folders: Sequence[str]) -> None:
     except OSError as error:
         raise AppError(
             f"The list of models {path} could not be written: {error.strerror}.",
-            "Check that the folder can be written and the disk is not full.",
+            "Check that the folder is writable and the disk is not full.",
         ) from error

@@ -13,16 +13,22 @@ from typing import Any
 from sqlalchemy import CompoundSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.search_schemas import SearchFilter, SearchHit, SearchModel, SearchPage, SearchQuery
+from app.api.search_schemas import (
+    Restriction,
+    SearchFilter,
+    SearchHit,
+    SearchModel,
+    SearchPage,
+    SearchQuery,
+)
 from app.config import get_settings, save_setting
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, SessionStatus, TrainingSession
 from app.db.types import normal_path, path_to_text
 from app.embedding.catalogue import model_title
 from app.errors import AppError
-from app.queue.questions import ask_worker
+from app.queue.questions import FindRequest, PrepareRequest, find, prepare
 
 MAX_RESULTS = 10_000
-ANSWER_WITHIN_S = 10.0
 COUNTED_AGAIN_AFTER_S = 5.0
 """Counting a million vectors takes a while, so a page that shows the counts gets them this old."""
 CHOSEN_AGAIN_AFTER_S = 60.0
@@ -67,13 +73,8 @@ class SearchService:
         """
         if models := await self._models(db, CHOSEN_AGAIN_AFTER_S):
             used = next(known for known in models if known.model.inUse)
-            await asyncio.to_thread(
-                ask_worker,
-                "app.worker.search.prepare",
-                ANSWER_WITHIN_S,
-                model=used.model.spec,
-                collection=used.collection,
-            )
+            request = PrepareRequest(model=used.model.spec, collection=used.collection)
+            await asyncio.to_thread(prepare, request)
 
     async def search(
         self, db: AsyncSession, query: SearchQuery, *, offset: int = 0, limit: int = 200
@@ -92,18 +93,16 @@ class SearchService:
         limit = min(limit, MAX_RESULTS - offset)
         found: list[tuple[int, float]] = []
         if limit > 0:
-            found = await asyncio.to_thread(
-                ask_worker,
-                "app.worker.search.find",
-                ANSWER_WITHIN_S,
+            request = FindRequest(
                 model=known.model.spec,
                 collection=known.collection,
-                terms=[term.model_dump() for term in terms],
+                terms=terms,
                 restriction=_restriction(query.filter),
                 min_score=query.minScore,
                 limit=limit,
                 offset=offset,
             )
+            found = await asyncio.to_thread(find, request)
         following = offset + limit
         return SearchPage(
             hits=await _hits(db, found),
@@ -228,16 +227,16 @@ async def _hits(db: AsyncSession, found: Sequence[tuple[int, float]]) -> list[Se
     ]
 
 
-def _restriction(wanted: SearchFilter) -> dict[str, Any]:
-    """As the store's Restriction has it; days begin and end in UTC, as ``taken_at`` is read."""
-    return {
-        "session": wanted.sessionId,
-        "folder": path_to_text(normal_path(wanted.folder)) if wanted.folder else None,
-        "taken_from": _seconds(wanted.takenFrom) if wanted.takenFrom else None,
-        "taken_before": (_seconds(wanted.takenTo + timedelta(days=1)) if wanted.takenTo else None),
-        "formats": tuple(wanted.formats),
-        "orientation": wanted.orientation,
-    }
+def _restriction(wanted: SearchFilter) -> Restriction:
+    """The filter for the store; days begin and end in UTC, as ``taken_at`` is read."""
+    return Restriction(
+        session=wanted.sessionId,
+        folder=path_to_text(normal_path(wanted.folder)) if wanted.folder else None,
+        taken_from=_seconds(wanted.takenFrom) if wanted.takenFrom else None,
+        taken_before=_seconds(wanted.takenTo + timedelta(days=1)) if wanted.takenTo else None,
+        formats=tuple(wanted.formats),
+        orientation=wanted.orientation,
+    )
 
 
 def _seconds(day: date) -> int:

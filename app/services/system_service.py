@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import time
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.training_schemas import LedgerReport, QueueStatus, SystemStatus, WorkerStatus
+from app.api.training_schemas import LedgerReport, SystemStatus, WorkerStatus
 from app.config import get_settings
 from app.db.clock import ledger_now
 from app.db.liveness import is_alive
 from app.db.models import WorkerRecord
-from app.errors import AppError
 from app.logs import log_file
 from app.masking import hide, hide_in_address
-from app.queue.connection import get_redis, redis_url
-from app.queue.questions import ask_worker
-from app.queue.queues import QUEUE_SEARCH, QUEUES, get_queue
+from app.queue.questions import CheckLedgerRequest, check_ledger
+from app.queue.status import queue_status
 
 SHOWN_WORKERS = 20
 SAMPLE = 20
@@ -44,7 +40,7 @@ class SystemService:
         )
         now = await db.run_sync(lambda session: ledger_now(session.connection()))
         workers = [_worker(record, now) for record in records.scalars()]
-        url, ping, queues = await asyncio.to_thread(_queue_status)
+        url, ping, queues = await asyncio.to_thread(queue_status)
         settings = get_settings()
         return SystemStatus(
             workers=workers,
@@ -66,13 +62,8 @@ class SystemService:
         Raises:
             AppError: no worker answered.
         """
-        answer = await asyncio.to_thread(
-            ask_worker,
-            "app.worker.maintenance.ledger_check.check_ledger",
-            repair=repair,
-            sample=sample,
-        )
-        return LedgerReport.model_validate(answer)
+        request = CheckLedgerRequest(repair=repair, sample=sample)
+        return await asyncio.to_thread(check_ledger, request)
 
     async def log_tail(self, process: str, lines: int = 200) -> str:
         """The end of one log: ``window``, ``worker`` or ``terminal``.
@@ -91,7 +82,7 @@ class SystemService:
 
 
 def _ledger() -> str:
-    """The address that ``DATABASE_URL`` has without its password, or the ledger's own."""
+    """``AFTERIMAGE_DATABASE_URL`` without its password, or the ledger's own address."""
     settings = get_settings()
     return hide_in_address(settings.database_url) or f"sqlite:///{settings.ledger_file}"
 
@@ -110,32 +101,6 @@ def _worker(record: WorkerRecord, now: datetime) -> WorkerStatus:
         beatAt=record.beat_at,
         alive=is_alive(record, now),
     )
-
-
-def _queue_status() -> tuple[str, float | None, list[QueueStatus]]:
-    try:
-        url = hide_in_address(redis_url())
-        begin = time.perf_counter()
-        get_redis().ping()
-        ping = round((time.perf_counter() - begin) * 1000, 2)
-        names = (*QUEUES, QUEUE_SEARCH)
-        with get_redis().pipeline(transaction=False) as pipe:  # one question, not three a queue
-            for queue in map(get_queue, names):
-                pipe.llen(queue.key)
-                pipe.zcard(queue.started_job_registry.key)
-                pipe.zcard(queue.failed_job_registry.key)
-            counts = iter(pipe.execute())
-        # zip takes from the one iterator three times for each queue
-        rows = zip(names, counts, counts, counts, strict=True)
-        return (
-            url,
-            ping,
-            [QueueStatus(name=n, waiting=w, started=s, failed=f) for n, w, s, f in rows],
-        )
-    except AppError as error:
-        return error.message, None, []
-    except RedisError:
-        return hide_in_address(redis_url()), None, []
 
 
 def _tail(path: Path, lines: int) -> str:

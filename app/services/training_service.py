@@ -29,13 +29,15 @@ from app.db import jobs, sessions
 from app.db.engine import in_transaction
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.progress import session_progress
+from app.db.sessions import find_session
 from app.db.types import normal_path, path_to_text
 from app.embedding.catalogue import check_model
 from app.errors import AppError
 from app.logs import log_unforeseen
-from app.queue.enqueue import ring
+from app.queue.enqueue import enqueue_session
+from app.scan.discovery import take_steps
 from app.scan.file_walk import check_folder, is_below, printable
-from app.services.asset_discovery import AssetDiscoveryService, find_session
+from app.scan.session_walk import STARTED, SessionWalk
 
 _log = logging.getLogger(__name__)
 
@@ -110,12 +112,12 @@ class TrainingService:
 
     async def _start_while_walking(self, session: TrainingSession) -> str:
         """Run from the first chunk on; a pause or cancel that comes meanwhile is respected."""
-        await AssetDiscoveryService().start_while_walking(session.id)
+        await take_steps(SessionWalk(session.id, STARTED))
         # The worker may have found nothing left to do just before the walk ended.
-        return await asyncio.to_thread(ring, session.id) or ""
+        return await asyncio.to_thread(enqueue_session, session.id) or ""
 
     async def start(self, db: AsyncSession, session_id: int) -> StartResponse:
-        """Start or resume a session, and say so in the guide's form."""
+        """Start or resume a session; the answer is that of ``docs/training-system.md``."""
         job_id = await self.enqueue_training(db, session_id)
         session = await find_session(db, session_id)
         return StartResponse(
@@ -256,7 +258,7 @@ def _set_running(session_id: int) -> None:
 def _run(session_id: int) -> str:
     """Set a session running where that is allowed, then call the worker."""
     _set_running(session_id)
-    return ring(session_id) or ""
+    return enqueue_session(session_id) or ""
 
 
 async def _write(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -23,22 +23,23 @@ from app.api.update_schemas import (
 )
 from app.db import relocation
 from app.db.engine import get_sync_engine, in_transaction, write_transaction
-from app.db.jobs import chunks, remove_assets
+from app.db.jobs import chunks
 from app.db.models import ImageAsset, SessionStatus, TrainingJob, TrainingSession
+from app.db.removal import remove_assets
+from app.db.sessions import find_session
 from app.db.types import normal_path, text_to_path
 from app.errors import AppError
-from app.queue.enqueue import ring_if_possible
-from app.queue.questions import ask_worker
+from app.pictures.thumbnail_paths import remove_thumbnails
+from app.queue.enqueue import enqueue_session_if_possible
+from app.queue.questions import RemoveVectorsRequest, remove_vectors
+from app.scan.discovery import take_steps
 from app.scan.file_walk import check_folder, is_gone, printable
 from app.scan.session_walk import UPDATED, SessionWalk
-from app.services.asset_discovery import find_session, take_steps
-from app.worker.maintenance.thumbnail_cleanup import remove_thumbnails
 
 log = logging.getLogger(__name__)
 
 REMOVED_AT_ONCE = 500
 SAMPLE = 300
-FORGET_WITHIN_S = 60.0
 PAUSE_FIRST = "Pause it first, or wait until it is finished."
 
 
@@ -71,7 +72,7 @@ class UpdateService:
         await db.commit()  # no read stays open during the walk
         walk = SessionWalk(session_id, UPDATED)
         await take_steps(walk, on_step, stop)
-        await asyncio.to_thread(ring_if_possible, session_id)
+        await asyncio.to_thread(enqueue_session_if_possible, session_id)
         return walk.summary
 
     # --- how it is kept true --------------------------------------------------------------------
@@ -155,7 +156,7 @@ class UpdateService:
             raise AppError(
                 f"{preview.missing:,} of {preview.total:,} pictures are not there. "
                 "Nothing was removed.",
-                "Is a disk not connected? Connect it and update.",
+                "Perhaps a disk is not connected. Connect it and update.",
             )
         removed, vectors = await asyncio.to_thread(_prune, session_id)
         if vectors:
@@ -178,7 +179,7 @@ class UpdateService:
         new_root = normal_path(new_root)
         if new_root == session.root_path:
             raise AppError(
-                f"The session is in {printable(new_root)} already.", "Choose another folder."
+                f"The session is already in {printable(new_root)}.", "Choose another folder."
             )
         return await asyncio.to_thread(_preview_relocation, session, new_root)
 
@@ -197,7 +198,7 @@ class UpdateService:
         if preview.pictures and not preview.found:
             raise AppError(
                 f"None of {preview.sampled:,} pictures is in {printable(preview.new_root)}.",
-                "Choose the folder that holds what the old one held.",
+                "Choose the folder that now has the contents of the old one.",
             )
         await db.commit()
         return await asyncio.to_thread(_relocate, preview.old_root, preview.new_root)
@@ -205,7 +206,7 @@ class UpdateService:
 
 def _check_updatable(session: TrainingSession) -> None:
     reasons = {
-        SessionStatus.PENDING: ("This session was not started yet.", "Start it."),
+        SessionStatus.PENDING: ("This session has not been started yet.", "Start it."),
         SessionStatus.RUNNING: ("This session is running.", PAUSE_FIRST),
         SessionStatus.CANCELLED: ("This session was cancelled.", "Create a new one."),
     }
@@ -265,9 +266,7 @@ def _prune(session_id: int) -> tuple[int, dict[int, list[int]]]:
 def _forget(vectors: dict[int, list[int]]) -> None:
     """Have the worker, which owns the store, remove what the ledger no longer knows."""
     try:
-        ask_worker(
-            "app.worker.maintenance.updates.remove_vectors", FORGET_WITHIN_S, vectors=vectors
-        )
+        remove_vectors(RemoveVectorsRequest(vectors=vectors))
     except AppError as error:
         log.warning("vectors of removed pictures stay until the next ledger check: %s", error)
 

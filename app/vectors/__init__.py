@@ -1,0 +1,1 @@
+"""Where vectors are kept: in a folder, or on a Qdrant server."""

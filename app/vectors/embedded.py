@@ -24,13 +24,13 @@ import qdrant_edge as qe
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from app.api.search_schemas import Restriction
 from app.vectors.embedded_errors import FREE_TO_WRITE, LOCK_NAME, damaged, disk_full, plain_errors
 from app.vectors.protocol import (
     FENCE,
     IDS_PER_PAGE,
     OVERSAMPLING,
     PAYLOAD_INDEXES,
-    Restriction,
     ScoredAsset,
     UnknownCollectionError,
     VectorPoint,

@@ -52,7 +52,8 @@ def _engine_error(folder: Path, error: BaseException) -> AppError:
 def _in_use(folder: Path) -> AppError:
     return AppError(
         f"The picture index in {folder} is in use by {holders(folder / LOCK_NAME)}.",
-        "Close the other one, or set QDRANT_URL to a Qdrant server that several workers can share.",
+        "Close that one, or set AFTERIMAGE_QDRANT_URL to a Qdrant server that several workers can "
+        "share.",
     )
 
 
@@ -66,7 +67,8 @@ def _unusable(folder: Path, reason: str) -> AppError:
 def disk_full(folder: Path) -> AppError:
     return AppError(
         f"The disk that holds the picture index in {folder} is nearly full.",
-        f"Free at least {FREE_TO_WRITE // 2**20} MB; nothing was lost, and it goes on by itself.",
+        f"Free at least {FREE_TO_WRITE // 2**20} MB; nothing was lost, and indexing continues on "
+        "its own.",
         transient=True,
     )
 

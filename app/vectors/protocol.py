@@ -1,4 +1,4 @@
-"""What the program asks of a vector store, and the choice between the two that it has.
+"""What the program asks of a vector store.
 
 A vector store keeps one collection per model. A point of a collection is one picture: its id is
 the id of the asset, so storing a picture again overwrites it; its vector is the unit-length
@@ -7,6 +7,7 @@ embedding; its payload is what a search may be restricted to.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Literal, Protocol, TypedDict, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.config import Settings
+from app.api.search_schemas import Restriction
 from app.errors import AppError
 
 IDS_PER_PAGE = 10_000
@@ -61,34 +62,6 @@ class VectorPoint:
     """Unit length, shape (dimension,)."""
     payload: Mapping[str, object]
     """A :class:`PointPayload`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Restriction:
-    """What results must have, evaluated by the store; None and empty restrict nothing."""
-
-    session: int | None = None
-    folder: str | None = None
-    """As in :class:`PointPayload`, where subfolders name it too."""
-    taken_from: int | None = None
-    """Unix time in seconds, inclusive; a picture without a time is left out."""
-    taken_before: int | None = None
-    """Unix time in seconds, exclusive."""
-    formats: tuple[str, ...] = ()
-    orientation: str | None = None
-
-    def matches(self) -> dict[str, list[str] | list[int]]:
-        """By payload field, the values of which one must be there."""
-        wanted: dict[str, list[str] | list[int]] = {}
-        if self.session is not None:
-            wanted["session"] = [self.session]
-        if self.folder is not None:
-            wanted["folder"] = [self.folder]
-        if self.formats:
-            wanted["format"] = list(self.formats)
-        if self.orientation is not None:
-            wanted["orientation"] = [self.orientation]
-        return wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,26 +155,11 @@ class VectorStore(Protocol):
         """Give the store back; a second call does nothing."""
 
 
-def open_store(settings: Settings) -> VectorStore:
-    """The store on the Qdrant server of ``QDRANT_URL``, or else the embedded one.
-
-    Raises:
-        AppError: the embedded store is in use by another process, or its folder is unusable.
-    """
-    if settings.qdrant_url:
-        from app.vectors.server import ServerStore
-
-        return ServerStore(settings.qdrant_url)
-    from app.vectors.embedded import EmbeddedStore
-
-    return EmbeddedStore(settings.vector_dir)
-
-
 def dimension_error(collection: str, stored: int, wanted: int) -> AppError:
     """What :meth:`VectorStore.ensure_collection` raises where the dimensions differ."""
     return AppError(
-        f"The picture index “{collection}” holds vectors of {stored} numbers, "
-        f"but the model makes vectors of {wanted}.",
+        f"The picture index “{collection}” contains vectors with {stored} dimensions, "
+        f"but the model produces {wanted}.",
         "Choose the model that the index was made with.",
     )
 
@@ -222,6 +180,11 @@ def check_shape(vector: NDArray[np.float32], dimension: int) -> None:
     """Raise ValueError unless the vector is of shape (dimension,)."""
     if vector.shape != (dimension,):
         raise ValueError(f"a vector of shape {vector.shape}, expected ({dimension},)")
+
+
+def vector_checksum(vector: NDArray[np.float32]) -> str:
+    """SHA-256 of the vector's little-endian float32 bytes, in hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()
 
 
 def chunked(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -14,13 +14,13 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from app.api.search_schemas import Restriction
 from app.errors import AppError, first_line
 from app.vectors.protocol import (
     FENCE,
     IDS_PER_PAGE,
     OVERSAMPLING,
     PAYLOAD_INDEXES,
-    Restriction,
     ScoredAsset,
     UnknownCollectionError,
     VectorPoint,
@@ -218,7 +218,7 @@ class ServerStore:
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
         if numbers < OLDEST_VERSION:
             raise AppError(
-                f"The Qdrant server at {self._url} is of version {version}, which is too old.",
+                f"The Qdrant server at {self._url} has version {version}, which is too old.",
                 f"Upgrade it to {'.'.join(map(str, OLDEST_VERSION))} or newer.",
             )
 
@@ -258,20 +258,20 @@ class ServerStore:
                 raise self._not_qdrant() from error
             raise AppError(
                 f"The Qdrant server at {self._url} does not answer.",
-                "Start it, or check QDRANT_URL and the network.",
+                "Start it, or check AFTERIMAGE_QDRANT_URL and the network.",
                 transient=True,
             ) from error
         except (UnexpectedResponse, ResourceExhaustedResponse) as error:
             raise AppError(
                 f"The Qdrant server at {self._url} refused a request: {_reason(error)}.",
-                "The server's own log says more.",
+                "See the server's log.",
                 transient=_passes(error),
             ) from error
 
     def _not_qdrant(self) -> AppError:
         return AppError(
             f"What answers at {self._url} is not a Qdrant server of a known version.",
-            "Check QDRANT_URL.",
+            "Check AFTERIMAGE_QDRANT_URL.",
         )
 
 

@@ -1,0 +1,1 @@
+"""The worker process, which alone has the model and the vectors in memory."""

@@ -77,7 +77,7 @@ class WorkerContext:
         """
         with self._store_lock:
             if self._store is None:
-                from app.vectors.protocol import open_store
+                from app.vectors.factory import open_store
 
                 self._store = open_store(get_settings())
             return self._store
@@ -116,7 +116,7 @@ class WorkerContext:
 
     def _take_or_load(self, model: str, device: str) -> Encoder:
         """The encoder for searches, where it is this model's, or a new one."""
-        from app.embedding.encoder import load_encoder
+        from app.embedding.loading import load_encoder
         from app.embedding.tuning import tuned
 
         settings = get_settings()
@@ -140,7 +140,7 @@ class WorkerContext:
                 self._search_encoder = None
                 return encoder
             if self._search_encoder is None or self._search_spec != model:
-                from app.embedding.encoder import load_encoder
+                from app.embedding.loading import load_encoder
 
                 settings = get_settings()
                 self._search_encoder = None

@@ -11,9 +11,9 @@ import threading
 import psutil
 
 from app.db.errors import DATABASE_ERRORS, ledger_error
+from app.db.reconcile import release
 from app.errors import AppError
 from app.logs import log_told, log_unforeseen, set_up_logs
-from app.queue.reconcile import release
 from app.runtime.ending import END_WITHIN_S, end_queue_server, leave, leave_within
 from app.runtime.parent_watch import watch_parent
 from app.runtime.redis_server import ensure_redis

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from app.api.model_schemas import ModelSpeed
 from app.db.engine import write_transaction
 from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, NearDuplicate, TrainingSession
 from app.errors import AppError
+from app.queue.questions import ModelRequest, RemoveIndexRequest
 from app.worker.context import IDLE, context, register_model
 
 log = logging.getLogger(__name__)
@@ -17,22 +18,19 @@ log = logging.getLogger(__name__)
 DEVICE_LENGTH = 64
 
 
-def hub_path(spec: str) -> str:
-    """The queue function: where the hub has the weights of ``name/pretrained``.
+def hub_path(request: ModelRequest) -> str:
+    """Where the hub has the weights of ``name/pretrained``.
 
     Raises:
         AppError: OpenCLIP knows no weights of that name.
     """
     from app.embedding import checkpoint
 
-    return checkpoint.hub_path(spec)
+    return checkpoint.hub_path(request.spec)
 
 
-def measure(spec: str) -> dict[str, Any]:
-    """The queue function: load a model, measure its speed here and note it in the ledger.
-
-    Returns:
-        ``picturesPerSecond`` and ``measuredOn``, a device.
+def measure(request: ModelRequest) -> ModelSpeed:
+    """Load a model, measure its speed here and note it in the ledger.
 
     Raises:
         AppError: something is being indexed, or the model cannot be had.
@@ -41,11 +39,11 @@ def measure(spec: str) -> dict[str, Any]:
 
     if context().state != IDLE:
         raise AppError(
-            "Pictures are being indexed at the moment, so a measurement would say too little.",
-            "Pause the session or wait for its end, then measure again.",
+            "Pictures are being indexed, so a measurement would not be meaningful.",
+            "Pause the session or wait until it is finished, then measure again.",
         )
-    encoder = context().encoder(spec)
-    model_id = register_model(encoder, spec)
+    encoder = context().encoder(request.spec)
+    model_id = register_model(encoder, request.spec)
     speed = round(pictures_per_second(encoder), 2)
     device = encoder.device[:DEVICE_LENGTH]
     with write_transaction() as conn:
@@ -54,12 +52,12 @@ def measure(spec: str) -> dict[str, Any]:
             .where(EmbeddingModel.id == model_id)
             .values(pictures_per_second=speed, measured_on=device)
         )
-    log.info("%s: %.1f pictures a second on %s", spec, speed, device)
-    return {"picturesPerSecond": speed, "measuredOn": device}
+    log.info("%s: %.1f pictures a second on %s", request.spec, speed, device)
+    return ModelSpeed(picturesPerSecond=speed, measuredOn=device)
 
 
-def remove_index(model_id: int) -> int:
-    """The queue function: forget all vectors of a model that no session uses.
+def remove_index(request: RemoveIndexRequest) -> int:
+    """Forget all vectors of a model that no session uses.
 
     The ledger lets go first: what is left of a removal that breaks off are vectors that nobody
     knows, and a model without vectors; the ledger check and the next removal tidy that up.
@@ -70,6 +68,7 @@ def remove_index(model_id: int) -> int:
     Raises:
         AppError: a session uses it, or it is the only one that can be searched with.
     """
+    model_id = request.model_id
     with write_transaction() as conn:
         collection = conn.scalar(
             select(EmbeddingModel.collection).where(EmbeddingModel.id == model_id)
@@ -95,7 +94,8 @@ def _check_unused(conn: Connection, model_id: int) -> None:
     if number:
         sessions = "1 session uses" if number == 1 else f"{number:,} sessions use"
         raise AppError(
-            f"{sessions} this index.", "Index them with another model first; cancelled ones count."
+            f"{sessions} this index.",
+            "Index them with another model first; cancelled ones count, too.",
         )
 
 

@@ -62,7 +62,7 @@ _under_way: dict[tuple[int, datetime], NearDuplicateScan] = {}
 
 
 def find_near_duplicates() -> bool:
-    """The queue function: go on with the scan whose turn it is, until others wait.
+    """The job: go on with the scan whose turn it is, until others wait.
 
     A process that did not begin it begins it anew.
 
@@ -78,8 +78,8 @@ def find_near_duplicates() -> bool:
     try:
         return _take_turn(claim)
     except UnknownCollectionError:
-        log.warning("there is no index to compare pictures in")
-        _commit(fail_scan, claim, "The index of this model is not there.")
+        log.warning("there is no index in which to compare pictures")
+        _commit(fail_scan, claim, "The index of this model no longer exists.")
         return False
     except (AppError, OperationalError) as error:  # a store or a ledger that is away comes back
         log.warning("comparing pictures waits: %s", error)

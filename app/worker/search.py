@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.api.search_schemas import SearchTerm
 from app.config import get_settings
 from app.errors import AppError
 from app.pictures.decode import PictureError, read_file
-from app.vectors.protocol import Restriction, UnknownCollectionError, VectorStore
+from app.queue.questions import FindRequest, PrepareRequest
+from app.vectors.protocol import UnknownCollectionError, VectorStore
 from app.worker.context import context, register_model
 
 if TYPE_CHECKING:
@@ -28,39 +30,34 @@ MIN_LENGTH = 1e-3
 """Below this length a sum of vectors of unit length has no direction worth the name."""
 
 
-def find(
-    model: str,
-    collection: str,
-    terms: Sequence[Mapping[str, Any]],
-    restriction: Mapping[str, Any],
-    min_score: float | None,
-    limit: int,
-    offset: int,
-) -> list[tuple[int, float]]:
-    """The queue function: ids and scores of the pictures nearest to a query, best first.
-
-    Args:
-        model: what the collection's model is loaded by.
-        terms: each as a ``SearchTerm``.
-        restriction: the fields of a :class:`Restriction`.
+def find(request: FindRequest) -> list[tuple[int, float]]:
+    """Ids and scores of the pictures nearest to a query, best first.
 
     Raises:
         AppError: the collection or the model is gone, or a term is no picture that can be read.
     """
     store = context().store
     try:
-        vector = _query_vector(store, model, collection, terms)
-        hits = store.query(collection, vector, limit, offset, min_score, Restriction(**restriction))
+        vector = _query_vector(store, request.model, request.collection, request.terms)
+        hits = store.query(
+            request.collection,
+            vector,
+            request.limit,
+            request.offset,
+            request.min_score,
+            request.restriction,
+        )
     except UnknownCollectionError as error:
         raise AppError(
-            "The index of this model is gone.", "Choose another model, or index the folder again."
+            "The index of this model no longer exists.",
+            "Choose another model, or index the folder again.",
         ) from error
     return [(hit.asset_id, hit.score) for hit in hits]
 
 
-def prepare(model: str, collection: str) -> None:
-    """The queue function: have the model in memory before the first question comes."""
-    _encoder(model, collection)
+def prepare(request: PrepareRequest) -> None:
+    """Have the model in memory before the first question comes."""
+    _encoder(request.model, request.collection)
 
 
 def _encoder(model: str, collection: str) -> Encoder:
@@ -68,35 +65,34 @@ def _encoder(model: str, collection: str) -> Encoder:
     if encoder.collection != collection:
         register_model(encoder, model)
         raise AppError(
-            "The weights of this model have changed, so its pictures are indexed again.",
+            "The weights of this model have changed, so its pictures are being indexed again.",
             "Search again once some are done.",
         )
     return encoder
 
 
 def _query_vector(
-    store: VectorStore, model: str, collection: str, terms: Sequence[Mapping[str, Any]]
+    store: VectorStore, model: str, collection: str, terms: Sequence[SearchTerm]
 ) -> NDArray[np.float32]:
     """The weighted sum of all terms, of unit length, shape (dimension,)."""
     total: NDArray[np.float32] = sum(
-        np.float32(term["weight"]) * _term_vector(store, model, collection, term) for term in terms
+        np.float32(term.weight) * _term_vector(store, model, collection, term) for term in terms
     )  # type: ignore[assignment]
     length = float(np.linalg.norm(total))
     if length < MIN_LENGTH:
-        raise AppError(
-            "What is to be found and what is to be left out are the same.", "Change one of them."
-        )
+        raise AppError("What to find and what to exclude are the same.", "Change one of them.")
     return (total / length).astype(np.float32)
 
 
 def _term_vector(
-    store: VectorStore, model: str, collection: str, term: Mapping[str, Any]
+    store: VectorStore, model: str, collection: str, term: SearchTerm
 ) -> NDArray[np.float32]:
-    if term["assetId"] is not None:
-        return _stored_vector(store, collection, term["assetId"])
-    if term["text"] is not None:
-        return _text_vector(model, collection, " ".join(term["text"].split()))
-    return _picture_vector(_encoder(model, collection), term["path"])
+    if term.assetId is not None:
+        return _stored_vector(store, collection, term.assetId)
+    if term.text is not None:
+        return _text_vector(model, collection, " ".join(term.text.split()))
+    assert term.path is not None
+    return _picture_vector(_encoder(model, collection), term.path)
 
 
 def _stored_vector(store: VectorStore, collection: str, asset_id: int) -> NDArray[np.float32]:
@@ -124,7 +120,7 @@ def _picture_vector(encoder: Encoder, path: str) -> NDArray[np.float32]:
         decoded = done.result()
     except PictureError as error:
         raise AppError(
-            f"{os.path.basename(path)} cannot be searched with: {error.message}",
+            f"{os.path.basename(path)} cannot be used for a search: {error.message}",
             "Choose another picture.",
         ) from error
     vector: NDArray[np.float32] = encoder.encode_images(decoded.pixels[None])[0]

@@ -21,11 +21,12 @@ from app.db.errors import DATABASE_ERRORS
 from app.db.jobs import renew_leases
 from app.db.liveness import LOCK_NAME, STATE_NAME, proof_of_life
 from app.db.migrate import migrate
+from app.db.reconcile import forget_old_workers, take_over
 from app.errors import AppError, first_line
 from app.locks import holders
 from app.private_files import replace_file
 from app.queue.queues import QUEUES
-from app.queue.reconcile import forget_old_workers, reconcile, take_over
+from app.queue.reconcile import reconcile
 from app.worker.context import WorkerContext, context
 from app.worker.loops import RECONCILE_EVERY_S, run_worker
 from app.worker.maintenance.ledger_repair import repair_if_counts_differ
@@ -99,7 +100,8 @@ def _sole_owner() -> Iterator[None]:
     except Timeout as error:
         raise WorkerElsewhereError(
             f"Another worker already uses the data folder {settings.data_dir}: {holders(path)}.",
-            "End it, or set QDRANT_URL to a Qdrant server, which has room for several.",
+            "End it, or set AFTERIMAGE_QDRANT_URL to a Qdrant server, which several workers can "
+            "share.",
         ) from error
     try:
         yield
@@ -118,7 +120,7 @@ def _announce() -> None:
 def _warm_up() -> None:
     """Import what the first picture needs while nothing else is to be done."""
     begin = time.perf_counter()
-    import app.embedding.encoder  # noqa: F401
+    import app.embedding.loading  # noqa: F401
 
     log.info("model library ready after %.1f s", time.perf_counter() - begin)
 

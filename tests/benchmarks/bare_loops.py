@@ -33,7 +33,7 @@ def forward_cpu_seconds(model: Path) -> float:
     """Seconds of processor time of the model for one picture, in the precision that suits best."""
     import numpy as np
 
-    from app.embedding.encoder import load_encoder
+    from app.embedding.loading import load_encoder
 
     encoder = load_encoder(str(model), "cpu")
     encoder.threads = 1  # several wait for each other now and then, which costs time as well

@@ -17,6 +17,8 @@ from surroundings import drawn_pictures, empty_data_folder
 
 from app.api.training_schemas import TrainingSessionCreate
 from app.db.migrate import migrate
+from app.scan.discovery import take_steps
+from app.scan.session_walk import STARTED, SessionWalk
 from app.services.backend import Backend
 
 FILES = 100_000
@@ -84,7 +86,7 @@ async def _seconds_to_discover(root: Path) -> float:
             db, TrainingSessionCreate(rootPath=str(root))
         )
     began = time.perf_counter()
-    await backend.discovery.start_while_walking(session.id)  # what Start does in the window
+    await take_steps(SessionWalk(session.id, STARTED))  # what Start does in the window
     seconds = time.perf_counter() - began
     from app.db.engine import get_async_engine
 

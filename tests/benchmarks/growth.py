@@ -33,6 +33,7 @@ from app.db.models import (
     TrainingJob,
     TrainingSession,
 )
+from app.services.asset_discovery import AssetDiscoveryService
 from app.services.backend import Backend
 from app.vectors.embedded import EmbeddedStore
 from app.vectors.protocol import VectorPoint
@@ -93,7 +94,7 @@ async def _discover(folder: Path) -> int:
     async with backend.db() as db:
         data = TrainingSessionCreate(rootPath=str(folder), model=DEMO_MODEL)
         session = await backend.training.create_session(db, data)
-        await backend.discovery.discover_assets(db, session.id)
+        await AssetDiscoveryService().discover_assets(db, session.id)
     with write_transaction() as conn:
         conn.execute(
             update(TrainingSession)

@@ -82,6 +82,6 @@ async def _ms(ask: Callable[[], Awaitable[object]]) -> float:
 
 def _ms_of_reconcile() -> float:
     began = time.perf_counter()
-    with patch("app.queue.reconcile.ring_if_possible"):  # no queue runs here
+    with patch("app.queue.reconcile.enqueue_session_if_possible"):  # no queue runs here
         reconcile()
     return 1000 * (time.perf_counter() - began)

@@ -1,4 +1,4 @@
-"""The guide's loop as most people write it: one picture at a time, each with its own everything."""
+"""The loop as most people write it: one picture at a time, each with its own everything."""
 
 from __future__ import annotations
 

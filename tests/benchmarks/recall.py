@@ -16,7 +16,7 @@ def demo_recall() -> float:
     from demo_recall import Vectors, held_out_recall
     from PIL.Image import Image
 
-    from app.embedding.encoder import load_encoder
+    from app.embedding.loading import load_encoder
     from app.pictures.pixels import Turn, fit
 
     encoder = load_encoder(DEMO_MODEL)

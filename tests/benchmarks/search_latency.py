@@ -25,7 +25,7 @@ from app.config import get_settings
 from app.db.engine import write_transaction
 from app.db.migrate import migrate
 from app.db.models import AssetVector, ImageAsset
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.services.backend import Backend
 from app.vectors.embedded import EmbeddedStore
 from app.vectors.protocol import VectorPoint
@@ -113,7 +113,7 @@ def _percentiles(times: list[float]) -> tuple[float, float]:
 
 def _register(model: Path, vectors: int) -> tuple[str, int]:
     """Enter the model, and as many pictures that are indexed with it; collection and dimension."""
-    from app.embedding.encoder import load_encoder
+    from app.embedding.loading import load_encoder
     from app.worker.context import register_model
 
     encoder = load_encoder(str(model), "cpu", "fp32")

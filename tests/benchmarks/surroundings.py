@@ -14,7 +14,7 @@ from pathlib import Path
 
 import platformdirs
 
-from app.config import Settings, get_settings
+from app.config import Settings, get_settings, variable
 from app.db.engine import close_engines
 from app.ui.shell.display import has_display
 
@@ -29,12 +29,13 @@ CACHE = platformdirs.user_cache_path("afterimage") / "benchmarks"
 def empty_data_folder() -> Iterator[Path]:
     """Settings as after installation, for this process and those that it starts meanwhile."""
     before = dict(os.environ)
-    for name in Settings.model_fields:
-        os.environ.pop(name.upper(), None)
+    for setting in Settings.model_fields:
+        for name in (variable(setting), setting.upper()):
+            os.environ.pop(name, None)
     if not has_display():
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     folder = Path(tempfile.mkdtemp(prefix="afterimage-bench-"))
-    os.environ["DATA_DIR"] = str(folder)
+    os.environ["AFTERIMAGE_DATA_DIR"] = str(folder)
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")  # thumbnails lie there
     get_settings.cache_clear()
     try:

@@ -55,7 +55,7 @@ def read_settings() -> Callable[[bytes], object]:
     from app.config import get_settings
     from app.errors import AppError
 
-    folder = Path(os.environ["DATA_DIR"])
+    folder = Path(os.environ["AFTERIMAGE_DATA_DIR"])
     folder.mkdir(exist_ok=True)
 
     def once(data: bytes) -> None:
@@ -117,7 +117,8 @@ def read_job() -> Callable[[bytes], object]:
     from redis import Redis
     from rq.exceptions import DeserializationError, NoSuchJobError
 
-    from app.queue.jobs import JOBS, KnownJob, UnknownFunctionError
+    from app.queue.jobs import KnownJob, UnknownFunctionError
+    from app.worker.functions import FUNCTIONS
 
     nowhere = Redis()  # nothing is sent
 
@@ -129,7 +130,7 @@ def read_job() -> Callable[[bytes], object]:
             function = job.func
         except (DeserializationError, NoSuchJobError, UnknownFunctionError):
             return
-        if f"{function.__module__}.{function.__name__}" not in JOBS:
+        if function not in FUNCTIONS.values():
             raise AssertionError(f"{function} is not on the list")
 
     return once
@@ -149,7 +150,7 @@ SEEDS = {
     b'"recursive": true, "extensions": ["jpg"], "batch_size": 4, "watch": false}}',
     "paths": b"a/b \xff\xfe/../c//d800.jpg",
     "address": b'{"socket": "/run/queue.sock", "pid": 1}',
-    "job": b'["app.worker.indexing.jobs.train_session", null, [], {"session_id": 1}]',
+    "job": b'["app.queue.training_jobs.train_session", null, [], {"session_id": 1}]',
 }
 """What a target begins with; ``decode`` has a picture of every format and mode."""
 SHARES = {"decode": 6.0}
@@ -187,7 +188,7 @@ def _start(name: str, seconds: int) -> int:
         [sys.executable, __file__, "--child", "--only", name],
         env=os.environ
         | {
-            "DATA_DIR": str(place / "data"),
+            "AFTERIMAGE_DATA_DIR": str(place / "data"),
             "FUZZ_PLACE": str(place),
             "FUZZ_SECONDS": str(max(seconds, 1)),
             "PYTHONPATH": os.pathsep.join((str(REPOSITORY), *sys.path)),

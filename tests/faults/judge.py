@@ -137,7 +137,7 @@ def _files(scene: Scene) -> Iterator[str]:
 @contextmanager
 def _store() -> Iterator[VectorStore]:
     from app.config import get_settings
-    from app.vectors.protocol import open_store
+    from app.vectors.factory import open_store
 
     store = open_store(get_settings())
     try:
@@ -228,7 +228,7 @@ def _check_vectors(
 @lru_cache(maxsize=1)
 def demo_encoder() -> Encoder:
     """The demo model, loaded once for all verdicts of this process."""
-    from app.embedding.encoder import load_encoder
+    from app.embedding.loading import load_encoder
 
     return load_encoder("demo", "cpu", "fp32")
 

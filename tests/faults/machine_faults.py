@@ -174,9 +174,9 @@ class ManyMachines(Scene):
         self.redis = RedisServer(self._folder)
         self.qdrant = QdrantServer(self._folder)
         self.settings |= {
-            "DATABASE_URL": self.postgres.url,
-            "REDIS_URL": self.redis.url,
-            "QDRANT_URL": self.qdrant.url,
+            "AFTERIMAGE_DATABASE_URL": self.postgres.url,
+            "AFTERIMAGE_REDIS_URL": self.redis.url,
+            "AFTERIMAGE_QDRANT_URL": self.qdrant.url,
         }
 
     def machines(self, *steps: Step, number: int = WORKERS) -> None:

@@ -24,7 +24,7 @@ import psutil
 from albums import Album, make_album
 from injection import INJECT, TESTS, Plan, Step
 
-from app.config import Settings, get_settings
+from app.config import Settings, get_settings, variable
 
 REPOSITORY = TESTS.parent
 MARK = "AFTERIMAGE_SCENE"
@@ -37,7 +37,9 @@ NOTHING_RUNS_FOR_S = 5.0
 GONE_WITHIN_S = 2.0
 """After a program has ended, nothing of it runs longer than this."""
 LOOPBACK = ("127.0.0.1", "::1")
-SETTING_NAMES = {name.upper() for name in Settings.model_fields}
+SETTING_NAMES = {
+    name for setting in Settings.model_fields for name in (variable(setting), setting.upper())
+}
 
 Role = Literal["window", "command", "worker", "fork server", "decoder", "queue", "guard"]
 
@@ -123,7 +125,7 @@ class Scene:
 
     Args:
         place: an empty folder, or that of a scene that ended, whose library is continued.
-        settings: environment variables of the program, such as ``DATABASE_URL``.
+        settings: environment variables of the program, such as ``AFTERIMAGE_DATABASE_URL``.
     """
 
     place: Path
@@ -188,7 +190,7 @@ class Scene:
             process = subprocess.Popen(
                 [sys.executable, "-m", "app", *arguments],
                 cwd=self.place / "work",
-                env=self.environment() | ({"DATA_DIR": str(data)} if data else {}),
+                env=self.environment() | ({"AFTERIMAGE_DATA_DIR": str(data)} if data else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -212,15 +214,15 @@ class Scene:
             own
             | {
                 MARK: self._mark,
-                "DATA_DIR": str(self.data),
+                "AFTERIMAGE_DATA_DIR": str(self.data),
                 "XDG_CACHE_HOME": str(self.place / "cache"),
                 "TMPDIR": str(self.place / "temporary"),
                 "PYTHONPATH": os.pathsep.join((str(INJECT), str(TESTS), str(REPOSITORY))),
                 "PYTHONFAULTHANDLER": "1",
                 "FAULT_PLAN": str(self.plan.file),
                 "QT_QPA_PLATFORM": "offscreen",
-                "DEVICE": "cpu",
-                "PRECISION": "fp32",
+                "AFTERIMAGE_DEVICE": "cpu",
+                "AFTERIMAGE_PRECISION": "fp32",
             }
             | self.settings
         )
@@ -238,7 +240,7 @@ class Scene:
 
         before, rights = dict(os.environ), os.umask(0o077)  # as the program does
         forget()
-        os.environ.update({"DATA_DIR": str(self.data)} | self.settings)
+        os.environ.update({"AFTERIMAGE_DATA_DIR": str(self.data)} | self.settings)
         try:
             yield
         finally:

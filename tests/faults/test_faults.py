@@ -65,7 +65,8 @@ def test_after_a_fault_all_is_as_if_nothing_had_happened(entry: Fault, place: Pa
 
 def test_the_judge_sees_what_is_lost_doubled_wrong_and_left_behind(place: Path) -> None:
     from app.config import get_settings
-    from app.vectors.protocol import VectorPoint, open_store
+    from app.vectors.factory import open_store
+    from app.vectors.protocol import VectorPoint
 
     scene = Scene(place, 1)
     album = scene.album(12, odd=False)

@@ -28,7 +28,7 @@ def ours(data_dir: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             # the server overwrites its environment with its title
-            here = process.environ().get("DATA_DIR") == str(data_dir) or Path(
+            here = process.environ().get("AFTERIMAGE_DATA_DIR") == str(data_dir) or Path(
                 process.cwd()
             ).is_relative_to(data_dir)
             if here and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
@@ -133,7 +133,7 @@ def test_a_server_that_cannot_write_its_data_is_a_sentence_and_no_server(
     valkey.data_folder().mkdir(parents=True)
     monkeypatch.setattr(valkey, "set_data_aside", lambda: None)
     (valkey.data_folder() / "appendonlydir").write_text("in the way")
-    with pytest.raises(AppError, match=r"The queue's server does not start\. "):
+    with pytest.raises(AppError, match=r"The queue server does not start\. "):
         ensure_redis()
     assert not ours(data_dir)
     assert not address_file().exists()

@@ -127,7 +127,7 @@ def test_a_disk_too_small_for_the_ledger_is_named(
     from app.config import get_settings
 
     (small_disk / "ballast").write_bytes(bytes(350_000))
-    monkeypatch.setenv("DATA_DIR", str(small_disk / "data"))
+    monkeypatch.setenv("AFTERIMAGE_DATA_DIR", str(small_disk / "data"))
     get_settings.cache_clear()
     with pytest.raises(AppError, match="full"):
         migrate()
@@ -143,7 +143,7 @@ def test_a_read_only_data_folder_is_named(
     from app.config import get_settings
 
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    monkeypatch.setenv("DATA_DIR", str(small_disk / "data"))
+    monkeypatch.setenv("AFTERIMAGE_DATA_DIR", str(small_disk / "data"))
     get_settings.cache_clear()
     with pytest.raises(AppError, match=r"cannot be (used|written)"):
         migrate()

@@ -103,7 +103,7 @@ def test_a_second_worker_on_the_embedded_store_is_refused_by_name(data_dir: Path
     assert first.stdout is not None
     assert b"Processing queues" in first.stdout.readline()
     try:
-        assert "QDRANT_URL" in run("worker", code=1)
+        assert "AFTERIMAGE_QDRANT_URL" in run("worker", code=1)
     finally:
         first.terminate()
         first.communicate(timeout=60)

@@ -22,7 +22,7 @@ from app.db.models import TrainingEvidence
 from app.errors import AppError
 from app.pictures.thumbnail_paths import thumbnail_file
 from app.queue.reconcile import reconcile
-from app.queue.thumbnail_requests import ThumbnailService
+from app.queue.thumbnail_requests import ThumbnailRequests
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 
@@ -148,7 +148,7 @@ async def test_pictures_that_hang_crash_and_surprise_fail_alone(
         "crash.jpg": (ErrorKind.CORRUPT, "The decoder crashed on this picture (SIGSEGV)."),
         "odd.jpg": (
             ErrorKind.INTERNAL,
-            "Decoding the picture ended with an error that was not foreseen, ValueError.",
+            "Decoding the picture failed with an unexpected error, ValueError.",
         ),
     }
     log = (get_settings().log_dir / "worker.log").read_text()
@@ -206,7 +206,7 @@ async def test_thumbnails_are_made_beside_a_picture_that_crashes(
 
 async def asked(paths: list[str]) -> bool:
     try:
-        await asyncio.to_thread(ThumbnailService().request, paths, 256)
+        await asyncio.to_thread(ThumbnailRequests().request, paths, 256)
     except AppError:  # there is no queue yet
         return False
     return True

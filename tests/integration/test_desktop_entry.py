@@ -98,7 +98,7 @@ def with_data(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("DATA_DIR") == str(folder):
+            if process.environ().get("AFTERIMAGE_DATA_DIR") == str(folder):
                 found.append(process)
         except psutil.Error:
             continue
@@ -191,7 +191,12 @@ def test_the_entry_opens_the_window_and_nothing_stays_behind(
     assert start[0].startswith(str(environment))
 
     data = tmp_path / "data of the window"
-    surroundings = {**os.environ, "DISPLAY": screen, "DATA_DIR": str(data), "HOME": str(tmp_path)}
+    surroundings = {
+        **os.environ,
+        "DISPLAY": screen,
+        "AFTERIMAGE_DATA_DIR": str(data),
+        "HOME": str(tmp_path),
+    }
     surroundings["DBUS_SESSION_BUS_ADDRESS"] = "disabled:"  # else libdbus leaves a bus behind
     for name in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY"):
         surroundings.pop(name, None)

@@ -68,7 +68,7 @@ def test_what_nobody_foresaw_is_a_sentence_and_its_trace_is_in_the_log(
     code = BROKEN.format(module=module, name=name, arguments=arguments)
     done = run([], command=[sys.executable, "-c", code])
     assert done.returncode == 1
-    assert "Something unforeseen happened: ZeroDivisionError: nobody foresaw this." in done.stderr
+    assert "Something unexpected happened: ZeroDivisionError: nobody foresaw this." in done.stderr
     logs = "".join(path.read_text() for path in (data_dir / "logs").glob("*.log"))
     assert "Traceback" in logs
     assert str(data_dir / "logs") in done.stderr
@@ -94,21 +94,27 @@ def test_a_ledger_that_another_program_holds(ledger: Path) -> None:
     ("variables", "sentence"),
     [
         (
-            {"DATABASE_URL": "postgresql://host:port/x", "QDRANT_URL": "http://127.0.0.1:9"},
+            {
+                "AFTERIMAGE_DATABASE_URL": "postgresql://host:port/x",
+                "AFTERIMAGE_QDRANT_URL": "http://127.0.0.1:9",
+            },
             "not an address of a database",
         ),
-        ({"DATABASE_URL": "postgres://host/x"}, "DATABASE_URL is set to"),
+        ({"AFTERIMAGE_DATABASE_URL": "postgres://host/x"}, "AFTERIMAGE_DATABASE_URL is set to"),
         (
             {
-                "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x",
-                "QDRANT_URL": "http://127.0.0.1:9",
+                "AFTERIMAGE_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x",
+                "AFTERIMAGE_QDRANT_URL": "http://127.0.0.1:9",
             },
-            "DATABASE_URL names cannot be",
+            "AFTERIMAGE_DATABASE_URL names cannot be",
         ),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"}, "QDRANT_URL is not set"),
-        ({"DATA_DIR": "/dev/null"}, "data folder /dev/null cannot be used"),
-        ({"DATA_DIR": "/proc/nowhere"}, "cannot be"),
-        ({"DATA_DIR": "~nobody-of-this-name/x"}, "home"),
+        (
+            {"AFTERIMAGE_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"},
+            "AFTERIMAGE_QDRANT_URL is not set",
+        ),
+        ({"AFTERIMAGE_DATA_DIR": "/dev/null"}, "data folder /dev/null cannot be used"),
+        ({"AFTERIMAGE_DATA_DIR": "/proc/nowhere"}, "cannot be"),
+        ({"AFTERIMAGE_DATA_DIR": "~nobody-of-this-name/x"}, "home"),
     ],
 )
 def test_wrong_settings(variables: dict[str, str], sentence: str) -> None:

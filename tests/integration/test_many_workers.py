@@ -18,7 +18,7 @@ from app.db.migrate import migrate
 from app.db.models import TrainingEvidence, TrainingJob
 from app.queue.reconcile import reconcile
 from app.services.backend import Backend
-from app.vectors.protocol import open_store
+from app.vectors.factory import open_store
 from app.worker.maintenance.ledger_check import verify_ledger
 
 PICTURES = 400

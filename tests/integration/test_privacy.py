@@ -97,11 +97,11 @@ def test_the_recommended_models_are_found_without_asking_the_hub(
 
 
 ADDRESSES = [
-    ("DATABASE_URL", "mysql://alice:hunter-two@db/x"),
-    ("DATABASE_URL", "postgresql://alice:hunter-two@h:port/x"),
-    ("DATABASE_URL", "postgresql://127.0.0.1:1/x?user=a&password=hunter-two"),
-    ("REDIS_URL", "hunter-two"),
-    ("QDRANT_URL", "grpc://hunter-two@h"),
+    ("AFTERIMAGE_DATABASE_URL", "mysql://alice:hunter-two@db/x"),
+    ("AFTERIMAGE_DATABASE_URL", "postgresql://alice:hunter-two@h:port/x"),
+    ("AFTERIMAGE_DATABASE_URL", "postgresql://127.0.0.1:1/x?user=a&password=hunter-two"),
+    ("AFTERIMAGE_REDIS_URL", "hunter-two"),
+    ("AFTERIMAGE_QDRANT_URL", "grpc://hunter-two@h"),
 ]
 
 

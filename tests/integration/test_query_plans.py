@@ -90,7 +90,7 @@ def session_id(pictures: Path) -> Iterator[int]:
 def test_indexing_updating_and_reconciling_look_rows_up(
     session_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_walk, "ring_if_possible", lambda _id: None)
+    monkeypatch.setattr(session_walk, "enqueue_session_if_possible", lambda _id: None)
     with recorded() as statements:
         assert list(SessionWalk(session_id, STARTED).steps()) == [41]
         counts = SessionRun(session_id, context()).run()

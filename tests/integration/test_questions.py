@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
+from pydantic import BaseModel
 from rq.job import Job, JobStatus
 
 from app.config import get_settings
 from app.db.migrate import migrate
 from app.errors import AppError
+from app.queue.ask import Question, WorkerAwayError, ask
 from app.queue.connection import get_redis
-from app.queue.questions import WorkerAwayError, ask_worker
+from app.queue.questions import CHECK_LEDGER, FIND, CheckLedgerRequest, FindRequest
 from app.queue.queues import QUEUE_SEARCH, get_queue
 from app.runtime import valkey
 from app.runtime.redis_server import ensure_redis, stop_redis
+from app.worker.answers import ANSWERS
 from app.worker.context import context
+from app.worker.loops import ThreadWorker
 
-FIND = "app.worker.search.find"
+SEARCH = FindRequest(model="demo", collection="demo", terms=[], limit=1)
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +39,9 @@ def queue(data_dir: Path) -> Iterator[None]:
     valkey.end_servers()
 
 
-def ask(function: str = FIND) -> object:
-    return ask_worker(function, 1)
-
-
-def refused(function: str = FIND) -> str:
+def refused(question: Question[Any, Any] = FIND, request: BaseModel = SEARCH) -> str:
     with pytest.raises(WorkerAwayError) as caught:
-        ask(function)
+        ask(replace(question, within_s=1), request)
     return caught.value.message
 
 
@@ -74,7 +76,7 @@ def test_a_worker_that_is_starting_is_told_from_one_that_is_gone(data_dir: Path)
 
 def test_a_worker_that_is_busy_with_another_question_is_waited_for() -> None:
     context().beat()
-    assert refused() == "The indexing process is busy, or loads a model."
+    assert refused() == "The indexing process is busy, or is loading a model."
     context.cache_clear()
 
 
@@ -83,10 +85,8 @@ def test_a_model_that_is_being_loaded_is_named() -> None:
     assert refused() == "The model is being loaded."
     get_redis().flushall()
     while_it_waits("start")
-    assert (
-        refused("app.worker.maintenance.ledger_check.check_ledger")
-        == "The indexing process is still at it."
-    )
+    message = refused(CHECK_LEDGER, CheckLedgerRequest())
+    assert message == "The indexing process is still working on it."
 
 
 @pytest.mark.parametrize("change", ["flush", "delete"])
@@ -100,28 +100,43 @@ def test_a_queue_that_is_gone_is_no_trace() -> None:
     assert refused() in ("The queue is not running.", "The queue does not answer.")
 
 
-def test_an_answer_that_is_an_error_is_that_error() -> None:
-    from app.worker.loops import ThreadWorker
-
-    stop = threading.Event()
-    worker = threading.Thread(
-        target=lambda: ThreadWorker([get_queue(QUEUE_SEARCH)], "answers", stop).work(burst=True)
-    )
-    asked: list[BaseException] = []
+def answered(monkeypatch: pytest.MonkeyPatch, answer: Callable[[Any], Any]) -> Any:
+    """What a search comes to whose question a worker answers so; an AppError is handed back."""
+    monkeypatch.setitem(ANSWERS, FIND.name, answer)
+    worker = ThreadWorker([get_queue(QUEUE_SEARCH)], "answers", threading.Event())
+    outcome: list[Any] = []
 
     def put() -> None:
         try:
-            ask("app.worker.models.remove_index")
+            outcome.append(ask(FIND, SEARCH))
         except AppError as error:
-            asked.append(error)
+            outcome.append(error)
 
     asker = threading.Thread(target=put)
     asker.start()
     while not get_queue(QUEUE_SEARCH).get_job_ids():
         pass
-    worker.start()
-    worker.join()
-    asker.join()
-    (error,) = asked
+    answering = threading.Thread(target=lambda: worker.work(burst=True))
+    answering.start()
+    for thread in (answering, asker):
+        thread.join()
+    return outcome[0]
+
+
+def test_an_answer_comes_back_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answered(monkeypatch, lambda _request: [(7, 0.5)]) == [(7, 0.5)]
+
+
+def test_a_sentence_of_the_worker_comes_back_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_request: Any) -> Any:
+        raise AppError("The index is gone.", "Choose another one.")
+
+    error = answered(monkeypatch, refuse)
+    assert (error.message, error.hint) == ("The index is gone.", "Choose another one.")
+    assert not isinstance(error, WorkerAwayError)
+
+
+def test_a_bug_of_the_worker_is_not_taken_for_its_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = answered(monkeypatch, lambda _request: 1 / 0)
     assert not isinstance(error, WorkerAwayError)
     assert "could not answer" in str(error)

@@ -21,9 +21,9 @@ from app.db.engine import close_engines, get_sync_session, write_transaction
 from app.db.jobs import claim
 from app.db.migrate import migrate
 from app.db.models import JobStatus, SessionStatus, TrainingJob, WorkerRecord
+from app.db.reconcile import release
 from app.db.sessions import move_session
 from app.queue.connection import embedded_server
-from app.queue.reconcile import release
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.backend import Backend
 
@@ -92,7 +92,7 @@ def ours() -> list[psutil.Process]:
         with suppress(psutil.Error):
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if process.environ().get("DATA_DIR") == mine:
+            if process.environ().get("AFTERIMAGE_DATA_DIR") == mine:
                 found.append(process)
     return found
 
@@ -151,7 +151,7 @@ def test_a_command_ends_with_all_that_it_started(
     assert command.wait() == 128 + number
     assert command.stderr is not None
     errors = command.stderr.read()
-    assert "Paused. Go on with: resume 1" in errors
+    assert "Paused. Continue with: resume 1" in errors
     assert "Traceback" not in errors
 
 

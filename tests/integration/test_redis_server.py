@@ -84,7 +84,7 @@ def test_the_terminal_cannot_interrupt_it() -> None:
 
 
 def test_a_folder_may_have_any_name(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    set_environment(monkeypatch, "DATA_DIR", str(data_dir / 'my "own"\n\\x41 Bücher #1'))
+    set_environment(monkeypatch, "AFTERIMAGE_DATA_DIR", str(data_dir / 'my "own"\n\\x41 Bücher #1'))
     ensure_redis()
     stop_redis()
     assert (get_settings().data_dir / "redis" / "appendonlydir").is_dir()
@@ -148,7 +148,7 @@ def test_whoever_listens_on_its_socket_is_not_believed() -> None:
     with socket.socket(socket.AF_UNIX) as impostor:
         impostor.bind(gone.socket)
         impostor.listen()
-        with pytest.raises(RedisConnectionError, match="listens on the socket"):
+        with pytest.raises(RedisConnectionError, match="is listening on the queue server's socket"):
             client.ping()
         ensure_redis()
         assert running() != gone
@@ -165,7 +165,7 @@ def test_whoever_listens_on_its_socket_is_not_believed() -> None:
 def test_where_the_path_is_too_long_its_socket_lies_in_a_folder_of_the_session(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_environment(monkeypatch, "DATA_DIR", str(data_dir / ("long" * 25)))
+    set_environment(monkeypatch, "AFTERIMAGE_DATA_DIR", str(data_dir / ("long" * 25)))
     with tempfile.TemporaryDirectory(prefix="s", dir="/tmp") as session:
         monkeypatch.setenv("XDG_RUNTIME_DIR", session)
         ensure_redis()
@@ -263,13 +263,13 @@ def test_it_ends_when_its_guard_is_killed_and_is_started_again() -> None:
 
 def test_a_system_without_a_server_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(valkey, "find_spec", lambda _name: None)
-    with pytest.raises(AppError, match=r"No queue server comes with .* Set REDIS_URL"):
+    with pytest.raises(AppError, match=r"No queue server comes with .* Set AFTERIMAGE_REDIS_URL"):
         ensure_redis()
 
 
 def test_a_program_that_does_not_run_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(valkey, "find_program", lambda: Path("/bin/false"))
-    with pytest.raises(AppError, match=r"The queue's server does not start\. .*redis\.log says"):
+    with pytest.raises(AppError, match=r"The queue server does not start\. .*redis\.log says"):
         ensure_redis()
     assert not address_file().exists()
 
@@ -285,9 +285,9 @@ def test_a_given_server_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    set_environment(monkeypatch, "REDIS_URL", f"redis://:secret@127.0.0.1:{port}/0")
+    set_environment(monkeypatch, "AFTERIMAGE_REDIS_URL", f"redis://:secret@127.0.0.1:{port}/0")
     begin = time.monotonic()
-    with pytest.raises(AppError, match=r"REDIS_URL names, .* does not answer") as caught:
+    with pytest.raises(AppError, match=r"AFTERIMAGE_REDIS_URL names, .* does not answer") as caught:
         ensure_redis()
     assert time.monotonic() - begin < 2
     assert "secret" not in str(caught.value)
@@ -296,11 +296,11 @@ def test_a_given_server_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -
 def test_a_given_server_is_used_and_never_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_redis()
     server = running()
-    set_environment(monkeypatch, "REDIS_URL", server.url)
+    set_environment(monkeypatch, "AFTERIMAGE_REDIS_URL", server.url)
     ensure_redis()
     stop_redis()
     assert get_redis().ping()
-    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.delenv("AFTERIMAGE_REDIS_URL")
 
 
 def test_a_given_server_that_wants_another_password_is_named(
@@ -309,8 +309,8 @@ def test_a_given_server_that_wants_another_password_is_named(
     ensure_redis()
     get_redis().config_set("requirepass", "right")
     url = f"unix://:wrong@{running().socket}"
-    set_environment(monkeypatch, "REDIS_URL", url)
+    set_environment(monkeypatch, "AFTERIMAGE_REDIS_URL", url)
     with pytest.raises(AppError, match="refuses the connection") as caught:
         ensure_redis()
     assert "wrong" not in str(caught.value)
-    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.delenv("AFTERIMAGE_REDIS_URL")

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from sqlalchemy import delete, select, update
 
 from app.api.search_schemas import SearchQuery, SearchTerm
-from app.api.training_schemas import SessionConfig, TrainingSessionCreate
+from app.api.training_schemas import LedgerReport, SessionConfig, TrainingSessionCreate
 from app.config import RESOURCES
 from app.db import sessions
 from app.db.engine import close_engines, get_sync_engine, open_db, write_transaction
@@ -34,6 +34,7 @@ from app.db.models import (
 )
 from app.db.settle import expire_leases
 from app.pictures.decode import decode, read_file
+from app.queue.questions import CheckLedgerRequest
 from app.scan import session_walk
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 from app.services.search_service import SearchService
@@ -45,7 +46,8 @@ from app.worker.indexing import run as session_run
 from app.worker.indexing.run import SessionRun
 from app.worker.indexing.stages import Stages
 from app.worker.maintenance import ledger_check, ledger_repair
-from app.worker.maintenance.ledger_check import check_ledger, verify_ledger
+from app.worker.maintenance.ledger_check import verify_ledger
+from app.worker.maintenance.verify import check_ledger
 
 PICTURES = 24
 SCENES = distinct_scenes(3 * PICTURES, random.Random(11))
@@ -56,7 +58,7 @@ async def ledger(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """A fresh ledger; this process is the worker, so nobody is to be called."""
     await asyncio.to_thread(migrate)
     for module in (session_walk, session_run):
-        monkeypatch.setattr(module, "ring_if_possible", lambda _: None, raising=False)
+        monkeypatch.setattr(module, "enqueue_session_if_possible", lambda _: None, raising=False)
     yield
     context().close()
     context.cache_clear()
@@ -243,12 +245,12 @@ async def test_check_and_repair_beside_a_running_session_find_nothing_and_lose_n
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A repair at each step of each batch; the session comes to its end all the same."""
-    answers: list[dict[str, Any]] = []
+    answers: list[LedgerReport] = []
 
     def repaired_after(real: Callable[..., Any]) -> Callable[..., Any]:
         def both(*arguments: Any, **named: Any) -> Any:
             answer = real(*arguments, **named)
-            answers.append(check_ledger(repair=True))
+            answers.append(check_ledger(CheckLedgerRequest(repair=True)))
             return answer
 
         return both
@@ -257,8 +259,8 @@ async def test_check_and_repair_beside_a_running_session_find_nothing_and_lose_n
     monkeypatch.setattr(Stages, "put", repaired_after(Stages.put))
     session_id = await indexed(folder)
     assert len(answers) == 2 * PICTURES // 8
-    assert [answer["problems"] for answer in answers] == [[]] * len(answers)
-    assert sum(answer["repaired"] for answer in answers) == 0
+    assert [answer.problems for answer in answers] == [[]] * len(answers)
+    assert sum(answer.repaired for answer in answers) == 0
     assert status_of(session_id) == "completed"
     assert verify_ledger(context().store).problems == []
 
@@ -269,8 +271,8 @@ async def test_a_repair_leaves_a_paused_session_paused(folder: Path) -> None:
         conn.execute(update(TrainingSession).values(status=SessionStatus.PAUSED.value))
     store, collection = context().store, context().encoder("demo").collection
     store.delete(collection, [1, 2])
-    report = await asyncio.to_thread(check_ledger, True)
-    assert (report["repaired"], report["problems"]) == (2, [])
+    report = await asyncio.to_thread(check_ledger, CheckLedgerRequest(repair=True))
+    assert (report.repaired, report.problems) == (2, [])
     assert status_of(session_id) == "paused"
     with write_transaction() as conn:
         sessions.move_session(conn, session_id, SessionStatus.RUNNING)
@@ -286,8 +288,8 @@ async def test_the_check_finds_another_pictures_vector_and_repair_indexes_it_aga
     (other,) = store.vectors(collection, [5]).values()
     store.upsert(collection, [VectorPoint(3, other, {})])
     assert "1 vectors of" in str(verify_ledger(store).problems)
-    report = await asyncio.to_thread(check_ledger, True)
-    assert report["repaired"] == 1
+    report = await asyncio.to_thread(check_ledger, CheckLedgerRequest(repair=True))
+    assert report.repaired == 1
     assert status_of(session_id) == "running"
     await asyncio.to_thread(run, session_id)
     assert wrong_pictures() == []
@@ -309,11 +311,11 @@ async def test_a_sample_finds_what_ledger_and_store_agree_on_and_is_wrong_all_th
             .values(checksum=ledger_check.vector_checksum(other))
         )
     assert verify_ledger(store).problems == []
-    found = await asyncio.to_thread(check_ledger, False, PICTURES)
-    assert found["sampled"] == PICTURES
-    assert "1 of 24 pictures" in str(found["problems"])
-    mended = await asyncio.to_thread(check_ledger, True, PICTURES)
-    assert mended["repaired"] == 1
+    found = await asyncio.to_thread(check_ledger, CheckLedgerRequest(sample=PICTURES))
+    assert found.sampled == PICTURES
+    assert "1 of 24 pictures" in str(found.problems)
+    mended = await asyncio.to_thread(check_ledger, CheckLedgerRequest(repair=True, sample=PICTURES))
+    assert mended.repaired == 1
     await asyncio.to_thread(run, session_id)
     assert wrong_pictures() == []
 
@@ -322,8 +324,8 @@ async def test_a_sample_leaves_out_files_that_changed(folder: Path) -> None:
     await indexed(folder)
     paint(folder / "000.png", PICTURES)
     (folder / "001.png").unlink()
-    found = await asyncio.to_thread(check_ledger, False, 2 * PICTURES)
-    assert (found["sampled"], found["problems"]) == (PICTURES - 2, [])
+    found = await asyncio.to_thread(check_ledger, CheckLedgerRequest(sample=2 * PICTURES))
+    assert (found.sampled, found.problems) == (PICTURES - 2, [])
 
 
 async def test_a_store_that_broke_off_and_that_nobody_repeats_is_forgotten(
@@ -347,7 +349,7 @@ async def test_a_store_that_broke_off_and_that_nobody_repeats_is_forgotten(
     with write_transaction() as conn:
         sessions.move_session(conn, second, SessionStatus.CANCELLED)
         expire_leases(conn, dead_workers=[context().name])
-    assert "never stored to the end" in str(verify_ledger(context().store).problems)
+    assert "never completely stored" in str(verify_ledger(context().store).problems)
     assert await asyncio.to_thread(ledger_repair.undo_broken_stores) == 1
     assert status_of(session_id) == "running"  # it had this picture, too
     await asyncio.to_thread(run, session_id)
@@ -401,11 +403,7 @@ async def test_a_search_that_meets_new_weights_has_its_pictures_indexed_with_the
     context().close()
     context.cache_clear()
 
-    def ask(function: str, _within: float, **arguments: Any) -> Any:
-        assert function == "app.worker.search.find"
-        return search.find(**arguments)
-
-    monkeypatch.setattr("app.services.search_service.ask_worker", ask)
+    monkeypatch.setattr("app.services.search_service.find", search.find)
     query = SearchQuery(terms=[SearchTerm(text="a red circle")])
     async with open_db() as db:
         with pytest.raises(Exception, match="weights of this model have changed"):

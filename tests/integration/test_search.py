@@ -19,7 +19,7 @@ from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset
 from app.db.types import utc_now
 from app.errors import AppError
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 from app.services.search_service import MAX_RESULTS

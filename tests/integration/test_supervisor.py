@@ -215,7 +215,7 @@ def test_a_callback_that_fails_does_not_keep_the_next_worker_away(
     os.kill(killed, signal.SIGKILL)
     supervisor.until(lambda status: status.worker == "restarting")
     supervisor.until_ready()
-    assert "could not be taken back" in caplog.text
+    assert "could not be released" in caplog.text
 
 
 def test_a_worker_of_another_process_is_left_to_work(run: Callable[[str], Running]) -> None:
@@ -269,11 +269,11 @@ def test_a_given_server_that_does_not_answer_is_reported_until_it_does(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
+    monkeypatch.setenv("AFTERIMAGE_REDIS_URL", f"redis://127.0.0.1:{port}/0")
     get_settings.cache_clear()
     supervisor = run(WORKER)
     status = supervisor.until(lambda status: status.redis == "failed")
-    assert "does not answer. Start that server, or correct REDIS_URL." in status.message
+    assert "does not answer. Start that server, or correct AFTERIMAGE_REDIS_URL." in status.message
     assert status.worker_pid is None
 
     with subprocess.Popen(

@@ -19,13 +19,14 @@ from app.db.types import utc_now
 from app.errors import AppError
 from app.pictures.thumbnail_paths import thumbnail_file, thumbnails_dir
 from app.queue import thumbnail_requests
+from app.queue.enqueue import enqueue_cleanup
+from app.queue.jobs import JobName
 from app.queue.queues import QUEUE_HIGH, QUEUE_LOW, get_queue
-from app.queue.thumbnail_requests import ThumbnailService
+from app.queue.thumbnail_requests import ThumbnailRequests
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 from app.ui.pictures.thumbnails import ThumbnailLoader
-from app.worker.maintenance.thumbnail_cleanup import request_cleanup
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def is_made(path: Path) -> bool:
     return os.path.exists(thumbnail_file(str(path), 256))
 
 
-async def answer_to(service: ThumbnailService, paths: list[Path]) -> bool:
+async def answer_to(service: ThumbnailRequests, paths: list[Path]) -> bool:
     """Ask as soon as there is a queue, and wait for the answer."""
     sent: list[str] = []
 
@@ -65,8 +66,10 @@ async def answer_to(service: ThumbnailService, paths: list[Path]) -> bool:
 HOLDABLE_WORKER = """
 import sys
 from app.__main__ import main
-from app.queue import jobs
-jobs.JOBS |= {"subprocess.call"}
+from app.queue.jobs import JobName
+from app.worker.functions import FUNCTIONS
+import subprocess
+FUNCTIONS[JobName.UNDO_BROKEN_STORES] = subprocess.call
 sys.argv = ["app", "worker", "--child"]
 sys.exit(main())
 """
@@ -89,7 +92,7 @@ async def test_thumbnails_come_while_a_session_holds_the_main_loop(
     assert await answer_to(backend.thumbnails, paths[:1])
     release = tmp_path / "release"
     wait = f"while [ ! -e '{release}' ]; do sleep 0.05; done"
-    holding = get_queue(QUEUE_HIGH).enqueue("subprocess.call", ["sh", "-c", wait])
+    holding = get_queue(QUEUE_HIGH).enqueue(JobName.UNDO_BROKEN_STORES, ["sh", "-c", wait])
 
     async def held() -> bool:
         return await asyncio.to_thread(lambda: holding.is_started)
@@ -165,7 +168,7 @@ async def test_thumbnails_of_deleted_pictures_are_cleaned_up(
                     missing_since=utc_now() if path == gone else None,
                 )
             )
-    await asyncio.to_thread(request_cleanup)
+    await asyncio.to_thread(enqueue_cleanup)
 
     async def cleaned() -> bool:
         return not is_made(gone)
@@ -178,7 +181,7 @@ async def test_thumbnails_of_deleted_pictures_are_cleaned_up(
 def test_a_request_that_no_worker_takes_dies_and_leaves_nothing(
     queue_only: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = ThumbnailService()
+    service = ThumbnailRequests()
     first, second = service.request(["/a.jpg"], 256), service.request(["/b.jpg"], 256)
     queue = get_queue(QUEUE_LOW)
     assert queue.get_job_ids() == [second, first]  # what is looked at now comes first
@@ -195,12 +198,12 @@ def test_a_request_that_no_worker_takes_dies_and_leaves_nothing(
 
 def test_cleaning_up_is_in_the_queue_once(queue_only: None) -> None:
     for _ in range(3):
-        request_cleanup()
+        enqueue_cleanup()
     assert get_queue(QUEUE_LOW).get_job_ids() == ["clean-thumbnails-0"]
 
 
 def test_without_a_queue_asking_says_so() -> None:
     with pytest.raises(AppError):
-        ThumbnailService().request(["/a.jpg"], 256)
+        ThumbnailRequests().request(["/a.jpg"], 256)
     with pytest.raises(AppError):
-        ThumbnailService().answered(["1"])
+        ThumbnailRequests().answered(["1"])

@@ -26,7 +26,7 @@ from app.services.backend import Backend
 DIE_BEFORE_THE_STORE = """
 import asyncio, os, sys
 from app.services import update_service
-update_service.ask_worker = lambda *_, **__: os._exit(9)
+update_service.remove_vectors = lambda *_, **__: os._exit(9)
 from app.services.backend import Backend
 async def prune():
     backend = Backend()
@@ -116,7 +116,7 @@ async def test_an_unmounted_root_loses_nothing(
     away = pictures.rename(pictures.with_name("away"))
     assert "does not exist" in (await updated(backend, session_id)).message
     pictures.mkdir()
-    assert "Is a disk not connected?" in (await updated(backend, session_id)).message
+    assert "Perhaps a disk is not connected." in (await updated(backend, session_id)).message
     assert gone() == 0
     pictures.rmdir()
     away.rename(pictures)

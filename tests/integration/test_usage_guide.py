@@ -1,4 +1,4 @@
-"""Every block of the usage guide, as a program would write it, on the real parts."""
+"""What ``docs/training-system.md`` promises, one promise a test, on the real parts."""
 
 from __future__ import annotations
 
@@ -18,15 +18,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.api.training_schemas import TrainingSessionCreate
 from app.db.engine import get_sync_engine, get_sync_session
 from app.db.models import JobStatus, SessionStatus, TrainingEvidence, TrainingJob, TrainingSession
-from app.db.progress import ProgressTracker
 from app.db.types import utc_now
-from app.queue.queues import QUEUE_HIGH, QUEUE_LOW, QUEUE_NORMAL, QUEUES, get_queue
+from app.queue import (
+    QUEUE_HIGH,
+    QUEUE_LOW,
+    QUEUE_NORMAL,
+    ProgressTracker,
+    get_queue,
+    train_batch,
+    train_session,
+    train_single_asset,
+)
+from app.queue.queues import QUEUES
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.backend import Backend
 from app.services.training_service import TrainingService
 from app.worker.context import context
-from app.worker.indexing.jobs import train_batch, train_session, train_single_asset
 from app.worker.loops import ThreadWorker
 
 Work = Callable[[], Awaitable[None]]
@@ -235,7 +243,7 @@ def test_worker_shows_its_queues_in_order_and_ends_on_a_signal() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"LOG_LEVEL": "ERROR"},
+        env=os.environ | {"AFTERIMAGE_LOG_LEVEL": "ERROR"},
     )
     assert worker.stdout is not None
     line = worker.stdout.readline()

@@ -25,7 +25,7 @@ from app.queue.connection import embedded_server
 from app.queue.reconcile import reconcile
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
-from app.vectors.protocol import open_store
+from app.vectors.factory import open_store
 from app.worker.maintenance.ledger_check import verify_ledger
 
 PICTURES = 24

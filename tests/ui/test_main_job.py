@@ -18,14 +18,14 @@ from sqlalchemy import select
 from app.config import get_settings
 from app.db.engine import get_sync_session
 from app.db.models import EmbeddingModel, ImageAsset
-from app.embedding.encoder import load_encoder
+from app.embedding.loading import load_encoder
 from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.shell import main
 from app.ui.shell.pages import Pages
 from app.ui.shell.program import Parts, Program
 from app.ui.shell.tray import Tray
 from app.ui.shell.window import MainWindow
-from app.vectors.protocol import open_store
+from app.vectors.factory import open_store
 from app.worker.maintenance.ledger_check import verify_ledger
 
 
@@ -141,7 +141,7 @@ async def _main_job(qt_loop: QtLoop, window: MainWindow, root: Path) -> None:
     assert "left out" not in " ".join(_paths())
 
     # see what failed, mend it, try again
-    failed = pages.sessions.show_failed(session().sessionId)
+    failed = pages.show_failed(session().sessionId, session().name)
     assert isinstance(failed, FailedDialog)
     await until(lambda: failed.view.count == 1)
     (root / "more" / "broken.jpg").write_bytes((root / "more" / "001.jpg").read_bytes())

@@ -42,7 +42,7 @@ def test_a_name_stays_in_its_folder(tmp_path: Path, name: str) -> None:
     ["", ".", "..", "/", "/etc", "a/b", "a/../../b", "../b", "a\\b", "..\\b", "a\0b", "a\nb"],
 )
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(AppError, match="is no name of anything in"):
+    with pytest.raises(AppError, match="is not the name of anything in"):
         child(tmp_path, name)
 
 
@@ -51,7 +51,7 @@ def test_a_link_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     inside.mkdir()
     outside.mkdir()
     (inside / "link").symlink_to(outside)
-    with pytest.raises(AppError, match="is no name of anything in"):
+    with pytest.raises(AppError, match="is not the name of anything in"):
         child(inside, "link")
     (tmp_path / "by-link").symlink_to(inside)
     assert child(tmp_path / "by-link", "a").name == "a"
@@ -103,12 +103,12 @@ def test_what_somebody_planted_there_is_not_used(
     folder.rmdir()
     (short / "elsewhere").mkdir(mode=0o700)
     folder.symlink_to(short / "elsewhere")
-    with pytest.raises(AppError, match="is not yours alone"):
+    with pytest.raises(AppError, match="is not private to you"):
         socket_folder(short / LONG)
     folder.unlink()
     folder.mkdir()
     folder.chmod(0o777)
-    with pytest.raises(AppError, match="is not yours alone"):
+    with pytest.raises(AppError, match="is not private to you"):
         socket_folder(short / LONG)
 
 

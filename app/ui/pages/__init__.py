@@ -1,0 +1,1 @@
+"""One package for each page of the window; none knows another."""

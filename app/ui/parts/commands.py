@@ -18,7 +18,7 @@ PAGES = (
     ("models", "Models"),
     ("system", "System"),
 )
-SCHEMES = (("system", "Like the system"), ("light", "Light"), ("dark", "Dark"))
+SCHEMES = (("system", "Follow the system"), ("light", "Light"), ("dark", "Dark"))
 
 
 class Commands(QObject):
@@ -30,16 +30,16 @@ class Commands(QObject):
         self.quit = self._action("&Quit", "Ctrl+Q", "Close Afterimage")
         self.start = self._action("&Start", "Ctrl+Return", "Start this session")
         self.pause = self._action("&Pause", "Ctrl+P", "Stop after the current pictures")
-        self.resume = self._action("&Resume", "Ctrl+R", "Go on where it was paused")
-        self.cancel = self._action("&Cancel…", "Ctrl+Shift+X", "Stop this session for good")
+        self.resume = self._action("&Resume", "Ctrl+R", "Continue where it was paused")
+        self.cancel = self._action("&Cancel…", "Ctrl+Shift+X", "Stop this session permanently")
         self.retry_failed = self._action(
-            "Retry &failed", "Ctrl+Shift+R", "Give the failed pictures another try"
+            "Retry &failed", "Ctrl+Shift+R", "Retry the failed pictures"
         )
         self.update = self._action(
             "&Update", "Ctrl+U", "Look for new, changed and missing pictures"
         )
         self.relocate = self._action(
-            "Re&locate folder…", "", "Say where the folder of this session is now"
+            "Re&locate folder…", "", "Choose where this session's folder is now"
         )
         self.session_actions = (
             self.start,
@@ -64,12 +64,14 @@ class Commands(QObject):
             for action in actions.values():
                 group.addAction(action)
         self.copy_diagnostics = self._action(
-            "Copy &diagnostics", "Ctrl+Shift+D", "What someone who helps needs, without passwords"
+            "Copy &diagnostics",
+            "Ctrl+Shift+D",
+            "Information for someone who helps you, without passwords",
         )
         self.open_data_folder = self._action(
             "&Open data folder", "", "Where the index, the logs and the settings are"
         )
-        self.about = self._action("&About Afterimage", "", "Version and license")
+        self.about = self._action("&About Afterimage", "", "Version and licence")
         self.quit.setMenuRole(QAction.MenuRole.QuitRole)
         self.about.setMenuRole(QAction.MenuRole.AboutRole)
 

@@ -95,7 +95,7 @@ def show_bug(parent: QWidget | None, error: BaseException) -> ErrorDialog:
     return _show(
         parent,
         "Something went wrong inside Afterimage.",
-        "Your pictures and what was indexed are safe. Try again; if it happens twice, copy the "
+        "Your pictures and what was indexed are safe. Try again; if it happens again, copy the "
         "details and report them.",
         details_of(error),
     )

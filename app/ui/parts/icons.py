@@ -2,12 +2,13 @@
 
 QtAwesome itself is not imported: it loads and checks twelve fonts and takes longer than all the
 rest of the window together. The font's file and its table of names are all that is needed, and
-asking the theme for the colour at each paint spares every widget the work of re-tinting.
+asking for the colour at each paint spares every widget the work of re-tinting.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,18 +18,23 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPainter, QPixmap
 
 
-class TokenIconEngine(QIconEngine):
-    """One glyph in the colour that a theme token has at the moment."""
+class GlyphIconEngine(QIconEngine):
+    """One glyph, in a colour that is asked for at each paint.
 
-    def __init__(self, name: str, token: str) -> None:
+    Args:
+        name: of the icon.
+        color: gives the colour of the moment; called with whether the icon is disabled.
+    """
+
+    def __init__(self, name: str, color: Callable[[bool], QColor]) -> None:
         super().__init__()
         self._glyph = glyph(name)
-        self._token = token
+        self._color = color
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
-        painter.setPen(self._color(mode))
+        painter.setPen(self._color(mode == QIcon.Mode.Disabled))
         family, _ = _font()
         drawn = QFont(family)
         drawn.setPixelSize(max(min(rect.width(), rect.height()), 1))
@@ -53,20 +59,14 @@ class TokenIconEngine(QIconEngine):
         return picture
 
     def clone(self) -> Any:
-        return TokenIconEngine._copy(self)
+        return GlyphIconEngine._copy(self)
 
     @classmethod
-    def _copy(cls, other: TokenIconEngine) -> TokenIconEngine:
+    def _copy(cls, other: GlyphIconEngine) -> GlyphIconEngine:
         copy = cls.__new__(cls)
         QIconEngine.__init__(copy)
-        copy._glyph, copy._token = other._glyph, other._token
+        copy._glyph, copy._color = other._glyph, other._color
         return copy
-
-    def _color(self, mode: QIcon.Mode) -> QColor:
-        from app.ui.parts.theme import theme
-
-        disabled = mode == QIcon.Mode.Disabled
-        return theme().color("text-disabled" if disabled else self._token)
 
 
 def glyph(name: str) -> str:

@@ -24,7 +24,7 @@ LOOK_EVERY_MS = 500
 _PHASES = {
     "waiting": "Waiting for another download",
     "connecting": "Connecting…",
-    "checking": "Checking what was downloaded…",
+    "checking": "Checking the download…",
 }
 
 
@@ -44,7 +44,7 @@ class DownloadProgress(QWidget):
         self.problem = label(tone="failed")
         self.problem.setWordWrap(True)
         self.stop_button = button("Stop")
-        self.stop_button.setToolTip("What is here already is kept for the next time")
+        self.stop_button.setToolTip("What has been downloaded is kept")
         self.again_button = button("Try again")
         self.stop_button.clicked.connect(self.stop_asked)
         self.again_button.clicked.connect(self.start_asked)

@@ -87,7 +87,7 @@ class Watch:
         except Exception:  # noqa: BLE001 — one bad refresh must not end the polling
             if not self.problem:
                 _log.exception("a refresh failed")
-            self._say("What is shown could not be refreshed; the log says why.")
+            self._say("The display could not be refreshed; see the log.")
         finally:
             self.task = None
         if self._again and not self._stopped:

@@ -26,7 +26,7 @@ async def reveal(path: str) -> None:
     folder = await asyncio.to_thread(_reveal, path)
     if folder and not QDesktopServices.openUrl(QUrl.fromLocalFile(folder)):
         raise AppError(
-            "No file manager could be opened.", f"The file lies in {words.printable(folder)}."
+            "No file manager could be opened.", f"The file is in {words.printable(folder)}."
         )
 
 

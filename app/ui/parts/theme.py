@@ -15,7 +15,7 @@ from PySide6.QtCore import QDir, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QIcon, QPalette
 from PySide6.QtWidgets import QApplication
 
-from app.ui.parts.icons import TokenIconEngine
+from app.ui.parts.icons import GlyphIconEngine
 from app.ui.parts.stylesheet import style_sheet
 
 SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL, SPACE_XXL = SPACE = (4, 8, 12, 16, 24, 32)
@@ -174,7 +174,11 @@ def _families(fixed: bool) -> list[str]:
 
 def icon(name: str, color_token: str = "text") -> QIcon:
     """An icon by its Phosphor name; it takes the colours in force whenever it is drawn."""
-    return QIcon(TokenIconEngine(name, color_token))
+
+    def color(disabled: bool) -> QColor:
+        return theme().color("text-disabled" if disabled else color_token)
+
+    return QIcon(GlyphIconEngine(name, color))
 
 
 def state_icon(status: str) -> QIcon:

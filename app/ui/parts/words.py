@@ -111,10 +111,10 @@ _STATES = {
 }
 _PICTURE_STATES = {
     "pending": "Waiting",
-    "running": "In work",
+    "running": "Processing",
     "completed": "Indexed",
     "failed": "Failed",
-    "cancelled": "Left out",
+    "cancelled": "Skipped",
     "reused": "Already known",
 }
 

@@ -16,11 +16,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.pages.sessions.job_table import dimensions, file_name, folder_name, state_of
 from app.ui.parts import words
 from app.ui.parts.reveal import reveal
 from app.ui.parts.theme import RADIUS, SPACE_L, SPACE_M, SPACE_S, SPACE_XS, theme
 from app.ui.parts.widgets import ElidedLabel, IconLabel, StateBadge, button, label, line
+from app.ui.pictures.job_rows import dimensions, file_name, folder_name, state_of
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
 
-SMALL = "Shown from its thumbnail: this kind of file cannot be shown larger here."
+SMALL = "This is the thumbnail: files of this kind cannot be shown larger here."
 GONE = "The file is no longer there."
 Details = list[tuple[str, str]]
 
@@ -171,7 +171,7 @@ class PicturePreview(QWidget):
 
         def done(attempts: list[EvidenceRow]) -> None:
             if tile is self._tile:
-                self._show_attempts(attempts, "Nothing is noted about this picture yet.")
+                self._show_attempts(attempts, "Nothing is recorded about this picture yet.")
 
         self._runner.run(None, work, done=done)
 

@@ -19,7 +19,7 @@ from app.pictures.thumbnail_paths import made_edge
 from app.ui.pictures.thumbnail_files import read_thumbnail
 
 if TYPE_CHECKING:
-    from app.queue.thumbnail_requests import ThumbnailService
+    from app.queue.thumbnail_requests import ThumbnailRequests
 
 CACHE_BYTES = 64_000_000
 FRESH_S = 30.0
@@ -64,7 +64,7 @@ class ThumbnailLoader(QObject):
     _looked = Signal(object, object)
     _heard = Signal(object)
 
-    def __init__(self, service: ThumbnailService, parent: QObject | None = None) -> None:
+    def __init__(self, service: ThumbnailRequests, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._service = service
         self._looks, self._talks = QThreadPool(self), QThreadPool(self)
@@ -243,7 +243,11 @@ class _Talk(QRunnable):
     """One exchange with the queue, in a thread of the pool."""
 
     def __init__(
-        self, loader: ThumbnailLoader, service: ThumbnailService, asked: list[str], batch: list[Key]
+        self,
+        loader: ThumbnailLoader,
+        service: ThumbnailRequests,
+        asked: list[str],
+        batch: list[Key],
     ) -> None:
         super().__init__()
         self._loader, self._service = loader, service

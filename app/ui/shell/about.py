@@ -31,7 +31,7 @@ class AboutDialog(QDialog):
         text.setWordWrap(True)
         text.setFixedWidth(340)
         column.addWidget(text)
-        column.addWidget(label("Free software under the MIT license.", "secondary"))
+        column.addWidget(label("Free software under the MIT licence.", "secondary"))
         self.close_button = button("Close", "primary")
         self.close_button.setDefault(True)
         self.close_button.clicked.connect(self.accept)

@@ -61,5 +61,5 @@ def _title(names: list[str]) -> str:
 def _text(tray_available: bool) -> str:
     quitting = "When you quit, it pauses after the current pictures; resume it whenever you like."
     if tray_available:
-        return f"It can go on while the window is closed.\n{quitting}"
+        return f"Indexing can continue while the window is closed.\n{quitting}"
     return quitting

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.pages.failed.view import FailedView
 from app.ui.pages.library.page import LibraryPage
 from app.ui.pages.models.page import ModelsPage
@@ -75,6 +76,7 @@ class Pages(QObject):
         commands.about.triggered.connect(self._about)
         self._window.folder_dropped.connect(self.new_session)
         self.sessions.newSessionRequested.connect(self.new_session)
+        self.sessions.whyFailedRequested.connect(self.show_failed)
         self.sessions.noSessions.connect(self._show_invitation)
         self._poller.problem.connect(self._show_problem)
         self.sessions.activeProgress.connect(self._look)
@@ -130,6 +132,14 @@ class Pages(QObject):
             self._backend, self._runner, self._poller, begin, parent=self._window
         )
         dialog.created.connect(lambda session_id: self._created(session_id, dialog.root))
+        dialog.open()
+        return dialog
+
+    def show_failed(self, session_id: int, name: str) -> FailedDialog:
+        """Show what failed in one session."""
+        dialog = FailedDialog(
+            self._backend, self._runner, self._poller, session_id, name, parent=self._window
+        )
         dialog.open()
         return dialog
 

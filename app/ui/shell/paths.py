@@ -13,7 +13,8 @@ from app.private_files import socket_folder
 
 def data_dir() -> Path:
     """The data folder, as ``app.config`` finds it; that module brings pydantic with it."""
-    wanted = os.environ.get("DATA_DIR") or platformdirs.user_data_dir("afterimage")
+    named = os.environ.get("AFTERIMAGE_DATA_DIR", os.environ.get("AFTERIMAGE_DATA_DIR"))
+    wanted = named or platformdirs.user_data_dir("afterimage")
     return Path(wanted).expanduser().absolute()
 
 

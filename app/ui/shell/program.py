@@ -217,7 +217,7 @@ class Program:
         """Let the worker finish what it has in hand; nothing is lost if it does not."""
         self._parts.end_in_time()
         self.window.show_message(
-            "hourglass", "Finishing the current pictures…", "Afterimage closes in a moment."
+            "hourglass", "Finishing the current pictures…", "Afterimage will close in a moment."
         )
         stopped = self._stop_runtime()
         await self.poller.close()

@@ -1,0 +1,1 @@
+"""Sessions: a batch after the other, through the stages of each."""

@@ -1,4 +1,4 @@
-"""The guide's three levels of work, as queue functions: thin, ids in, counts out."""
+"""The jobs of ``docs/training-system.md``: thin, ids in, counts out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rq import get_current_job
 
 from app.config import get_settings
 from app.logs import log_context
-from app.queue.enqueue import ring_again
+from app.queue.enqueue import enqueue_successor
 from app.worker.context import context
 from app.worker.indexing.run import SessionRun
 
@@ -29,7 +29,7 @@ def train_session(session_id: int) -> dict[str, int]:
         run = SessionRun(session_id, context(), seconds)
         counts = run.run()
         if run.out_of_time:
-            ring_again(session_id)
+            enqueue_successor(session_id)
         return counts
 
 

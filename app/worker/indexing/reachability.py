@@ -25,7 +25,7 @@ from app.worker.indexing.stages import Picture
 
 SAMPLE = 64
 """Pictures at either end of a session that are looked for where one is missing."""
-GOES_ON = "Indexing goes on by itself once its disk or network is connected again."
+GOES_ON = "Indexing continues on its own once its disk or network is connected again."
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _AWAY = frozenset(

@@ -53,7 +53,7 @@ class SessionRun:
     """Works on one session until it is done, paused, cancelled, or the time is up.
 
     Args:
-        seconds: after this time no more is claimed; the caller rings for a successor.
+        seconds: after this time no more is claimed; the caller enqueues a successor.
     """
 
     def __init__(self, session_id: int, worker: WorkerContext, seconds: float = 3600) -> None:
@@ -325,7 +325,7 @@ class SessionRun:
             with write_transaction() as conn:
                 sessions.note_waiting(conn, self.session_id, sentence)
         except DATABASE_ERRORS as error:
-            log.warning("it cannot be noted why: %s", first_line(error))
+            log.warning("the reason cannot be recorded: %s", first_line(error))
 
     def _give_up(self, error: Exception, reason: AppError) -> None:
         """The session cannot go on: say why on it; what is done is kept."""
@@ -374,5 +374,5 @@ def _plain(error: Exception) -> AppError:
     if isinstance(error, AppError):
         return error
     return ledger_error(error) or AppError(
-        f"Something unexpected happened: {first_line(error)}.", "The log says more."
+        f"Something unexpected happened: {first_line(error)}.", "See the log."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import sys
@@ -33,7 +32,7 @@ from app.errors import AppError, first_line
 from app.pictures.decode import FileContent, PictureError, read_file
 from app.pictures.decoders import decode_threads
 from app.pictures.fork_server import Stopped
-from app.vectors.protocol import PointPayload, VectorPoint, VectorStore
+from app.vectors.protocol import PointPayload, VectorPoint, VectorStore, vector_checksum
 from app.worker.context import context
 from app.worker.maintenance.payloads import payload
 
@@ -263,15 +262,15 @@ class Stages:
         assert vector is not None
         length = float(np.linalg.norm(vector))
         if vector.shape != (self.encoder.dimension,):
-            reason = f"has {vector.size} numbers instead of {self.encoder.dimension}"
+            reason = f"has {vector.size} dimensions instead of {self.encoder.dimension}"
         elif not np.isfinite(length):
-            reason = "holds numbers that are not finite"
+            reason = "contains numbers that are not finite"
         elif abs(length - 1) > UNIT_LENGTH_TOLERANCE:
             reason = f"has length {length:.3f} instead of 1"
         else:
             picture.outcome.checksum = vector_checksum(vector)
             return
-        picture.fail(ErrorKind.INVALID_VECTOR, f"The model's answer {reason}.")
+        picture.fail(ErrorKind.INVALID_VECTOR, f"The model's result {reason}.")
 
     # --- store ----------------------------------------------------------------------------------
 
@@ -368,11 +367,6 @@ def _only(picture: Picture) -> Iterator[None]:
     except Exception as error:
         log.exception("unforeseen: %s", picture.job.path)
         picture.fail(ErrorKind.INTERNAL, f"Something unexpected happened: {first_line(error)}.")
-
-
-def vector_checksum(vector: NDArray[np.float32]) -> str:
-    """SHA-256 of the vector's little-endian float32 bytes, in hexadecimal."""
-    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()
 
 
 def _give_way() -> None:

@@ -1,0 +1,1 @@
+"""What keeps ledger, vectors and thumbnails true to each other and to the folders."""

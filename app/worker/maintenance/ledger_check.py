@@ -31,35 +31,11 @@ from app.db.models import (
     TrainingSession,
 )
 from app.db.vectors import is_broken_off
-from app.vectors.protocol import VectorStore
-from app.worker.context import context
-from app.worker.indexing.stages import vector_checksum
+from app.vectors.protocol import VectorStore, vector_checksum
 
 VECTORS_AT_ONCE = 1_000
 """Vectors that are read and compared at a time: the engine holds the interpreter some 20 ms."""
 _SHOWN_DAMAGE = 3
-
-
-def check_ledger(repair: bool = False, sample: int = 0) -> dict[str, Any]:
-    """The queue function: check, and repair where asked; a ``LedgerReport`` as a dict.
-
-    Args:
-        sample: so many pictures are looked at anew, and their vectors compared.
-    """
-    from app.worker.maintenance.ledger_repair import repair_ledger
-    from app.worker.maintenance.ledger_sample import check_sample
-
-    store = context().store
-    sampled = check_sample(store, sample, repair=repair)
-    repaired = repair_ledger(store) if repair else 0
-    report = verify_ledger(store)
-    return report.model_copy(
-        update={
-            "repaired": repaired + sampled.repaired,
-            "sampled": sampled.compared,
-            "problems": [*report.problems, *sampled.problems],
-        }
-    ).model_dump()
 
 
 def verify_ledger(store: VectorStore) -> LedgerReport:
@@ -108,7 +84,7 @@ def _check_counters(conn: Connection) -> list[str]:
             session = sessions.lock_session(locked, session_id)
             counted = sessions.recount(locked, session_id)
         problems += [
-            f"I1: session {session_id} notes {getattr(session, name)} {name}, has {number}."
+            f"I1: session {session_id} records {getattr(session, name)} {name}, but has {number}."
             for name, number in counted.items()
             if getattr(session, name) != number
         ]
@@ -159,9 +135,9 @@ def _check_vectors(store: VectorStore, model: Any) -> list[str]:
     problems = []
     differ = compare_ids(store, model.id, model.collection)
     if differ.extra:
-        problems.append(f"I2: {len(differ.extra):,} vectors of {model.name} that the ledger lacks.")
+        problems.append(f"I2: {len(differ.extra):,} vectors of {model.name} are not in the ledger.")
     if differ.missing:
-        problems.append(f"I2: {len(differ.missing):,} vectors of {model.name} are gone.")
+        problems.append(f"I2: {len(differ.missing):,} vectors of {model.name} are missing.")
     if wrong := wrong_vectors(store, model.id, model.collection):
         problems.append(f"I2: {len(wrong):,} vectors of {model.name} are another picture's.")
     with get_sync_engine().connect() as conn:
@@ -169,7 +145,7 @@ def _check_vectors(store: VectorStore, model: Any) -> list[str]:
             select(func.count()).where(AssetVector.model_id == model.id, is_broken_off())
         )
     if broken_off:
-        problems.append(f"I2: {broken_off:,} vectors of {model.name} were never stored to the end.")
+        problems.append(f"I2: {broken_off:,} vectors of {model.name} were never completely stored.")
     return problems
 
 

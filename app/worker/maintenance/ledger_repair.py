@@ -111,7 +111,7 @@ def _forget(
 
 
 def undo_broken_stores() -> int:
-    """The queue function: forget vectors whose store broke off and that nobody will store again.
+    """The job: forget vectors whose store broke off and that nobody will store again.
 
     Returns:
         how many vectors.

@@ -57,7 +57,7 @@ def check_sample(store: VectorStore, number: int, *, repair: bool = False) -> Sa
             continue
         if wrong:
             report.problems.append(
-                f"I2: {len(wrong):,} of {report.compared:,} pictures that were looked at again "
+                f"I2: {len(wrong):,} of {report.compared:,} pictures that were checked again "
                 f"have a vector of {model.name} that is not theirs."
             )
             if repair:

@@ -50,7 +50,7 @@ def _ancestors(path: str) -> list[str]:
 
 
 def refresh_payloads() -> int:
-    """The queue function: write the payloads that the ledger marks as out of date; how many."""
+    """The job: write the payloads that the ledger marks as out of date; how many."""
     return sum(
         _refresh(context().store, model_id, collection)
         for model_id, collection in _models_with_stale_payloads()

@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from redis.exceptions import RedisError
-from rq.exceptions import DuplicateJobError
 from sqlalchemy import Row, select
 
 from app.config import get_settings
 from app.db.engine import get_sync_session
 from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.db.types import utc_now
-from app.errors import AppError, first_line
-from app.pictures.thumbnail_paths import all_files
-from app.queue.queues import QUEUE_LOW, get_queue
-
-log = logging.getLogger(__name__)
+from app.pictures.thumbnail_paths import remove_thumbnails
+from app.queue.enqueue import enqueue_cleanup
 
 CHUNK = 1000
 """Pictures that one job looks at, so that thumbnails need not wait long for it."""
 LOOK_BACK = timedelta(hours=1)
 """A transaction that noted missing files may have been committed after the last cleaning began."""
-
-
-def remove_thumbnails(paths: Iterable[str]) -> int:
-    """Remove everything about these pictures, whose files are gone; how many files that were."""
-    return sum(_removed(file) for path in paths for file in all_files(path))
-
-
-def _removed(file: str) -> bool:
-    try:
-        os.unlink(file)
-    except OSError:  # mostly because it is not there; what stays is found stale by its next reader
-        return False
-    return True
-
-
-def request_cleanup() -> None:
-    """Have the thumbnails of missing files removed some time; once, however often it is asked."""
-    _enqueue_cleanup(0, utc_now())
 
 
 def clean_thumbnails(after: int = 0, begun: str = "") -> int:
@@ -62,27 +38,10 @@ def clean_thumbnails(after: int = 0, begun: str = "") -> int:
     rows = _missing_since(_last_cleaning(), after)
     removed = remove_thumbnails(_gone(rows))
     if len({row.id for row in rows}) == CHUNK:
-        _enqueue_cleanup(rows[-1].id, since)
+        enqueue_cleanup(rows[-1].id, since)
     else:
         _note_cleaning(since)
     return removed
-
-
-def _enqueue_cleanup(after: int, begun: datetime) -> None:
-    try:
-        get_queue(QUEUE_LOW).enqueue(
-            clean_thumbnails,
-            after,
-            begun.isoformat(),
-            job_id=f"clean-thumbnails-{after}",
-            unique=True,
-            result_ttl=0,
-            failure_ttl=60,
-        )
-    except DuplicateJobError:
-        pass
-    except (RedisError, AppError) as error:  # the next one to be asked for looks at these too
-        log.warning("thumbnails are not cleaned up: %s", first_line(error))
 
 
 def _missing_since(last: datetime | None, after: int) -> Sequence[Row[int, str, str | None]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +12,8 @@ from app.db.jobs import chunks
 from app.db.models import EmbeddingModel, ImageAsset
 from app.db.schedule import due_sessions
 from app.logs import log_context
-from app.queue.enqueue import ring_if_possible
+from app.queue.enqueue import enqueue_session_if_possible
+from app.queue.questions import RemoveVectorsRequest
 from app.scan.session_walk import UPDATED, SessionWalk
 from app.worker.context import context
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def update_session(session_id: int) -> dict[str, Any] | None:
-    """The queue function: walk a session that is due; its ``UpdateSummary`` as a dict.
+    """The job: walk a session that is due; its ``UpdateSummary`` as a dict.
 
     What was due when it was enqueued may have been updated meanwhile: then this does nothing.
     """
@@ -32,18 +32,15 @@ def update_session(session_id: int) -> dict[str, Any] | None:
         for _ in walk.steps():
             if stop.is_set():  # left as it is, so that the next worker does it again
                 return None
-        ring_if_possible(session_id)
+        enqueue_session_if_possible(session_id)
         log.info("updated: %s", walk.summary.model_dump_json(exclude={"at"}))
         return walk.summary.model_dump(mode="json")
 
 
-def remove_vectors(vectors: Mapping[str, Sequence[int]]) -> int:
-    """The queue function: forget the vectors of pictures that the ledger has removed.
+def remove_vectors(request: RemoveVectorsRequest) -> int:
+    """Forget the vectors of pictures that the ledger has removed.
 
     An id that the ledger has again belongs to another picture by now, and is left alone.
-
-    Args:
-        vectors: asset ids by the id of their model, which JSON makes a text.
 
     Returns:
         how many ids were handed to the store.
@@ -52,8 +49,8 @@ def remove_vectors(vectors: Mapping[str, Sequence[int]]) -> int:
     there = set(store.collections())
     with get_sync_engine().connect() as conn:
         collections = dict(conn.execute(select(EmbeddingModel.id, EmbeddingModel.collection)).all())
-        for model_id, asset_ids in vectors.items():
-            collection = collections.get(int(model_id), "")
+        for model_id, asset_ids in request.vectors.items():
+            collection = collections.get(model_id, "")
             for ids in chunks(asset_ids, 10_000) if collection in there else ():
                 known = conn.execute(select(ImageAsset.id).where(ImageAsset.id.in_(ids))).scalars()
                 gone = sorted(set(ids) - set(known))

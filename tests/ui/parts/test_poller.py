@@ -110,7 +110,7 @@ def test_a_failure_is_said_once_and_taken_back(
         poller.watch(fetch, lambda _: None)
         poller.start()
         await qt_loop.until(lambda: said and said[-1] == "")
-        assert said == ["What is shown could not be refreshed; the log says why.", ""]
+        assert said == ["The display could not be refreshed; see the log.", ""]
         assert caplog.text.count("a refresh failed") == 1
         await poller.close()
 

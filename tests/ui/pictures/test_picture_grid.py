@@ -13,7 +13,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 
-from app.queue.thumbnail_requests import ThumbnailService
+from app.queue.thumbnail_requests import ThumbnailRequests
 from app.ui.parts import paged_model
 from app.ui.parts.poller import Poller
 from app.ui.pictures import grid as picture_grid
@@ -31,7 +31,7 @@ def tiles(number: int, first: int = 0) -> list[Tile]:
 
 @pytest.fixture
 def loader(qapp) -> Iterator[ThumbnailLoader]:
-    loader = ThumbnailLoader(ThumbnailService())
+    loader = ThumbnailLoader(ThumbnailRequests())
     yield loader
     loader.close()
     loader.deleteLater()

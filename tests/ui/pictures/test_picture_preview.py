@@ -181,7 +181,9 @@ def test_details_are_asked_for_when_they_are_wanted(qt_loop, backend, tmp_path: 
             assert "Attempt 1" in shown.said()
             shown.show(1)
             assert "Attempt 1" not in shown.said()
-            await qt_loop.until(lambda: "Nothing is noted about this picture yet." in shown.said())
+            await qt_loop.until(
+                lambda: "Nothing is recorded about this picture yet." in shown.said()
+            )
             shown.loader.close()
 
     qt_loop.run(steps())

@@ -183,7 +183,7 @@ def test_processes_that_do_not_stop_do_not_keep_the_window(qt_loop: Any, run: Ru
 
 def test_a_runtime_that_cannot_start_is_told_and_the_window_stays(qt_loop: Any, run: Run) -> None:
     def refuse() -> None:
-        raise AppError("There is no embedded Redis for this system.", "Set REDIS_URL.")
+        raise AppError("There is no embedded Redis for this system.", "Set AFTERIMAGE_REDIS_URL.")
 
     async def steps() -> None:
         run.runtime.start = refuse  # type: ignore[method-assign]

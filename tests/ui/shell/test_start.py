@@ -80,7 +80,10 @@ def test_it_ends_in_order_when_the_system_says_so(data_dir: Path) -> None:
     ("variables", "sentence"),
     [
         ({"TRAINING_BATCH_SIZE": "none"}, "TRAINING_BATCH_SIZE is set to 'none'"),
-        ({"REDIS_URL": "nonsense"}, "REDIS_URL is set to what is no address"),
+        (
+            {"AFTERIMAGE_REDIS_URL": "nonsense"},
+            "AFTERIMAGE_REDIS_URL is set to something that is not an address",
+        ),
     ],
 )
 def test_a_bad_variable_is_one_sentence_in_the_window(
@@ -104,7 +107,7 @@ def test_a_newer_ledger_is_refused_in_the_window(data_dir: Path) -> None:
 
 def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    report = start("data folder", DATA_DIR=str(tmp_path / "file"))
+    report = start("data folder", AFTERIMAGE_DATA_DIR=str(tmp_path / "file"))
     assert report["code"] == 1
     assert str(tmp_path / "file") in report["page"]
 
@@ -184,7 +187,7 @@ for _ in range(300_000):
 def test_the_window_refuses_settings_that_do_not_go_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://host/ledger")
+    monkeypatch.setenv("AFTERIMAGE_DATABASE_URL", "postgresql://host/ledger")
     get_settings.cache_clear()
-    with pytest.raises(AppError, match="QDRANT_URL is not set"):
+    with pytest.raises(AppError, match="AFTERIMAGE_QDRANT_URL is not set"):
         open_backend()  # the window shows what it raises

@@ -228,7 +228,7 @@ def test_the_data_folder_is_the_one_of_the_settings(
     from app.config import get_settings
 
     assert paths.data_dir() == get_settings().data_dir == data_dir
-    monkeypatch.delenv("DATA_DIR")
+    monkeypatch.delenv("AFTERIMAGE_DATA_DIR")
     get_settings.cache_clear()
     assert paths.data_dir() == get_settings().data_dir
 
@@ -241,7 +241,7 @@ def test_each_data_folder_has_an_instance_of_its_own(
         monkeypatch.setenv("XDG_RUNTIME_DIR", short)
         names = []
         for number in "12":
-            monkeypatch.setenv("DATA_DIR", str(Path(short, folder + number)))
+            monkeypatch.setenv("AFTERIMAGE_DATA_DIR", str(Path(short, folder + number)))
             names.append(paths.instance_name())
         instances = [SingleInstance(name) for name in names]
         assert all(instance.claim() for instance in instances)
@@ -264,7 +264,7 @@ def test_the_memory_never_lies_beside_the_data_folder(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     data_dir = tmp_path / "data" / name
     data_dir.mkdir(parents=True)
-    monkeypatch.setenv("DATA_DIR", str(data_dir))
+    monkeypatch.setenv("AFTERIMAGE_DATA_DIR", str(data_dir))
     memory = main.memory()
     memory.setValue("key", "value")
     memory.sync()

@@ -14,10 +14,10 @@ from app.cli import foreground, search
 from app.cli.foreground import Waiting, follow
 from app.db.errors import LedgerError
 from app.errors import AppError
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.runtime.supervisor import RuntimeStatus
 
-AWAY = "The database that DATABASE_URL names cannot be used: connection refused."
+AWAY = "The database that AFTERIMAGE_DATABASE_URL names cannot be used: connection refused."
 
 
 class Supervised:

@@ -39,7 +39,7 @@ def ledger(
         with admin.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
         admin.dispose()
-        monkeypatch.setenv("DATABASE_URL", server.replace("/postgres?", f"/{name}?"))
+        monkeypatch.setenv("AFTERIMAGE_DATABASE_URL", server.replace("/postgres?", f"/{name}?"))
         get_settings.cache_clear()
     migrate()
     yield

@@ -138,9 +138,11 @@ def test_sqlite_s_errors_are_told_apart_by_their_codes(code: int, sentence: str)
 def test_a_database_url_that_cannot_be_read_is_named(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("AFTERIMAGE_DATABASE_URL", url)
     get_settings.cache_clear()
-    with pytest.raises(AppError, match=r"DATABASE_URL is set to .*, which is not an address"):
+    with pytest.raises(
+        AppError, match=r"AFTERIMAGE_DATABASE_URL is set to .*, which is not an address"
+    ):
         migrate()
 
 
@@ -155,9 +157,11 @@ def test_a_database_url_that_cannot_be_read_is_named(
 def test_a_server_that_is_not_there_is_one_sentence_without_the_password(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("AFTERIMAGE_DATABASE_URL", url)
     get_settings.cache_clear()
-    with pytest.raises(LedgerError, match="that DATABASE_URL names cannot be used") as caught:
+    with pytest.raises(
+        LedgerError, match="that AFTERIMAGE_DATABASE_URL names cannot be used"
+    ) as caught:
         migrate()
     assert "secret" not in str(caught.value)
     assert "\n" not in caught.value.message

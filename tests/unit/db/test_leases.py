@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.exc import DBAPIError
 from test_jobs import check_counters, claim, new_session, statuses
 
-from app.db import clock, engine, jobs, sessions
+from app.db import clock, engine, jobs, removal, sessions
 from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine, in_transaction, write_transaction
 from app.db.errors import ledger_error
@@ -182,7 +182,7 @@ def test_removing_pictures_and_working_on_them_take_turns(first: str) -> None:
         assets = list(conn.scalars(select(ImageAsset.id)))
     ways: dict[str, Callable[[Connection], object]] = {
         "claim": lambda conn: jobs.claim(conn, session_id, "v", 2, 10**9),
-        "prune": lambda conn: jobs.remove_assets(conn, assets),
+        "prune": lambda conn: removal.remove_assets(conn, assets),
         "hand back": lambda conn: jobs.hand_back(conn, claimed),
         "expire": lambda conn: expire_leases(conn, dead_workers=["w"]),
     }

@@ -33,7 +33,7 @@ async def test_the_ledger_and_its_copies_lie_in_the_data_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     data = tmp_path / "top" / name / "data"
-    use(monkeypatch, "DATA_DIR", str(data))
+    use(monkeypatch, "AFTERIMAGE_DATA_DIR", str(data))
     await asyncio.to_thread(migrate)
     async with open_db() as db:
         assert await db.scalar(text("SELECT count(*) FROM training_sessions")) == 0
@@ -54,7 +54,11 @@ def test_a_password_of_any_signs_is_understood(
 ) -> None:
     from urllib.parse import quote
 
-    use(monkeypatch, "DATABASE_URL", f"postgresql://a%40b:{quote(password, safe='')}@h:5432/d")
+    use(
+        monkeypatch,
+        "AFTERIMAGE_DATABASE_URL",
+        f"postgresql://a%40b:{quote(password, safe='')}@h:5432/d",
+    )
     url = ledger_url()
     assert (url.username, url.password, url.host, url.database) == ("a@b", password, "h", "d")
 
@@ -62,8 +66,10 @@ def test_a_password_of_any_signs_is_understood(
 def test_an_address_that_is_none_is_a_sentence_without_any_part_of_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    use(monkeypatch, "DATABASE_URL", "postgresql://alice:hunter:two@h:port/x")
-    with pytest.raises(AppError, match="DATABASE_URL is set to postgresql://alice:") as caught:
+    use(monkeypatch, "AFTERIMAGE_DATABASE_URL", "postgresql://alice:hunter:two@h:port/x")
+    with pytest.raises(
+        AppError, match="AFTERIMAGE_DATABASE_URL is set to postgresql://alice:"
+    ) as caught:
         ledger_url()
     assert "hunter" not in "".join(traceback.format_exception_only(caught.value))
     assert caught.value.__suppress_context__

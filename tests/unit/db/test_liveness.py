@@ -13,14 +13,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, update
 
-from app.db import jobs, liveness
+from app.db import jobs, liveness, reconcile
 from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.files import FoundFile, register_files
 from app.db.liveness import SteadyClock, has_died, proof_of_life
 from app.db.migrate import migrate
 from app.db.models import TrainingJob, TrainingSession, WorkerRecord
-from app.queue import reconcile
 from app.queue.queues import loop_names
 from app.worker.context import IDLE, LOADING, WorkerContext
 from app.worker.serving import _Beat
@@ -85,7 +84,7 @@ def test_a_silent_worker_loses_its_pictures_and_a_living_one_does_not() -> None:
     beat_of("living", timedelta(seconds=30))
     hold(session_id, "silent", 2)
     hold(session_id, "living", 2)
-    reconcile.reconcile()
+    reconcile.reconcile_ledger()
     assert held() == {"living": 2}
 
 
@@ -95,11 +94,11 @@ def test_after_a_sleep_of_the_computer_nobody_is_taken_for_dead(
     session_id = running_session(2)
     beat_of("living")
     hold(session_id, "living", 2)
-    reconcile.reconcile()
+    reconcile.reconcile_ledger()
     later = datetime.now(UTC) + timedelta(hours=8)
     monkeypatch.setattr("app.db.clock.utc_now", lambda: later)
-    reconcile.reconcile()
-    reconcile.reconcile()
+    reconcile.reconcile_ledger()
+    reconcile.reconcile_ledger()
     assert held() == {"living": 2}
 
 
@@ -179,7 +178,7 @@ def test_a_killed_process_is_proved_dead_and_one_that_lives_or_ended_is_not() ->
             hold(session_id, name, 1)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-        reconcile.reconcile()
+        reconcile.reconcile_ledger()
         assert held() == {names[1]: 1}
     finally:
         for process in processes:

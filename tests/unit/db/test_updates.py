@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from app.db import jobs, relocation, sessions
+from app.db import jobs, relocation, removal, sessions
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.files import FoundFile, register_files
 from app.db.models import (
@@ -226,7 +226,7 @@ def test_removing_puts_the_counters_of_all_sessions_right(model_id: int) -> None
                 .where(TrainingSession.id == session_id)
                 .values(**sessions.recount(conn, session_id))
             )
-        removed, vectors = jobs.remove_assets(conn, sorted(ids.values()))
+        removed, vectors = removal.remove_assets(conn, sorted(ids.values()))
     assert (removed, {k: sorted(v) for k, v in vectors.items()}) == (
         2,
         {model_id: sorted([ids["/p/b.jpg"], ids["/p/c.jpg"]])},
@@ -246,7 +246,7 @@ def test_a_picture_in_work_is_not_removed(model_id: int) -> None:
     with write_transaction() as conn:
         conn.execute(update(ImageAsset).values(missing_since=utc_now()))
         conn.execute(update(TrainingJob).values(status="running"))
-        assert jobs.remove_assets(conn, [conn.scalar(select(ImageAsset.id))]) == (0, {})
+        assert removal.remove_assets(conn, [conn.scalar(select(ImageAsset.id))]) == (0, {})
     assert set(totals().values()) == {1}
 
 
@@ -256,7 +256,7 @@ def test_a_picture_in_work_is_not_removed(model_id: int) -> None:
 def test_the_walk_and_the_schedule_work_on_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_id: int
 ) -> None:
-    monkeypatch.setattr(session_walk, "ring_if_possible", lambda _: None)
+    monkeypatch.setattr(session_walk, "enqueue_session_if_possible", lambda _: None)
     root = tmp_path / "root"
     for name in NAMES[:4]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)

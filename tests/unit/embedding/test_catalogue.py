@@ -115,10 +115,10 @@ def test_other_files_of_weights(folder: Path) -> None:
     ("spec", "message", "hint"),
     [
         ("", "No model is chosen", RECOMMENDED.spec),
-        ("ViT-B-33/openai", "OpenCLIP knows no model ViT-B-33/openai", "ViT-B-32"),
-        ("ViT-B-32", "lacks the name of its weights", "tag"),
-        ("ViT-B-32/", "lacks the name of its weights", "tag"),
-        ("???", "OpenCLIP knows no model ???", RECOMMENDED.spec),
+        ("ViT-B-33/openai", "OpenCLIP has no model ViT-B-33/openai", "ViT-B-32"),
+        ("ViT-B-32", "does not say which weights", "tag"),
+        ("ViT-B-32/", "does not say which weights", "tag"),
+        ("???", "OpenCLIP has no model ???", RECOMMENDED.spec),
         ("/no/such/folder", "There is no folder /no/such/folder", "Choose the folder"),
     ],
 )

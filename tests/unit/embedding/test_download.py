@@ -147,7 +147,7 @@ def test_something_else_than_the_file_is_refused_and_costs_nothing_that_is_here(
         download(SPEC, PATH)
     hub.requests.clear()
     hub.instead = answer
-    with pytest.raises(AppError, match="sends something other than the file") as caught:
+    with pytest.raises(AppError, match="sent something other than the file") as caught:
         download(SPEC, PATH)
     assert "proxy" in caught.value.hint
     assert len(hub.ranges()) == 2
@@ -216,7 +216,7 @@ def test_a_portal_that_answers_for_the_hub_is_told_from_a_hub(
 ) -> None:
     found = SimpleNamespace(size=len(PAGE), etag="abc", commit_hash=None)
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: found)
-    with pytest.raises(AppError, match="names no file of a hub"):
+    with pytest.raises(AppError, match="does not name a file"):
         download(SPEC, PATH)
     assert hub.requests == []
 
@@ -289,7 +289,7 @@ def test_too_little_room_is_said_before_it_begins(
     hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_ROOM_TO_SPARE", 10**18)
-    with pytest.raises(AppError, match=r"not enough room .*6 MB are needed"):
+    with pytest.raises(AppError, match=r"not enough space .*6 MB needed"):
         download(SPEC, PATH)
     assert hub.ranges() == []
 
@@ -306,7 +306,7 @@ def test_a_disk_that_fills_up_is_said_and_the_file_kept(
     monkeypatch.setattr(Path, "open", open_full)
     with pytest.raises(AppError, match=r"the disk of .*models is full") as caught:
         download(SPEC, PATH)
-    assert "Make room" in caught.value.hint
+    assert "Free some space" in caught.value.hint
 
 
 def test_a_folder_that_cannot_be_written_is_named(

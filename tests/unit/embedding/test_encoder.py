@@ -27,8 +27,9 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
 from app.config import get_settings
-from app.embedding import catalogue, encoder, measurements, tuning
-from app.embedding.encoder import Encoder, load_encoder
+from app.embedding import catalogue, loading, measurements, tuning
+from app.embedding.encoder import Encoder
+from app.embedding.loading import load_encoder
 from app.embedding.measurements import Measurement
 from app.errors import AppError
 from app.pictures.decode import decode
@@ -463,7 +464,7 @@ def test_absent_device(device: str, tiny_model: Path) -> None:
 def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``auto`` the CPU takes over; a device that was asked for is an error."""
     meta = torch.device("meta")
-    monkeypatch.setattr(encoder, "_find_device", lambda wanted: meta)
+    monkeypatch.setattr(loading, "_find_device", lambda wanted: meta)
 
     def move(this: Encoder, place: torch.device) -> None:
         if place == meta:
@@ -479,7 +480,7 @@ def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyP
         AppError, match="cannot run on meta with precision fp16: CUDA error"
     ) as caught:
         load_encoder(str(tiny_model), "cuda", "fp16")
-    assert "DEVICE" in caught.value.hint
+    assert "AFTERIMAGE_DEVICE" in caught.value.hint
 
 
 # --- files that are wrong -----------------------------------------------------------------------
@@ -489,7 +490,7 @@ def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyP
 def test_truncated_weights(folder: Path, length: int) -> None:
     file = folder / "open_clip_model.safetensors"
     file.write_bytes(file.read_bytes()[:length])
-    with pytest.raises(AppError, match="safetensors is damaged or cut off"):
+    with pytest.raises(AppError, match="safetensors is damaged or incomplete"):
         load_encoder(str(folder))
 
 
@@ -503,7 +504,7 @@ def test_pytorch_weights(folder: Path, tiny: Encoder) -> None:
     np.testing.assert_allclose(older.encode_texts(["a"]), tiny.encode_texts(["a"]), atol=0.02)
     for damaged in (file.read_bytes()[:-1000], b"", b"no weights"):
         file.write_bytes(damaged)
-        with pytest.raises(AppError, match="is damaged or cut off"):
+        with pytest.raises(AppError, match="is damaged or incomplete"):
             load_encoder(str(folder))
 
 

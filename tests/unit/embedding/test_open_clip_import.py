@@ -51,7 +51,7 @@ def timm_model(tmp_path: Path) -> Path:
 def test_a_model_of_timm_embeds_without_any_of_the_heavy_libraries(timm_model: Path) -> None:
     printed = run(
         "import sys, numpy as np\n"
-        "from app.embedding.encoder import load_encoder\n"
+        "from app.embedding.loading import load_encoder\n"
         f"encoder = load_encoder({str(timm_model)!r}, 'cpu', 'fp32')\n"
         "pixels = np.full((2, 64, 64, 3), 90, np.uint8)\n"
         "print(encoder.encode_images(pixels).shape, encoder.encode_texts(['a dog']).shape)\n"

@@ -95,7 +95,7 @@ def test_a_picture_over_the_limit_is_refused_before_it_is_decoded() -> None:
     assert error.kind is ErrorKind.TOO_LARGE
     assert error.message == (
         "The picture has 12000 × 30000 pixels, over the limit of 200 megapixels. "
-        "Raise MAX_IMAGE_MEGAPIXELS to read it."
+        "Raise AFTERIMAGE_MAX_IMAGE_MEGAPIXELS to read it."
     )
     assert failure(png_of_size(2**31 - 1, 2**31 - 1)).kind is ErrorKind.TOO_LARGE
     assert failure(encoded(Image.new("L", (1001, 1000)), "GIF"), limit=1).kind is error.kind

@@ -124,7 +124,7 @@ def test_what_is_wrong_with_a_picture_is_told_in_its_own_words(make: Make) -> No
 def test_what_nobody_foresaw_is_told_with_its_trace(make: Make) -> None:
     error = failure(make(), b"def broken(): 1 / 0\nbroken()")
     assert error.kind is ErrorKind.INTERNAL
-    assert str(error) == "Decoding ended with an error that was not foreseen, ZeroDivisionError."
+    assert str(error) == "Decoding failed with an unexpected error, ZeroDivisionError."
     assert "in broken" in error.__notes__[0]
 
 
@@ -209,7 +209,7 @@ def test_a_process_that_stands_still_is_given_up_at_the_second_try(
 ) -> None:
     error = failure(make(stalled_s=0.2), noting(tmp_path / "tries", "import time; time.sleep(99)"))
     assert error.kind is ErrorKind.TOO_SLOW
-    assert str(error) == "The decoder stood still for 0.2 seconds."
+    assert str(error) == "The decoder made no progress for 0.2 seconds."
     assert tries(tmp_path / "tries") == 2
 
 

@@ -45,8 +45,8 @@ def test_a_picture_is_known_by_its_content(kind: str) -> None:
         (box(b"moov", b"\1" * 50), "a video"),
         (b"\x1aE\xdf\xa3\x01\x00\x00", "a video"),
         (b"RIFF\x00\x10\x00\x00AVI LIST", "a video"),
-        (b"RIFF\x00\x10\x00\x00WAVEfmt ", "a sound file"),
-        (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "a macOS side file"),
+        (b"RIFF\x00\x10\x00\x00WAVEfmt ", "an audio file"),
+        (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "a macOS metadata file"),
     ],
 )
 def test_what_is_no_picture_is_called_what_it_is(data: bytes, what: str) -> None:

@@ -35,7 +35,7 @@ def with_scans(number: int, side: int = 2000) -> bytes:
 def test_a_jpeg_of_very_many_scans_is_refused() -> None:
     error = failure(with_scans(1500))
     assert error.kind is ErrorKind.TOO_LARGE
-    assert error.message.startswith("The picture goes over its 4 megapixels 1,50")
+    assert error.message.startswith("The picture stores its 4 megapixels in 1,50")
     assert decoded(with_scans(30)) == ""
 
 

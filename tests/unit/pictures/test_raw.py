@@ -253,7 +253,7 @@ def test_damage_is_called_damage() -> None:
     deflate = 8  # which the sensor's data is not
     error = failure(data[:at] + struct.pack("<H", deflate) + data[at + 2 :])
     assert error.kind is ErrorKind.CORRUPT
-    assert error.message == "The content begins as RAW, but its data is damaged."
+    assert error.message == "The content starts as RAW, but its data is damaged."
 
 
 def test_lack_of_memory_is_told_apart_from_damage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def write_address(socket: str) -> None:
 @pytest.fixture
 def given_url(monkeypatch: pytest.MonkeyPatch) -> str:
     url = "redis://user:secret@redis.example:6380/2"
-    monkeypatch.setenv("REDIS_URL", url)
+    monkeypatch.setenv("AFTERIMAGE_REDIS_URL", url)
     get_settings.cache_clear()
     return url
 
@@ -71,9 +71,9 @@ def test_a_silent_server_is_noticed_within_seconds_except_by_who_waits_for_somet
 def test_an_address_that_is_none_is_reported_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("REDIS_URL", "redis://:sec/ret@host:port/0")
+    monkeypatch.setenv("AFTERIMAGE_REDIS_URL", "redis://:sec/ret@host:port/0")
     get_settings.cache_clear()
-    with pytest.raises(AppError, match="REDIS_URL is set to") as caught:
+    with pytest.raises(AppError, match="AFTERIMAGE_REDIS_URL is set to") as caught:
         get_redis()
     shown = "".join(traceback.format_exception(caught.value))
     assert "sec" not in shown.replace("secrets", "")

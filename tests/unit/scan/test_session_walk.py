@@ -41,7 +41,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A fresh ledger; what was rung for."""
     migrate()
     calls: list[int] = []
-    monkeypatch.setattr(session_walk, "ring_if_possible", calls.append)
+    monkeypatch.setattr(session_walk, "enqueue_session_if_possible", calls.append)
     return calls
 
 
@@ -334,7 +334,7 @@ def test_an_empty_folder_in_place_of_the_root_marks_nothing(root: Path) -> None:
     summary = walked(session_id)
     assert missing() == set()
     assert summary.message == (
-        "5 of 5 pictures are not there. Is a disk not connected? Nothing was changed."
+        "5 of 5 pictures are not there. Perhaps a disk is not connected. Nothing was changed."
     )
     assert row_of(session_id).status == "completed"
 

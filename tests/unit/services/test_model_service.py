@@ -32,7 +32,7 @@ from app.db.types import utc_now
 from app.embedding import weights
 from app.embedding.catalogue import CURATED, RECOMMENDED
 from app.errors import AppError
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.services.model_service import ModelService
 
 FIRST, SECOND = CURATED[0], CURATED[1]
@@ -327,10 +327,10 @@ async def test_a_model_is_chosen_for_new_sessions(
     assert get_settings().model == RECOMMENDED.spec
     assert (await row_of(db, RECOMMENDED.spec)).inUse
     assert not (await row_of(db, DEMO_MODEL)).inUse
-    with pytest.raises(AppError, match="knows no model"):
+    with pytest.raises(AppError, match="has no model"):
         await service.use("nonsense/none")
-    monkeypatch.setenv("MODEL", DEMO_MODEL)
-    with pytest.raises(AppError, match="variable MODEL"):
+    monkeypatch.setenv("AFTERIMAGE_MODEL", DEMO_MODEL)
+    with pytest.raises(AppError, match="variable AFTERIMAGE_MODEL"):
         await service.use(DEMO_MODEL)
 
 
@@ -344,7 +344,7 @@ async def test_a_folder_of_ones_own_stays_on_the_list(
     assert (row.kind, row.state, row.title, row.removable) == ("folder", "ready", "my model", False)
     assert (row.folder, row.diskBytes) == (folder, len(WEIGHTS))
     assert json.loads((data_dir / "models" / "folders.json").read_text()) == [folder]
-    with pytest.raises(AppError, match="no OpenCLIP model"):
+    with pytest.raises(AppError, match="not an OpenCLIP model"):
         await service.add_folder(str(data_dir))
     await service.remove(folder)
     assert folder not in [row.spec for row in await service.list(db)]
@@ -368,7 +368,7 @@ async def test_a_session_changes_over_whole(
 ) -> None:
     rung: list[int] = []
     monkeypatch.setattr(
-        "app.services.training_service.ring", lambda number: rung.append(number) or "job"
+        "app.services.training_service.enqueue_session", lambda number: rung.append(number) or "job"
     )
     session_id = add_session(status, pictures=4)
     model_id = add_model(DEMO_MODEL, 3)
@@ -406,7 +406,7 @@ async def test_sessions_that_cannot_change_keep_all_from_changing(
 ) -> None:
     still = add_session("completed")
     running = add_session("running")
-    with pytest.raises(AppError, match="is being indexed at the moment"):
+    with pytest.raises(AppError, match="is being indexed"):
         await ModelService().switch_sessions(db, folder)
     assert session_row(still).model == DEMO_MODEL
     with write_transaction() as conn:  # paused, but a worker still holds a picture
@@ -416,7 +416,7 @@ async def test_sessions_that_cannot_change_keep_all_from_changing(
         conn.execute(
             jobs.update().where(jobs.c.id == first.scalar_subquery()).values(status="running")
         )
-    with pytest.raises(AppError, match="wait for its current pictures"):
+    with pytest.raises(AppError, match="wait until its current pictures"):
         await ModelService().switch_sessions(db, folder, [still, running])
     assert session_row(still).model == DEMO_MODEL
     assert session_row(still).completed_images == 2
@@ -435,7 +435,8 @@ async def test_a_queue_that_is_away_loses_nothing(
     from app.queue import enqueue
 
     monkeypatch.setattr(
-        "app.services.training_service.ring", lambda number: enqueue.ring(number, within_s=0)
+        "app.services.training_service.enqueue_session",
+        lambda number: enqueue.enqueue_session(number, within_s=0),
     )
     session_id = add_session("completed")
     with pytest.raises(AppError) as caught:

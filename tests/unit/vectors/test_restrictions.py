@@ -10,14 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.api.search_schemas import Restriction
 from app.vectors.embedded import EmbeddedStore
-from app.vectors.protocol import (
-    PAYLOAD_INDEXES,
-    Restriction,
-    UnknownCollectionError,
-    VectorPoint,
-    VectorStore,
-)
+from app.vectors.protocol import PAYLOAD_INDEXES, UnknownCollectionError, VectorPoint, VectorStore
 from app.vectors.server import ServerStore
 
 NAME = "ViT-B-32 demo"

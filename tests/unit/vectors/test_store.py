@@ -26,17 +26,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.api.search_schemas import Restriction
 from app.config import get_settings
 from app.errors import AppError
 from app.vectors import embedded
 from app.vectors.embedded import EmbeddedStore
-from app.vectors.protocol import (
-    Restriction,
-    UnknownCollectionError,
-    VectorPoint,
-    VectorStore,
-    open_store,
-)
+from app.vectors.factory import open_store
+from app.vectors.protocol import UnknownCollectionError, VectorPoint, VectorStore
 from app.vectors.server import ServerStore
 
 SERVER_URL = os.environ.get("TEST_QDRANT_URL", "")
@@ -306,7 +302,7 @@ class TestEmbeddedStore:
 
     def test_a_second_owner_is_refused(self, folder: Path) -> None:
         store = EmbeddedStore(folder)
-        with pytest.raises(AppError, match=r"in use by another process.*QDRANT_URL"):
+        with pytest.raises(AppError, match=r"in use by another process.*AFTERIMAGE_QDRANT_URL"):
             EmbeddedStore(folder)
         code = (
             "import sys; from pathlib import Path; from app.errors import AppError\n"
@@ -420,7 +416,7 @@ class TestEmbeddedStore:
 
     def test_importing_the_interface_loads_no_engine(self) -> None:
         code = (
-            "import sys, app.vectors.protocol as s; from app.config import get_settings\n"
+            "import sys, app.vectors.factory as s; from app.config import get_settings\n"
             "engines = {'qdrant_edge', 'qdrant_client'}\n"
             "assert not engines & sys.modules.keys()\n"
             "s.open_store(get_settings()).close()\n"
@@ -519,7 +515,7 @@ def failing_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 class TestServerStore:
     def test_settings_choose_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("QDRANT_URL", "http://127.0.0.1:6333")
+        monkeypatch.setenv("AFTERIMAGE_QDRANT_URL", "http://127.0.0.1:6333")
         store = open_store(get_settings())
         assert isinstance(store, ServerStore)
         store.close()

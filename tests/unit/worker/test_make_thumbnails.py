@@ -150,10 +150,10 @@ def test_a_huge_picture_is_tried_again_when_the_limit_is_raised(
     picture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved(Path(picture), (1100, 1000))
-    monkeypatch.setenv("MAX_IMAGE_MEGAPIXELS", "1")
+    monkeypatch.setenv("AFTERIMAGE_MAX_IMAGE_MEGAPIXELS", "1")
     get_settings.cache_clear()
     assert make_thumbnails([picture], 256) == 0
-    monkeypatch.delenv("MAX_IMAGE_MEGAPIXELS")
+    monkeypatch.delenv("AFTERIMAGE_MAX_IMAGE_MEGAPIXELS")
     get_settings.cache_clear()
     assert make_thumbnails([picture], 256) == 1
 

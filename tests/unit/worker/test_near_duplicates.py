@@ -206,7 +206,7 @@ def test_an_index_that_was_removed_ends_the_scan(queue: None) -> None:
     assert not find_near_duplicates()
     assert found() == {}
     status = duplicate_scan.status(1)
-    assert (status.state, status.error) == ("failed", "The index of this model is not there.")
+    assert (status.state, status.error) == ("failed", "The index of this model no longer exists.")
 
 
 def test_groups_are_named_by_their_least_member() -> None:

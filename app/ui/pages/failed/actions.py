@@ -33,10 +33,10 @@ class Retried:
 
     def sentence(self) -> str:
         """What to tell the person."""
-        said = "No picture is tried again."
+        said = "No pictures are retried."
         if self.pictures:
             verb = "is" if self.pictures == 1 else "are"
-            said = f"{words.plural(self.pictures, 'picture')} {verb} tried again."
+            said = f"{words.plural(self.pictures, 'picture')} {verb} being retried."
         if self.left:
             verb = "belongs" if self.left == 1 else "belong"
             said += (

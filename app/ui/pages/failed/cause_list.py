@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ALL = "all"
 _KIND = int(Qt.ItemDataRole.UserRole) + 1
 _COUNT = _KIND + 1
-AGAIN, LOOK = "Worth another try", "Need a look first"
+AGAIN, LOOK = "Worth another try", "Needs a look first"
 
 
 def title_of(kind: str | None) -> str:

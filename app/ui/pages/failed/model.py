@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt
 
 from app.api.error_kinds import ErrorKind
-from app.ui.pages.sessions.job_table import file_name, folder_name
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
 from app.ui.parts.theme import font, theme
 from app.ui.parts.widgets import plain_tip
+from app.ui.pictures.job_rows import file_name, folder_name
 
 if TYPE_CHECKING:
     from app.api.training_schemas import JobRow

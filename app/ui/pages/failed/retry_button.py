@@ -17,7 +17,7 @@ class RetryButton(QWidget):
     def __init__(self, text: str, kind: str = "") -> None:
         super().__init__()
         self.button = button(text, kind)
-        self.more = button("", kind, "caret-down", "Other ways to try again")
+        self.more = button("", kind, "caret-down", "Other ways to retry")
         self.more.setAccessibleName(f"{text}: other ways")
         self.more.setFixedWidth(32)
         self.more.setStyleSheet("padding-left: 6px; padding-right: 6px")

@@ -14,9 +14,9 @@ from PySide6.QtWidgets import (
 
 from app.api.training_schemas import JobRow
 from app.ui.pages.failed.model import PICTURE, ROW_ROLE, SESSION, TRIES, WHY, FailedModel
-from app.ui.pages.sessions.job_table import file_name, folder_name
 from app.ui.parts.tables import PagedTable, RowDelegate
 from app.ui.parts.theme import SPACE_S, font, icon, theme
+from app.ui.pictures.job_rows import file_name, folder_name
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 THUMBNAIL = 40

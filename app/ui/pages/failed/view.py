@@ -280,8 +280,8 @@ class FailedView(Page):
         self.question = ask(
             self,
             f"Exclude {words.plural(number, 'picture')}?",
-            f"{they} left out of this and of every later session. The files stay as they are, and "
-            f"nothing is deleted; only searches will not find {them}.",
+            f"{they} excluded from this and every later session. The files stay as they are, and "
+            f"nothing is deleted; searches will just not find {them}.",
             yes="Exclude",
             no="Keep",
             then=exclude,

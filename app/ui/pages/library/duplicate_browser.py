@@ -187,7 +187,7 @@ class DuplicateBrowser(QObject):
 
     def ask_where_to_export(self, control: Any) -> None:
         """Ask for a file, and write the groups of this kind to it."""
-        name = "copies.csv" if self._panel.kind == "exact" else "look-alikes.csv"
+        name = "copies.csv" if self._panel.kind == "exact" else "near-duplicates.csv"
         dialog = QFileDialog(self._panel.window(), "Export duplicates", name)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter("Table (*.csv)")

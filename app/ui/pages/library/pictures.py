@@ -12,9 +12,9 @@ from PySide6.QtGui import QAction, QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.api.library_schemas import LibraryPicture
-from app.ui.pages.search.results import Notice
 from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
+from app.ui.parts.notice import Notice
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import CountChip, ElidedLabel, EmptyState, Skeleton, button, label
 from app.ui.pictures.actions import PictureActions
@@ -42,11 +42,11 @@ STATES: dict[str, tuple[str, str, str]] = {
 
 NO_SUCH = {
     "": ("No pictures here", ""),
-    "indexed": ("Nothing here is indexed yet", "Once it is, the search finds it."),
-    "changed": ("No picture here has changed", "Every indexed file is as it was."),
-    "waiting": ("No picture here is waiting", "Each one was looked at."),
+    "indexed": ("Nothing here is indexed yet", "Once it is, searches can find it."),
+    "changed": ("No picture here has changed", "Every indexed file is unchanged."),
+    "waiting": ("No picture here is waiting", "Each one has been processed."),
     "failed": ("No picture here failed", ""),
-    "missing": ("No picture here is missing", "Every file was there at the last look."),
+    "missing": ("No picture here is missing", "Every file was there at the last check."),
     "excluded": ("No picture here is excluded", ""),
 }
 

@@ -72,7 +72,7 @@ class ModelCard(QWidget):
             ("folder", "Show folder"),
             ("", ""),
             ("remove", "Remove download…"),
-            ("forget", "Take off the list"),
+            ("forget", "Remove from the list"),
             ("remove-index", "Remove its index…"),
         ):
             if not name:
@@ -169,7 +169,7 @@ class ModelCard(QWidget):
         if action == "use":
             self._say("Use for new sessions", "")
         elif row.state == "partial":
-            self._say("Go on with download", "primary" if row.recommended else "")
+            self._say("Resume download", "primary" if row.recommended else "")
         elif action:
             size = words.size(row.downloadMb * 1_000_000) if row.downloadMb else ""
             self._say(f"Download {size}".strip(), "primary" if row.recommended else "")

@@ -229,7 +229,7 @@ class ModelsPage(Page):
             self.problem.setVisible(bool(problem))
             self._list.now()
 
-        self._runner.run(self.add_button, work, done=done, busy_text="Looking…")
+        self._runner.run(self.add_button, work, done=done, busy_text="Checking…")
 
     def _run(
         self,

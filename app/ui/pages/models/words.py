@@ -51,7 +51,7 @@ def indexed(row: ModelRow) -> str:
     text = f"{words.plural(row.vectors, 'picture')} indexed"
     if any(index.inSearch for index in row.indexes):
         text += ", used for searches"
-    return f"{text}; indexing goes on" if row.indexing else text
+    return f"{text}; indexing continues" if row.indexing else text
 
 
 def details(row: ModelRow) -> str:
@@ -79,7 +79,7 @@ def switch_question(row: ModelRow, others: list[ModelRow]) -> tuple[str, str]:
         lasts = f", for about {words.duration(pictures / known.picturesPerSecond)} or more."
     text = (
         f"{what} {'is' if sessions == 1 else 'are'} indexed again{lasts} Until that is done, "
-        "searches go on with what is indexed now, which is kept."
+        "searches use the current index, which is kept."
     )
     return f"Index everything with {row.title}?", text
 
@@ -88,7 +88,7 @@ def remove_question(row: ModelRow) -> tuple[str, str]:
     """Title and text: what deleting the downloaded files means."""
     text = f"This frees {words.size(row.diskBytes)}."
     if row.vectors or row.sessions:
-        text += " What is indexed stays, but to search in it the model is downloaded again."
+        text += " The index stays, but searching it downloads the model again."
     if row.inUse:
         text += " It is the model for new sessions."
     return f"Remove the download of {row.title}?", text

@@ -88,7 +88,7 @@ class SearchPage(Page):
         self.invitation = EmptyState(
             "magnifying-glass",
             "No picture is indexed yet",
-            "Start a session over a folder. From its first pictures on, you find them here by "
+            "Start a session over a folder. Once pictures are indexed, you can find them here by "
             "describing what they show.",
             "New session…",
         )
@@ -111,7 +111,7 @@ class SearchPage(Page):
         self.buttons.addWidget(self.models)
         self.filters_button.setCheckable(True)
         self.picture_button.setToolTip("Find pictures like one that you choose")
-        self.without_button.setToolTip("Add something that results should not show")
+        self.without_button.setToolTip("Name something that results should not show")
         top, line = QHBoxLayout(), QHBoxLayout()
         top.setSpacing(SPACE_S)
         top.addWidget(self.field, 1)
@@ -120,7 +120,7 @@ class SearchPage(Page):
             top.addWidget(part)
         self.score.setRange(0, 100)
         self.score.setFixedSize(140, 24)
-        self.score.setAccessibleName("Least score")
+        self.score.setAccessibleName("Minimum score")
         self.score_text.setFixedWidth(text_width("At least 0.00", "secondary") + 4)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SPACE_S)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.ui.parts import words
+from app.ui.parts.notice import Notice
 from app.ui.parts.theme import SPACE_S
-from app.ui.parts.widgets import EmptyState, IconLabel, button, label
+from app.ui.parts.widgets import EmptyState, button
 from app.ui.pictures.actions import PictureActions
 from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile, tile_for
 from app.ui.pictures.preview import PicturePreview
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
 
-AWAY_HINT = "Your search is answered as soon as it is; the System page says more."
+AWAY_HINT = "Your search will be answered as soon as it is; see the System page."
 
 
 class SearchResults(QWidget):
@@ -168,7 +169,7 @@ class SearchResults(QWidget):
             self._offer("Clear filters", self.filters_unwanted.emit)
         else:
             self.message.set_text(
-                "No picture was found", "They may all be missing or left out.", "magnifying-glass"
+                "No picture was found", "They may all be missing or excluded.", "magnifying-glass"
             )
             self._offer("Search again", self.again_wanted.emit)
 
@@ -203,29 +204,6 @@ class SearchResults(QWidget):
             self.preview.clear()
         else:
             self.preview.show_tile(tile, _facts(self.hits[self.grid.currentIndex().row()]))
-
-
-class Notice(QWidget):
-    """One quiet sentence with an icon; takes no room while there is none."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._icon = IconLabel("warning-circle", "paused", 18)
-        self.text = label()
-        self.text.setWordWrap(True)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(SPACE_S)
-        row.addWidget(self._icon)
-        row.addWidget(self.text, 1)
-        self.hide()
-
-    def say(self, icon_name: str, sentence: str) -> None:
-        """Show a sentence."""
-        self._icon.set_icon(icon_name)
-        self.text.setText(sentence)
-        self.setAccessibleName(sentence)
-        self.show()
 
 
 def _tile(hit: SearchHit) -> Tile:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -16,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.api.training_schemas import TrainingSessionCreate
-from app.config import DEMO_MODEL, RESOURCES, get_settings, save_setting
+from app.config import DEMO_MODEL, RESOURCES, get_settings, save_setting, set_by
 from app.embedding.catalogue import CHOICES, RECOMMENDED, ModelChoice, model_title
 from app.services.backend import Backend
 from app.ui.parts import words
@@ -143,10 +142,10 @@ class ModelBox(QWidget):
         column.addLayout(below)
         self.choice.activated.connect(self._picked)
         self.show_model(get_settings().model)
-        if os.environ.get("MODEL"):
+        if name := set_by("model"):
             self.choice.setEnabled(False)
             self.better_button.hide()
-            self._about.setText("Set by the variable MODEL in the environment.")
+            self._about.setText(f"Set by the variable {name} in the environment.")
 
     def show_model(self, spec: str, chosen: bool = False) -> None:
         """Show a model as the one in force, also one that is not in the list.

@@ -18,7 +18,7 @@ from app.ui.parts.theme import font, icon, theme
 from app.ui.parts.widgets import plain_tip
 
 if TYPE_CHECKING:
-    from app.services.asset_discovery import AssetDiscoveryService
+    from app.scan.discovery import PictureCounter
 
 PAGE = 500
 """So many folders of one folder are inserted at a time; the rest follow as they come into sight."""
@@ -55,14 +55,14 @@ class FolderTreeModel(QAbstractItemModel):
 
     # Roots
 
-    def set_root(self, path: str, discovery: AssetDiscoveryService) -> None:
+    def set_root(self, path: str, counter: PictureCounter) -> None:
         """Show a folder, all ticked, and begin to count; an empty path shows nothing."""
         self.close()
         self.beginResetModel()
         self._round += 1
         self._nodes = []
         if path:
-            self._counter = FolderCounter(discovery, self._track)
+            self._counter = FolderCounter(counter, self._track)
             self._nodes.append(Node(0, path, None, 0))
         self.endResetModel()
         self._revealing.clear()
@@ -71,12 +71,12 @@ class FolderTreeModel(QAbstractItemModel):
             self._open(self._nodes[0])
         self.chosenChanged.emit()
 
-    def recount(self, discovery: AssetDiscoveryService) -> None:
+    def recount(self, counter: PictureCounter) -> None:
         """Count again, other files; the ticks stay."""
         self.close()
         if not self._nodes:
             return
-        self._counter = FolderCounter(discovery, self._track)
+        self._counter = FolderCounter(counter, self._track)
         self._round += 1
         for node in self._nodes:
             node.whole = node.own = None

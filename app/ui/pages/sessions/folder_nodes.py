@@ -61,7 +61,7 @@ class Chosen:
     complete: bool
     """Everything that is ticked has been counted."""
     left_out: int
-    """Pictures that lie directly in folders of which only some subfolders are ticked."""
+    """Pictures that are directly in folders of which only some subfolders are ticked."""
     partly: list[str]
     """Those folders."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,12 @@ from app.errors import AppError
 from app.scan.exclusions import Exclusions
 
 if TYPE_CHECKING:
-    from app.api.training_schemas import FolderCount
-    from app.services.asset_discovery import AssetDiscoveryService
+    from app.scan.discovery import PictureCounter
 
 COUNTED_AT_ONCE = 3
 
 LINK = "a link to another folder is not followed"
-FORBIDDEN = "may not be read by this user"
+FORBIDDEN = "cannot be read with your permissions"
 MISSING = "does not exist; it may have been moved, or its disk is not connected"
 GONE = "cannot be read"
 
@@ -62,7 +61,7 @@ def list_folders(path: str) -> Listing:
     except FileNotFoundError:
         return Listing(problem=MISSING)
     except NotADirectoryError:
-        return Listing(problem="is a file; choose the folder that holds it")
+        return Listing(problem="is a file; choose the folder that contains it")
     except PermissionError:
         return Listing(problem=FORBIDDEN)
     except OSError:
@@ -106,9 +105,9 @@ class FolderCounter:
     """
 
     def __init__(
-        self, discovery: AssetDiscoveryService, track: Callable[[asyncio.Task[None]], object]
+        self, counter: PictureCounter, track: Callable[[asyncio.Task[None]], object]
     ) -> None:
-        self._discovery = discovery
+        self._counter = counter
         self._track = track
         self._waiting: deque[Request] = deque()
         self._running = 0
@@ -147,11 +146,8 @@ class FolderCounter:
             self._start()
 
     async def _measured(self, path: str, recursive: bool) -> Count:
-        measure: Awaitable[FolderCount] = self._discovery.measure(
-            path, recursive, lambda: self._stopped
-        )
         try:
-            found = await measure
+            found = await self._counter.count(path, recursive, lambda: self._stopped)
         except AppError as error:
             return Count(problem=error.message)
         leaf = recursive and not self._stopped and not await asyncio.to_thread(has_folders, path)

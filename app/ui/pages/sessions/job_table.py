@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
 from app.ui.parts.tables import PagedTable
 from app.ui.parts.theme import font, state_icon, theme
 from app.ui.parts.widgets import plain_tip
+from app.ui.pictures.job_rows import dimensions, file_name, folder_name, state_of
 
 if TYPE_CHECKING:
     from app.api.training_schemas import JobRow, JobsSummary, TrainingProgress
@@ -94,26 +94,6 @@ class JobTableModel(PagedModel["JobRow"]):
         if role == Role.ToolTipRole:
             return plain_tip(_tip(row, column))
         return state_icon(state_of(row)) if column == STATE else None
-
-
-def state_of(row: JobRow) -> str:
-    """The state as it is shown: a completed picture that was there already is ``reused``."""
-    return "reused" if row.reused and row.status == "completed" else row.status
-
-
-def file_name(row: JobRow) -> str:
-    """The name of a picture's file, for any label."""
-    return words.printable(os.path.basename(row.path))
-
-
-def folder_name(row: JobRow) -> str:
-    """The folder of a picture, for any label."""
-    return words.printable(os.path.dirname(row.path))
-
-
-def dimensions(row: JobRow) -> str:
-    """``4000 × 3000``, where it is known."""
-    return f"{row.width} × {row.height}" if row.width and row.height else ""
 
 
 def _text(row: JobRow, column: int) -> str:

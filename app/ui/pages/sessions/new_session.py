@@ -11,6 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.errors import AppError
+from app.scan.discovery import PictureCounter
 from app.ui.pages.sessions.folder_nodes import Chosen
 from app.ui.pages.sessions.folder_tree import FolderTree
 from app.ui.pages.sessions.session_options import SessionOptions, error_label, field, set_error
@@ -20,7 +21,6 @@ from app.ui.parts.widgets import button, label, line
 
 if TYPE_CHECKING:
     from app.api.training_schemas import TrainingProgress, TrainingSessionCreate
-    from app.services.asset_discovery import AssetDiscoveryService
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
@@ -138,7 +138,7 @@ class NewSessionDialog(QDialog):
         set_error(self.folder_error, "")
         if not self._named:
             self.name.setText(words.printable(os.path.basename(self._root) or self._root))
-        self.tree.folders.set_root(self._root, self._discovery())
+        self.tree.folders.set_root(self._root, self._counter())
 
     def _choose(self) -> None:
         dialog = QFileDialog(self, "Choose a folder of pictures", self._root)
@@ -172,14 +172,14 @@ class NewSessionDialog(QDialog):
 
     # What it comes to
 
-    def _discovery(self) -> AssetDiscoveryService:
+    def _counter(self) -> PictureCounter:
         """Counts the files that are wanted."""
         options = self.options
         exclude = options.exclude() if options.check() else []
-        return type(self._backend.discovery)(options.extensions(), self._root, exclude)
+        return PictureCounter(options.extensions(), self._root, exclude)
 
     def _recount(self) -> None:
-        self.tree.folders.recount(self._discovery())
+        self.tree.folders.recount(self._counter())
 
     async def _list_sessions(self) -> list[TrainingProgress]:
         async with self._backend.db() as db:
@@ -281,15 +281,15 @@ def note(chosen: Chosen, recursive: bool, root: str) -> str:
     if not chosen.left_out:
         return ""
     number = words.plural(chosen.left_out, "picture")
-    verb = "lies" if chosen.left_out == 1 else "lie"
+    verb = "is" if chosen.left_out == 1 else "are"
     if len(chosen.partly) == 1:
         name = words.printable(os.path.basename(chosen.partly[0]) or chosen.partly[0])
         return (
-            f"{number} that {verb} directly in “{words.shorten(name, 40)}” will be left out: of a "
-            "partly ticked folder, only its ticked subfolders are indexed."
+            f"{number} that {verb} directly in “{words.shorten(name, 40)}” will be skipped: of a "
+            "partly ticked folder, only the ticked subfolders are indexed."
         )
     return (
-        f"{number} that {verb} directly in partly ticked folders will be left out: only their "
+        f"{number} that {verb} directly in partly ticked folders will be skipped: only their "
         "ticked subfolders are indexed."
     )
 

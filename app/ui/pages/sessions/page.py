@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QHideEvent
 from PySide6.QtWidgets import QLineEdit, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.pages.sessions.rate_chart import RateHistory
 from app.ui.pages.sessions.session_actions import SessionActions
 from app.ui.pages.sessions.session_list import SessionList
@@ -42,6 +41,8 @@ class SessionsPage(Page):
     """
 
     newSessionRequested = Signal()
+    whyFailedRequested = Signal(int, str)
+    """A person wants to see what failed in a session, by its id and name."""
     activeProgress = Signal(object)
     """The progress of a running session, or None: for the window's title and the task bar."""
     noSessions = Signal(bool)
@@ -113,7 +114,7 @@ class SessionsPage(Page):
         self.new_button.clicked.connect(self.newSessionRequested)
         self.filter.textChanged.connect(self._filter)
         self.list.picked.connect(self.select)
-        self.view.why_failed.connect(self.show_failed)
+        self.view.why_failed.connect(self._ask_why_failed)
         self._session_actions.changed.connect(self.refresh)
         if self._trouble.button is not None:
             self._trouble.button.clicked.connect(self.refresh)
@@ -140,24 +141,14 @@ class SessionsPage(Page):
         self._say_starting()
         self._watch.now()
 
-    def show_failed(self, session_id: int) -> FailedDialog:
-        """Show what failed in one session."""
-        session = self.list.sessions.sessions.get(session_id)
-        dialog = FailedDialog(
-            self._backend,
-            self._runner,
-            self._poller,
-            session_id,
-            session.name if session else "",
-            parent=self.window(),
-        )
-        dialog.open()
-        return dialog
-
     @property
     def selected(self) -> int | None:
         """The session that is shown."""
         return self._selected
+
+    def _ask_why_failed(self, session_id: int) -> None:
+        session = self.list.sessions.sessions.get(session_id)
+        self.whyFailedRequested.emit(session_id, session.name if session else "")
 
     # Polling
 

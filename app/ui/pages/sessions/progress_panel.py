@@ -109,7 +109,7 @@ def done_text(progress: TrainingProgress, *, starting: bool = False) -> str:
             summary.completed, summary.failed, summary.reused, progress.activeSeconds
         )
         if summary.cancelled:
-            said += f", {words.count(summary.cancelled)} left out"
+            said += f", {words.count(summary.cancelled)} skipped"
         part = slowest(progress.stageTimes)
         return f"{said}; slowest part: {part}" if part else said
     return words.indexing(numbers.current, numbers.total, progress.status, progress.discovering)
@@ -131,7 +131,7 @@ def left_text(progress: TrainingProgress) -> str:
     if progress.waitingFor:
         return "Waiting"
     if progress.stalled:
-        return "Nothing finished for a while"
+        return "Nothing has finished for a while"
     if progress.progress.current >= progress.progress.total:
         return "Finishing…"
     return words.time_left(progress.progress.etaSeconds)
@@ -152,7 +152,7 @@ def left_out_text(progress: TrainingProgress) -> str:
     """What the look at the folders left out: ``Left out: 412 × .mp4, 3 × hidden``."""
     by_number = sorted(progress.skipped.items(), key=lambda item: -item[1])
     said = ", ".join(f"{words.count(number)} × {reason}" for reason, number in by_number)
-    return said and f"Left out: {said}"
+    return said and f"Skipped: {said}"
 
 
 def _titled(title: QWidget, drawing: QWidget) -> QWidget:

@@ -134,7 +134,7 @@ def _runs(samples: list[Sample]) -> list[list[Sample]]:
 STAGES = (
     ("reading", "readMs"),
     ("decoding", "decodeMs"),
-    ("looking", "embedMs"),
+    ("analysing", "embedMs"),
     ("saving", "storeMs"),
 )
 
@@ -174,14 +174,14 @@ class StageBar(QWidget):
             self.setAccessibleName(f"Where the time goes: {said}")
             self.setToolTip(
                 "Reading the files, decoding the pictures in them, "
-                "looking at them with the model, saving the results"
+                "analysing them with the model, saving the results"
                 if said
                 else ""
             )
             self.update()
 
     def sentence(self) -> str:
-        """``reading 4 %, decoding 41 %, looking 48 %, saving 7 %``"""
+        """``reading 4 %, decoding 41 %, analysing 48 %, saving 7 %``"""
         return ", ".join(f"{name} {share} %" for name, share in self._shares)
 
     def sizeHint(self) -> QSize:

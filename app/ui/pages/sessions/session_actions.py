@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 NAMES = ("start", "pause", "resume", "cancel", "retry")
 _DEFAULTS = {
     "start": ("&Start", "Ctrl+Return", "Start this session"),
-    "pause": ("&Pause", "Ctrl+P", "Stop after the current pictures; go on whenever you like"),
-    "resume": ("&Resume", "Ctrl+R", "Go on where it was paused"),
-    "cancel": ("&Cancel…", "Ctrl+Shift+X", "Stop this session for good"),
-    "retry": ("Retry &failed", "Ctrl+Shift+R", "Give the failed pictures another try"),
+    "pause": ("&Pause", "Ctrl+P", "Stop after the current pictures; resume whenever you like"),
+    "resume": ("&Resume", "Ctrl+R", "Continue where it was paused"),
+    "cancel": ("&Cancel…", "Ctrl+Shift+X", "Stop this session permanently"),
+    "retry": ("Retry &failed", "Ctrl+Shift+R", "Retry the failed pictures"),
 }
 
 
@@ -183,9 +183,9 @@ def cancel_text(progress: TrainingProgress) -> str:
     left = summary.pending + summary.running
     parts = ["A cancelled session cannot be started again."]
     if progress.discovering:
-        parts.append("The rest of the folder is left out.")
+        parts.append("The rest of the folder will be skipped.")
     elif left:
-        parts.append(f"{words.plural(left, 'picture')} will be left out.")
+        parts.append(f"{words.plural(left, 'picture')} will be skipped.")
     if summary.completed:
         indexed = words.plural(summary.completed, "picture")
         parts.append(f"{indexed} already indexed can still be found.")

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 OWN_MODEL = ""
 COUNTED_AFTER_MS = 600
 LEFT_OUT_TIP = (
-    "Names of files and folders, or their paths from the chosen folder on. * stands for anything, "
-    "and / at the end for folders only.\nHidden files, and what other programs keep for "
-    "themselves (thumbnails, recycle bins), are always left out."
+    "Names of files and folders, or paths from the chosen folder on. * matches anything, "
+    "and / at the end matches folders only.\nHidden files, and what other programs keep for "
+    "themselves (thumbnails, recycle bins), are always skipped."
 )
 
 _DEVICES = {
@@ -86,7 +86,7 @@ class SessionOptions(QWidget):
         self.batch.setValue(get_settings().training_batch_size)
         self.batch.setAccelerated(True)
         self.types.setAccessibleName("File types")
-        self.left_out.setAccessibleName("Leave out")
+        self.left_out.setAccessibleName("Exclude")
         self.left_out.setPlaceholderText("For example: *.png, Exports/, Holiday/Rejects")
         self.left_out.setToolTip(LEFT_OUT_TIP)
         self.model.setAccessibleName("Model")
@@ -125,14 +125,14 @@ class SessionOptions(QWidget):
         grid.addLayout(field("Runs on", self.device), 1, 1)
         grid.addLayout(field("Batch size", self.batch), 1, 2)
         grid.addLayout(field("File types", self.types, self.types_error), 2, 0, 1, 3)
-        grid.addLayout(field("Leave out", self.left_out, self.left_out_error), 3, 0, 1, 3)
+        grid.addLayout(field("Exclude", self.left_out, self.left_out_error), 3, 0, 1, 3)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_S)
         column.addWidget(self.toggle, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.box)
         column.addWidget(self.offer)
-        self.batch.setToolTip("Pictures worked on together; a smaller number needs less memory")
+        self.batch.setToolTip("Pictures processed together; a smaller number needs less memory")
 
     def _connect(self) -> None:
         self.toggle.toggled.connect(self.unfold)
@@ -177,7 +177,9 @@ class SessionOptions(QWidget):
         if not types:
             said = "Name at least one file type, such as jpg."
         elif wrong:
-            said = f"“{words.shorten(wrong, 24)}” is no file type; write them like this: jpg, png."
+            said = (
+                f"“{words.shorten(wrong, 24)}” is not a file type; write them like this: jpg, png."
+            )
         set_error(self.types_error, said)
         set_error(self.left_out_error, refused := self._refused_patterns())
         if said or refused:
@@ -190,7 +192,7 @@ class SessionOptions(QWidget):
         try:
             clean(self.exclude())
         except ValueError as error:
-            return f"“Leave out” {error}."
+            return f"“Exclude” {error}."
         return ""
 
     def say_model_error(self, text: str) -> None:

@@ -49,7 +49,7 @@ _ICONS = {
 }
 ROOMY = 540
 STALLED = (
-    "Nothing was finished for a while. A very large picture, a slow disk or a busy computer can "
+    "Nothing has finished for a while. A very large picture, a slow disk or a busy computer can "
     "be the cause; the System page shows what is going on."
 )
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _DEFAULTS = {
     "update": ("&Update", "Ctrl+U", "Look for new, changed and missing pictures"),
-    "relocate": ("Re&locate folder…", "", "Say where the folder of this session is now"),
-    "prune": ("Remove &missing…", "", "Remove pictures from the index whose files are gone"),
+    "relocate": ("Re&locate folder…", "", "Choose where this session's folder is now"),
+    "prune": ("Remove &missing…", "", "Remove from the index the pictures whose files are gone"),
 }
 _AT_REST = ("completed", "paused", "failed")
 

@@ -211,12 +211,12 @@ class UpdateSettings(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.watch_box = QCheckBox("Watch this folder")
-        self.watch_box.setToolTip("Tell of new pictures while this window is open")
+        self.watch_box.setToolTip("Tell me about new pictures while this window is open")
         self.schedule = QComboBox()
         for hours, title in update_words.SCHEDULES:
             self.schedule.addItem(f"Update: {title}", hours)
         self.schedule.setAccessibleName("Update")
-        self.schedule.setToolTip("How often this folder is looked through for changes")
+        self.schedule.setToolTip("How often this folder is checked for changes")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE_L)

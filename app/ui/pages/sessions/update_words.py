@@ -28,7 +28,7 @@ def result(summary: UpdateSummary, now: datetime | None = None) -> str:
     """``Updated today, 10:32: 12 new, 3 changed, 2 missing``; or why that was not possible."""
     when = words.ago(summary.at, now)
     if summary.message and not has_changes(summary):
-        return f"Looked {when}. {summary.message}"
+        return f"Checked {when}. {summary.message}"
     counts = ", ".join(
         f"{words.count(number)} {word}"
         for number, word in (
@@ -36,7 +36,7 @@ def result(summary: UpdateSummary, now: datetime | None = None) -> str:
             (summary.changed, "changed"),
             (summary.missing, "missing"),
             (summary.back, "back again"),
-            (summary.left_out, "left out by now"),
+            (summary.left_out, "now skipped"),
         )
         if number
     )
@@ -82,15 +82,15 @@ def relocation_text(preview: RelocationPreview) -> str:
         checked = (
             "all of them"
             if preview.sampled == preview.pictures
-            else (f"all {words.count(preview.sampled)} that were looked for")
+            else (f"all {words.count(preview.sampled)} that were checked")
         )
         fits = f"The pictures are there: {checked}."
     else:
         fits = (
             f"{words.count(preview.found)} of {words.plural(preview.sampled, 'picture')} "
-            "that were looked for are there."
+            "that were checked are there."
         )
-    parts = [fits, "What is indexed is kept; nothing is indexed again."]
+    parts = [fits, "The index is kept; nothing is indexed again."]
     if len(preview.sessions) > 1:
         parts.append(f"{words.plural(len(preview.sessions), 'session')} move to the new folder.")
     return " ".join(parts)

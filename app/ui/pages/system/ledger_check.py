@@ -14,10 +14,7 @@ from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import IconLabel, button, label
 
 SHOWN_PROBLEMS = 8
-_INVITATION = (
-    "Compares what the ledger says with the vectors that are stored, "
-    "and looks at a few pictures again."
-)
+_INVITATION = "Compares the ledger with the stored vectors, and embeds a few pictures again."
 
 
 class LedgerCheck(QWidget):
@@ -83,8 +80,8 @@ class LedgerCheck(QWidget):
 
 def _in_order(report: LedgerReport) -> str:
     repaired = f"Repaired {words.plural(report.repaired, 'thing')}. " if report.repaired else ""
-    again = f" {words.plural(report.sampled, 'picture')} looked at again." if report.sampled else ""
+    again = f" {words.plural(report.sampled, 'picture')} checked again." if report.sampled else ""
     return (
-        f"{repaired}All is in order: {words.plural(report.sessions, 'session')}, "
+        f"{repaired}No problems found: {words.plural(report.sessions, 'session')}, "
         f"{words.plural(report.jobs, 'picture')}, {words.plural(report.vectors, 'vector')}.{again}"
     )

@@ -60,7 +60,7 @@ class SystemPage(Page):
 
     def _build_overview(self) -> None:
         self.workers = FactTable(
-            ["State", "Process", "Device", "Model", "Last sign of life"], [3, 4, 2, 4, 3]
+            ["State", "Process", "Device", "Model", "Last seen"], [3, 4, 2, 4, 3]
         )
         self.workers.setAccessibleName("Workers")
         self.no_worker = label("No worker has reported yet.", tone="secondary")
@@ -111,9 +111,7 @@ class SystemPage(Page):
         self.notices.setText("\n".join(notices))
         self.notices.setVisible(bool(notices))
         names = next((worker.queues for worker in status.workers if worker.alive), [])
-        self.order.setText(
-            f"Looks at the queues in this order: {', '.join(names)}" if names else ""
-        )
+        self.order.setText(f"Serves the queues in this order: {', '.join(names)}" if names else "")
         self.order.setVisible(bool(names))
         ping = status.redisPingMs
         answer = "does not answer" if ping is None else f"answers in {ping:.1f} ms"

@@ -31,11 +31,11 @@ def doorbell(monkeypatch) -> list[int]:
     """Which sessions the worker was called for; no queue is running."""
     rung: list[int] = []
 
-    def ring(session_id: int, _alive: set[str]) -> str:
+    def enqueue(session_id: int, _alive: set[str]) -> str:
         rung.append(session_id)
         return f"job-{session_id}"
 
-    monkeypatch.setattr(enqueue_module, "_ring", ring)
+    monkeypatch.setattr(enqueue_module, "_enqueue_session", enqueue)
     monkeypatch.setattr(failed_view, "EVERY_S", 0.0)
     return rung
 
@@ -164,7 +164,7 @@ def test_selected_pictures_are_tried_again(qt_loop, backend, doorbell) -> None:
             name = view.model.index(0, PICTURE).data()
             assert view.selected_button.isEnabled()
             view.selected_button.button.click()
-            await qt_loop.until(lambda: view.said.text() == "1 picture is tried again.")
+            await qt_loop.until(lambda: view.said.text() == "1 picture is being retried.")
             assert statuses(f"/p/{name}") == ["pending"]
             assert set(doorbell) == {session_id}
             await qt_loop.until(lambda: view.model.rowCount() == 4)
@@ -358,8 +358,8 @@ def test_summaries() -> None:
     assert "1 of them is worth another try" in summary([busy, corrupt])
     assert summary([busy]).endswith("worth another try.")
     assert "Choose a cause" in summary([corrupt])
-    assert Retried().sentence() == "No picture is tried again."
-    assert "2 pictures are tried again." in Retried(2, 1).sentence()
+    assert Retried().sentence() == "No pictures are retried."
+    assert "2 pictures are being retried." in Retried(2, 1).sentence()
 
 
 def test_counters_add_up_after_excluding(qt_loop, backend) -> None:

@@ -553,13 +553,16 @@ def test_a_scan_can_be_stopped(qt_loop, backend, tmp_path, scans) -> None:
     ("scan", "said"),
     [
         (ScanStatus(state="never"), "Every picture is compared"),
-        (ScanStatus(state="waiting"), "This begins as soon as nothing else"),
-        (ScanStatus(state="waiting", share=0.4), "Comparing pictures: 40 %. It goes on as soon"),
+        (ScanStatus(state="waiting"), "This starts once nothing else"),
+        (ScanStatus(state="waiting", share=0.4), "Comparing pictures: 40 %. It continues once"),
         (ScanStatus(state="waiting", error="Qdrant does not answer."), "Qdrant does not answer. "),
         (ScanStatus(state="running", share=0.999), "Comparing pictures: 99 %"),
         (ScanStatus(state="done", share=1, endedAt=utc_now()), "All pictures were compared"),
         (ScanStatus(state="stopped", endedAt=utc_now()), "What was found before is kept."),
-        (ScanStatus(state="failed", error="KeyError: 3."), "broke off never. KeyError: 3. The log"),
+        (
+            ScanStatus(state="failed", error="KeyError: 3."),
+            "failed never. KeyError: 3. See the log",
+        ),
     ],
 )
 def test_each_state_of_a_scan_has_its_sentence(scan: ScanStatus, said: str) -> None:

@@ -167,7 +167,7 @@ def test_a_stopped_download_goes_on_from_where_it_was(
             await qt_loop.until(lambda: card.download.stop_button.isVisible())
             card.download.stop_button.click()
             hub.go_on.set()
-            await qt_loop.until(lambda: card.action_button.text() == "Go on with download")
+            await qt_loop.until(lambda: card.action_button.text() == "Resume download")
             hub.hold_after = None
             card.action_button.click()
             await qt_loop.until(lambda: card.row.state == "ready")
@@ -234,7 +234,7 @@ def test_a_folder_of_ones_own_gets_a_card_and_a_wrong_one_a_sentence(
             dialog.fileSelected.emit(str(tmp_path))
             dialog.reject()
             await qt_loop.until(lambda: page.problem.isVisible())
-            assert "no OpenCLIP model" in page.problem.text()
+            assert "not an OpenCLIP model" in page.problem.text()
             page.add_folder(folder)
             await qt_loop.until(lambda: folder in page.cards)
             assert not page.problem.isVisible()
@@ -251,7 +251,7 @@ def test_a_folder_of_ones_own_gets_a_card_and_a_wrong_one_a_sentence(
 def test_indexing_everything_again_asks_and_starts(
     qt_loop: Any, backend: Any, hub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.services.training_service.ring", lambda _session: "job")
+    monkeypatch.setattr("app.services.training_service.enqueue_session", lambda _session: "job")
     session_id = add_session("Holiday", "completed", model=FIRST)
     add_pictures(session_id, {"completed": ["/photos/a.jpg", "/photos/b.jpg"]})
 
@@ -418,7 +418,7 @@ def test_downloads_in_words() -> None:
     with_rate = said(**running, bytesPerSecond=8_100_000.0, secondsLeft=120.0)
     assert with_rate == "312 MB of 605 MB, 8.1 MB a second. About 2 minutes left"
     assert said(doneBytes=5_000_000) == "5.0 MB"
-    assert said(phase="checking", **running) == "Checking what was downloaded…"
+    assert said(phase="checking", **running) == "Checking the download…"
     assert said(phase="connecting") == "Connecting…"
 
 
@@ -432,7 +432,7 @@ def test_what_changing_over_means_is_said_in_numbers() -> None:
     assert "1 session with 1 picture is indexed again." in text
     _, text = model_words.remove_question(row(diskBytes=605_000_000, sessions=1, inUse=True))
     assert "605 MB" in text
-    assert "downloaded again" in text
+    assert "downloads the model again" in text
     assert "model for new sessions" in text
 
 

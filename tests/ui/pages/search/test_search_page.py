@@ -18,7 +18,7 @@ from search_parts import Shown, hit, model
 from app.db.engine import write_transaction
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset
 from app.errors import AppError
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.services.search_service import SearchService
 from app.ui.pages.search import questions as search_asker
 from app.ui.pages.search.field import dropped_files

@@ -15,7 +15,7 @@ from PySide6.QtTest import QTest
 from search_parts import model
 
 from app.api.search_schemas import MAX_TERMS, SearchFilter
-from app.queue.thumbnail_requests import ThumbnailService
+from app.queue.thumbnail_requests import ThumbnailRequests
 from app.ui.pages.search.chips import MAX_CHIPS, TermChips
 from app.ui.pages.search.filters import SearchFilters
 from app.ui.pages.search.model_line import searching
@@ -35,7 +35,7 @@ def memory(qapp, tmp_path: Path) -> QSettings:
 
 @pytest.fixture
 def chips(qtbot) -> Iterator[TermChips]:
-    loader = ThumbnailLoader(ThumbnailService())
+    loader = ThumbnailLoader(ThumbnailRequests())
     chips = TermChips(loader)
     qtbot.addWidget(chips)
     chips.resize(800, 200)

@@ -10,7 +10,7 @@ from search_parts import Service, hit
 
 from app.api.search_schemas import SearchFilter, SearchQuery, SearchTerm
 from app.errors import AppError
-from app.queue.questions import WorkerAwayError
+from app.queue.ask import WorkerAwayError
 from app.ui.pages.search import questions as search_asker
 from app.ui.pages.search.questions import Answer, Asker
 from app.ui.parts.error_dialog import ErrorDialog

@@ -132,7 +132,7 @@ def test_a_model_from_the_environment_cannot_be_changed_here(
     backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_setting("model", RECOMMENDED.spec)
-    monkeypatch.setenv("MODEL", DEMO_MODEL)
+    monkeypatch.setenv("AFTERIMAGE_MODEL", DEMO_MODEL)
     get_settings.cache_clear()
     page = FirstRunPage(backend, ActionRunner(QWidget()))
     page.show()

@@ -12,6 +12,7 @@ from page_parts import Parts
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
+from app.scan.discovery import PictureCounter
 from app.ui.pages.sessions import folder_scan
 from app.ui.pages.sessions.folder_model import FOLDER, PAGE, PICTURES, FolderTreeModel
 from app.ui.pages.sessions.folder_nodes import Node, total
@@ -50,7 +51,7 @@ def node_of(model: FolderTreeModel, *names: str) -> Node:
 
 async def opened(qt_loop: Any, parts: Parts, backend: Any, root: str) -> FolderTree:
     tree = parts.show(FolderTree(parts.poller.track), 500, 400)
-    tree.folders.set_root(root, backend.discovery)
+    tree.folders.set_root(root, PictureCounter())
     await qt_loop.until(lambda: tree.folders.root.shown or tree.folders.root.leaf)
     await qt_loop.until(lambda: not tree.folders.counting)
     return tree
@@ -181,7 +182,7 @@ def test_ten_thousand_folders_come_page_by_page(qt_loop, backend, tmp_path) -> N
     async def steps() -> None:
         async with Parts(backend) as parts:
             tree = parts.show(FolderTree(parts.poller.track), 500, 400)
-            tree.folders.set_root(str(tmp_path / "pics"), backend.discovery)
+            tree.folders.set_root(str(tmp_path / "pics"), PictureCounter())
             await qt_loop.until(lambda: tree.folders.root.shown)
             root = tree.folders.index(0, 0)
             assert tree.folders.rowCount(root) == PAGE + 1
@@ -207,7 +208,7 @@ def test_paging_keeps_the_model_consistent(qt_loop, backend, tmp_path, monkeypat
         async with Parts(backend) as parts:
             tree = parts.show(FolderTree(parts.poller.track), 500, 700)
             QAbstractItemModelTester(tree.folders, FATAL, tree)
-            tree.folders.set_root(root, backend.discovery)
+            tree.folders.set_root(root, PictureCounter())
             above = tree.folders.index(0, 0)
             await qt_loop.until(lambda: tree.folders.rowCount(above) == 10)
             names = [tree.folders.index(row, FOLDER, above).data() for row in range(10)]
@@ -252,7 +253,7 @@ def test_a_root_that_is_gone_is_a_problem(qt_loop, backend, tmp_path, qtbot) -> 
             tree = parts.show(FolderTree(parts.poller.track))
             said: list[str] = []
             tree.folders.rootProblem.connect(said.append)
-            tree.folders.set_root(str(tmp_path / "gone"), backend.discovery)
+            tree.folders.set_root(str(tmp_path / "gone"), PictureCounter())
             await qt_loop.until(lambda: said)
             assert "does not exist" in said[0]
 
@@ -265,7 +266,7 @@ def test_closing_ends_the_counting(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
             tree = parts.show(FolderTree(parts.poller.track))
-            tree.folders.set_root(root, backend.discovery)
+            tree.folders.set_root(root, PictureCounter())
             await qt_loop.until(lambda: any(n.whole for n in tree.folders.root.children or ()))
             tree.folders.close()
             counted = sum(node.whole is not None for node in tree.folders.root.children)
@@ -282,8 +283,8 @@ def test_another_root_takes_over_while_the_first_is_counted(qt_loop, backend, tm
     async def steps() -> None:
         async with Parts(backend) as parts:
             tree = parts.show(FolderTree(parts.poller.track))
-            tree.folders.set_root(first, backend.discovery)
-            tree.folders.set_root(second, backend.discovery)
+            tree.folders.set_root(first, PictureCounter())
+            tree.folders.set_root(second, PictureCounter())
             await qt_loop.until(lambda: tree.folders.chosen().pictures == 2)
             await qt_loop.until(lambda: not tree.folders.counting)
             assert tree.folders.chosen().pictures == 2
@@ -299,7 +300,7 @@ def test_other_file_types_are_counted_anew(qt_loop, backend, tmp_path) -> None:
         async with Parts(backend) as parts:
             tree = await opened(qt_loop, parts, backend, root)
             tree.folders.tick(node_of(tree.folders, "a"), True)
-            tree.folders.recount(type(backend.discovery)(["png"]))
+            tree.folders.recount(PictureCounter(["png"]))
             assert not tree.folders.chosen().complete
             await qt_loop.until(lambda: tree.folders.chosen().complete)
             chosen = tree.folders.chosen()

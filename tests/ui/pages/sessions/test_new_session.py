@@ -102,7 +102,7 @@ def test_ticks_and_options_reach_the_session(qt_loop, backend, tmp_path) -> None
             created: list[int] = []
             dialog.created.connect(created.append)
             tick(dialog, "Sea", False)
-            assert "1 picture that lies directly in “Holidays”" in dialog.note.text()
+            assert "1 picture that is directly in “Holidays”" in dialog.note.text()
             assert dialog.summary.text().startswith("2 pictures, ")
             dialog.name.setText("Snow only")
             dialog.name.textEdited.emit("Snow only")
@@ -230,7 +230,7 @@ def test_a_wrong_pattern_is_said_beside_it(qt_loop, backend, tmp_path, patterns)
             dialog.options.left_out.setText(patterns)
             dialog.create_button.click()
             assert dialog.options.left_out_error.isVisible()
-            assert dialog.options.left_out_error.text().startswith("“Leave out” ")
+            assert dialog.options.left_out_error.text().startswith("“Exclude” ")
             assert dialog.isVisible()
             dialog.reject()
 

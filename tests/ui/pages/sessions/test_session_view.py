@@ -143,7 +143,7 @@ def test_a_stalled_session_says_so_instead_of_a_time(qt_loop, backend) -> None:
             assert found.stalled
             shown.show(found)
             assert shown.view.banner.isVisible()
-            assert shown.view.panel.left.text() == "Nothing finished for a while"
+            assert shown.view.panel.left.text() == "Nothing has finished for a while"
 
     qt_loop.run(steps())
 
@@ -385,7 +385,7 @@ def test_what_cancelling_does_is_said_in_numbers(qt_loop, backend) -> None:
 
     async def steps() -> None:
         found = await progress(backend, session_id)
-        assert "2 pictures will be left out" in cancel_text(found)
+        assert "2 pictures will be skipped" in cancel_text(found)
         assert "1 picture already indexed can still be found" in cancel_text(found)
 
     qt_loop.run(steps())
@@ -408,7 +408,7 @@ def stage_times(*ms: int) -> StageTimes:
 def test_the_stage_bar_says_what_it_draws(qapp) -> None:
     bar = StageBar()
     bar.set_times(stage_times(4, 41, 48, 7))
-    assert bar.sentence() == "reading 4 %, decoding 41 %, looking 48 %, saving 7 %"
+    assert bar.sentence() == "reading 4 %, decoding 41 %, analysing 48 %, saving 7 %"
     assert bar.sentence() in bar.accessibleName()
     bar.grab()
 

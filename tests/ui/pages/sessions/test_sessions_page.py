@@ -22,11 +22,11 @@ def doorbell(monkeypatch) -> list[int]:
     """Which sessions the worker was called for; no queue is running."""
     rung: list[int] = []
 
-    def ring(session_id: int, _alive: set[str]) -> str:
+    def enqueue(session_id: int, _alive: set[str]) -> str:
         rung.append(session_id)
         return f"job-{session_id}"
 
-    monkeypatch.setattr(enqueue_module, "_ring", ring)
+    monkeypatch.setattr(enqueue_module, "_enqueue_session", enqueue)
     return rung
 
 

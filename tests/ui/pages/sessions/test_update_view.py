@@ -33,8 +33,8 @@ def last_update(**values: Any) -> dict[str, Any]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with one picture; nothing rings for it."""
-    monkeypatch.setattr("app.scan.session_walk.ring_if_possible", lambda _: None)
-    monkeypatch.setattr("app.services.update_service.ring_if_possible", lambda _: None)
+    monkeypatch.setattr("app.scan.session_walk.enqueue_session_if_possible", lambda _: None)
+    monkeypatch.setattr("app.services.update_service.enqueue_session_if_possible", lambda _: None)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
     return tmp_path / "photos"
@@ -267,7 +267,7 @@ def test_the_words_of_an_update() -> None:
     nothing = UpdateSummary(unchanged=9, at=at)
     assert update_words.result(nothing, NOON) == "Updated 3 min ago: no changes"
     away = UpdateSummary(at=at, message="The folder is away.")
-    assert update_words.result(away, NOON) == "Looked 3 min ago. The folder is away."
+    assert update_words.result(away, NOON) == "Checked 3 min ago. The folder is away."
     part = UpdateSummary(new=1, at=at, message="1 folder could not be read.")
     assert update_words.result(part, NOON) == (
         "Updated 3 min ago: 1 new. 1 folder could not be read."
@@ -289,10 +289,10 @@ def test_the_words_of_a_question() -> None:
         sessions=["one", "two"],
     )
     assert update_words.relocation_text(fits) == (
-        "298 of 300 pictures that were looked for are there. What is indexed is kept; nothing is "
+        "298 of 300 pictures that were checked are there. What is indexed is kept; nothing is "
         "indexed again. 2 sessions move to the new folder."
     )
-    assert "all 300 that were looked for" in update_words.relocation_text(
+    assert "all 300 that were checked" in update_words.relocation_text(
         fits.model_copy(update={"found": 300})
     )
 

@@ -94,7 +94,7 @@ def test_a_check_says_that_all_is_in_order(
         assert check.check_button.text() == "Checking…"
         await qt_loop.until(check.check_button.isEnabled)
         assert check.result.text() == (
-            "All is in order: 3 sessions, 19,900 pictures, 19,898 vectors."
+            "No problems found: 3 sessions, 19,900 pictures, 19,898 vectors."
         )
         assert not check.repair_button.isEnabled()
         await shown.close()
@@ -150,7 +150,7 @@ def test_a_check_without_a_worker_says_why(
 def test_diagnostics_are_copied_without_a_password(
     qt_loop: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REDIS_URL", "redis://:secret@127.0.0.1:1/0")
+    monkeypatch.setenv("AFTERIMAGE_REDIS_URL", "redis://:secret@127.0.0.1:1/0")
     get_settings.cache_clear()
 
     async def steps() -> None:

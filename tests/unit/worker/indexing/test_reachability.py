@@ -170,6 +170,6 @@ def test_what_no_file_can_be_the_cause_of_is_waited_for(
 
 def test_a_file_that_may_not_be_read_is_blamed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, pictures = places_of(root), batch(root, *NAMES)
-    pictures[0].fail(ErrorKind.UNREADABLE, "its permissions forbid it")
+    pictures[0].fail(ErrorKind.UNREADABLE, "its permissions do not allow it")
     monkeypatch.setattr(reachability, "_trouble", lambda _path: reachability.errno.EACCES)
     assert kinds(found.judged(pictures, read)) == [ErrorKind.UNREADABLE, None, None, None]

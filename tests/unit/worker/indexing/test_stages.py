@@ -38,7 +38,7 @@ def make_stages(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Stages]:
     """Stages with so many decode threads; no model is needed to decode."""
 
     def make(decode_threads: int) -> Stages:
-        monkeypatch.setenv("DECODE_THREADS", str(decode_threads))
+        monkeypatch.setenv("AFTERIMAGE_DECODE_THREADS", str(decode_threads))
         get_settings.cache_clear()
         encoder: Any = SimpleNamespace(pixels=PixelSpec(32))
         return Stages(encoder, store=None, model_id=1)  # type: ignore[arg-type]

@@ -14,13 +14,10 @@ from app.db.engine import write_transaction
 from app.db.migrate import migrate
 from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.db.types import utc_now
-from app.pictures.thumbnail_paths import failure_file, thumbnail_file
+from app.pictures.thumbnail_paths import failure_file, remove_thumbnails, thumbnail_file
+from app.queue.enqueue import enqueue_cleanup
 from app.worker.maintenance import thumbnail_cleanup
-from app.worker.maintenance.thumbnail_cleanup import (
-    clean_thumbnails,
-    remove_thumbnails,
-    request_cleanup,
-)
+from app.worker.maintenance.thumbnail_cleanup import clean_thumbnails
 from app.worker.thumbnails import make_thumbnails
 
 
@@ -35,7 +32,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, object]]:
     found: list[tuple[int, object]] = []
     monkeypatch.setattr(
         thumbnail_cleanup,
-        "_enqueue_cleanup",
+        "enqueue_cleanup",
         lambda after, begun: found.append((after, begun.isoformat())),
     )
     return found
@@ -148,4 +145,4 @@ def test_pictures_that_leave_the_ledger_lose_their_thumbnails(shown) -> None:
 
 
 def test_asking_without_a_queue_is_no_error() -> None:
-    request_cleanup()
+    enqueue_cleanup()

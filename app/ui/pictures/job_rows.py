@@ -1,0 +1,31 @@
+"""What is said of a picture of a session: in tables, and beside them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from app.ui.parts import words
+
+if TYPE_CHECKING:
+    from app.api.training_schemas import JobRow
+
+
+def state_of(row: JobRow) -> str:
+    """The state as it is shown: a completed picture that was there already is ``reused``."""
+    return "reused" if row.reused and row.status == "completed" else row.status
+
+
+def file_name(row: JobRow) -> str:
+    """The name of a picture's file, for any label."""
+    return words.printable(os.path.basename(row.path))
+
+
+def folder_name(row: JobRow) -> str:
+    """The folder of a picture, for any label."""
+    return words.printable(os.path.dirname(row.path))
+
+
+def dimensions(row: JobRow) -> str:
+    """``4000 × 3000``, where it is known."""
+    return f"{row.width} × {row.height}" if row.width and row.height else ""
