@@ -27,7 +27,7 @@ test: $(READY) ## run all tests
 	@missing="$$($(PY) tests/system_packages.py)"; $(INSTALL_MISSING)
 	@missing="$$($(PY) tests/system_packages.py)"; [ -z "$$missing" ] || \
 		echo "Some tests are skipped; what they need: sudo apt-get install $$missing"
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses 4 --dist worksteal --durations 10
 
 check: $(READY) ## format, lint, types, import rules
 	@$(VENV)/bin/ruff format --check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
@@ -24,6 +25,21 @@ from app.worker.context import context
 SETTING_NAMES = [
     name for setting in Settings.model_fields for name in (variable(setting), setting.upper())
 ]
+
+
+IN_MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3
+"""A folder of Linux that lies in memory, and the bytes that must be free there."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the files of tests in memory, where thousands of commits wait for no disk."""
+    if config.option.basetemp or hasattr(config, "workerinput") or not IN_MEMORY.is_dir():
+        return
+    if shutil.disk_usage(IN_MEMORY).free > ROOM:
+        folder = tempfile.mkdtemp(prefix="afterimage-tests-", dir=IN_MEMORY)
+        config.option.basetemp = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 from drawing import Scene, draw, random_scene
+from ledgers import fresh_ledger
 
 from app.api.training_schemas import LedgerReport, TrainingProgress
 from app.db.engine import close_engines
-from app.db.migrate import migrate
 from app.queue.reconcile import reconcile
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
@@ -45,7 +45,7 @@ def draw_pictures(folder: Path, number: int, seed: str) -> list[Scene]:
 @pytest.fixture
 async def backend() -> AsyncIterator[Backend]:
     """The services on a fresh ledger."""
-    await asyncio.to_thread(migrate)
+    fresh_ledger()
     yield Backend()
     await close_engines()
 

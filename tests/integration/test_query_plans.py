@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ledgers import fresh_ledger
 from sqlalchemy import Engine, event, text
 
 from app.api.training_schemas import TrainingSessionCreate
 from app.db.engine import close_engines, get_sync_engine
-from app.db.migrate import migrate
 from app.queue.reconcile import reconcile
 from app.scan import session_walk
 from app.scan.session_walk import STARTED, SessionWalk
@@ -71,7 +71,7 @@ def whole_tables(statements: list[Statement]) -> list[str]:
 @pytest.fixture
 def session_id(pictures: Path) -> Iterator[int]:
     """A session of forty pictures and a broken one, on a ledger without statistics."""
-    migrate()
+    fresh_ledger()
     (pictures / "broken.jpg").write_bytes(b"not a picture")
 
     async def create() -> int:

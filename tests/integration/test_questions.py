@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from ledgers import fresh_ledger
 from pydantic import BaseModel
 from rq.job import Job, JobStatus
 
 from app.config import get_settings
-from app.db.migrate import migrate
 from app.errors import AppError
 from app.queue.ask import Question, WorkerAwayError, ask
 from app.queue.connection import get_redis
@@ -32,7 +32,7 @@ SEARCH = FindRequest(model="demo", collection="demo", terms=[], limit=1)
 @pytest.fixture(autouse=True)
 def queue(data_dir: Path) -> Iterator[None]:
     """A queue's server and a ledger, and no worker."""
-    migrate()
+    fresh_ledger()
     ensure_redis()
     yield
     stop_redis()

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ledgers import fresh_ledger
 from sqlalchemy import select
 
 from app.api.training_schemas import TrainingSessionCreate
 from app.config import get_settings
 from app.db.engine import close_engines, get_sync_session, write_transaction
 from app.db.jobs import claim
-from app.db.migrate import migrate
 from app.db.models import JobStatus, SessionStatus, TrainingJob, WorkerRecord
 from app.db.reconcile import release
 from app.db.sessions import move_session
@@ -191,7 +191,7 @@ def test_a_worker_on_its_own_brings_its_queue_server_back(
 async def test_what_an_ended_worker_held_is_pending_at_once_and_nobody_is_to_blame(
     data_dir: Path, pictures: Path
 ) -> None:
-    migrate()
+    fresh_ledger()
     backend = Backend()
     async with backend.db() as db:
         session = await backend.training.create_session(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import distinct_scenes, draw
+from ledgers import fresh_ledger
 from safetensors.numpy import load_file, save_file
 from sqlalchemy import delete, select, update
 
@@ -22,7 +23,6 @@ from app.api.training_schemas import LedgerReport, SessionConfig, TrainingSessio
 from app.config import RESOURCES
 from app.db import sessions
 from app.db.engine import close_engines, get_sync_engine, open_db, write_transaction
-from app.db.migrate import migrate
 from app.db.models import (
     AssetVector,
     EmbeddingModel,
@@ -56,7 +56,7 @@ SCENES = distinct_scenes(3 * PICTURES, random.Random(11))
 @pytest.fixture(autouse=True)
 async def ledger(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """A fresh ledger; this process is the worker, so nobody is to be called."""
-    await asyncio.to_thread(migrate)
+    fresh_ledger()
     for module in (session_walk, session_run):
         monkeypatch.setattr(module, "enqueue_session_if_possible", lambda _: None, raising=False)
     yield

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from ledgers import fresh_ledger
 
-from app.db.migrate import migrate
 from app.queue.connection import close_redis, get_redis
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.worker import loops
@@ -18,7 +18,7 @@ LOOPS = 3
 
 @pytest.fixture
 def queue() -> Iterator[None]:
-    migrate()
+    fresh_ledger()
     ensure_redis()
     yield
     close_redis()

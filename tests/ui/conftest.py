@@ -88,10 +88,11 @@ def qt_loop(qapp: QApplication) -> Iterator[QtLoop]:
 @pytest.fixture
 def backend(qt_loop: QtLoop) -> Iterator[Any]:
     """The real services on a fresh SQLite ledger; no queue is running."""
+    from ledgers import fresh_ledger
+
     from app.db.engine import close_engines
-    from app.db.migrate import migrate
     from app.services.backend import Backend
 
-    migrate()
+    fresh_ledger()
     yield Backend()
     qt_loop.run(close_engines())

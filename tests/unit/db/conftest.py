@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ledgers import fresh_database, fresh_ledger
 from many_machines import running_postgres
-from sqlalchemy import create_engine, text
 
 from app.config import get_settings
 from app.db.engine import get_sync_engine
-from app.db.migrate import migrate
 
 _numbers = itertools.count(1)
 
@@ -31,17 +30,12 @@ def ledger(
     """An empty ledger of this program's version."""
     if request.param == "postgresql":
         server: str = request.getfixturevalue("postgres_server")
-        name = f"ledger_{next(_numbers)}"
-        admin = create_engine(
-            server.replace("postgresql://", "postgresql+psycopg://"),
-            isolation_level="AUTOCOMMIT",
+        monkeypatch.setenv(
+            "AFTERIMAGE_DATABASE_URL", fresh_database(server, f"ledger_{next(_numbers)}")
         )
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        admin.dispose()
-        monkeypatch.setenv("AFTERIMAGE_DATABASE_URL", server.replace("/postgres?", f"/{name}?"))
         get_settings.cache_clear()
-    migrate()
+    else:
+        fresh_ledger()
     yield
     get_sync_engine().dispose()
     get_sync_engine.cache_clear()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ledgers import fresh_ledger
 from sqlalchemy import insert, select, update
 
 from app.db import jobs, liveness, reconcile
@@ -18,7 +19,6 @@ from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.files import FoundFile, register_files
 from app.db.liveness import SteadyClock, has_died, proof_of_life
-from app.db.migrate import migrate
 from app.db.models import TrainingJob, TrainingSession, WorkerRecord
 from app.queue.queues import loop_names
 from app.worker.context import IDLE, LOADING, WorkerContext
@@ -37,7 +37,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(liveness.tempfile, "tempdir", None)
     monkeypatch.setattr(reconcile, "_clock", SteadyClock())
-    migrate()
+    fresh_ledger()
     yield
     monkeypatch.undo()
     liveness.tempfile.tempdir = None

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 import rq
+from ledgers import fresh_ledger
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 
-from app.db.migrate import migrate
 from app.queue.connection import close_redis, get_redis
 from app.queue.jobs import JobName, KnownJob, UnknownFunctionError, function_of
 from app.queue.questions import QUESTIONS
@@ -39,7 +39,7 @@ class Trap:
 
 @pytest.fixture
 def queue() -> Iterator[rq.Queue]:
-    migrate()
+    fresh_ledger()
     ensure_redis()
     yield get_queue(QUEUE_LOW)
     close_redis()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ledgers import fresh_ledger
 from sqlalchemy import func, select, update
 
 from app.api.error_kinds import ErrorKind
@@ -18,7 +19,6 @@ from app.api.update_schemas import UpdateSummary
 from app.config import FORMER_DEFAULT_EXTENSIONS
 from app.db import sessions
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.migrate import migrate
 from app.db.models import (
     AssetVector,
     EmbeddingModel,
@@ -39,7 +39,7 @@ from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 @pytest.fixture(autouse=True)
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A fresh ledger; what was rung for."""
-    migrate()
+    fresh_ledger()
     calls: list[int] = []
     monkeypatch.setattr(session_walk, "enqueue_session_if_possible", calls.append)
     return calls

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from ledgers import fresh_ledger
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.engine import close_engines, open_db
-from app.db.migrate import migrate
 
 
 @pytest.fixture
 async def db() -> AsyncIterator[AsyncSession]:
-    await asyncio.to_thread(migrate)
+    fresh_ledger()
     async with open_db() as session:
         yield session
     await close_engines()

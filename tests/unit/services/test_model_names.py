@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from ledgers import fresh_ledger
 
 from app.db.engine import close_engines, open_db
-from app.db.migrate import migrate
 from app.embedding import weights
 from app.embedding.catalogue import check_model
 from app.embedding.download import download
@@ -31,7 +31,7 @@ NAMES = [
 @pytest.fixture
 def full(data_dir: Path, tmp_path: Path) -> Iterator[Path]:
     """A data folder with something everywhere; it must still be there afterwards."""
-    migrate()
+    fresh_ledger()
     (data_dir / "models" / "a--b").mkdir(parents=True)
     for name in ("settings.json", "models/folders.json", "models/a--b/x.bin", "run/x", "../beside"):
         (data_dir / name).parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ledgers import fresh_ledger
 from rq import SimpleWorker
 from rq.timeouts import TimerDeathPenalty
 from sqlalchemy import insert, select, update
@@ -15,7 +16,6 @@ from sqlalchemy.exc import OperationalError
 
 from app.db.duplicate_scans import SILENT_AFTER, claim_scan, finish_scan, take_back_scans
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.migrate import migrate
 from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, ImageAsset, NearDuplicate
 from app.db.types import utc_now
 from app.errors import AppError
@@ -38,7 +38,7 @@ def ledger() -> Iterator[None]:
     """A ledger with one model, and an empty store."""
     context.cache_clear()
     near_duplicates._under_way.clear()
-    migrate()
+    fresh_ledger()
     with write_transaction() as conn:
         conn.execute(
             insert(EmbeddingModel).values(

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ledgers import fresh_ledger
 from sqlalchemy import insert
 
 from app.api.error_kinds import ErrorKind
 from app.db.engine import get_sync_session, write_transaction
 from app.db.files import FoundFile, register_files
 from app.db.jobs import ClaimedJob, create_jobs_for_paths
-from app.db.migrate import migrate
 from app.db.models import TrainingSession
 from app.db.settle import Outcome
 from app.errors import AppError
@@ -26,7 +26,7 @@ NAMES = ("a/1.jpg", "a/2.jpg", "b/3.jpg", "b/4.jpg")
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    migrate()
+    fresh_ledger()
     root = tmp_path / "root"
     for name in NAMES:
         (root / name).parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ledgers import fresh_ledger
 from PIL import Image
 from rq.timeouts import JobTimeoutException
 from sqlalchemy.exc import OperationalError
@@ -19,7 +20,6 @@ from sqlalchemy.exc import OperationalError
 from app.api.error_kinds import ErrorKind
 from app.config import get_settings
 from app.db.jobs import ClaimedJob
-from app.db.migrate import migrate
 from app.db.settle import Outcome
 from app.errors import AppError
 from app.pictures.decoders import Decoders
@@ -43,7 +43,7 @@ def make_stages(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Stages]:
         encoder: Any = SimpleNamespace(pixels=PixelSpec(32))
         return Stages(encoder, store=None, model_id=1)  # type: ignore[arg-type]
 
-    migrate()
+    fresh_ledger()
     return make
 
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from ledgers import fresh_ledger
 from PIL import Image
 
 from app.db.engine import write_transaction
-from app.db.migrate import migrate
 from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.db.types import utc_now
 from app.pictures.thumbnail_paths import failure_file, remove_thumbnails, thumbnail_file
@@ -23,7 +23,7 @@ from app.worker.thumbnails import make_thumbnails
 
 @pytest.fixture
 def ledger() -> None:
-    migrate()
+    fresh_ledger()
 
 
 @pytest.fixture
