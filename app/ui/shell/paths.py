@@ -13,7 +13,7 @@ from app.private_files import socket_folder
 
 def data_dir() -> Path:
     """The data folder, as ``app.config`` finds it; that module brings pydantic with it."""
-    named = os.environ.get("AFTERIMAGE_DATA_DIR", os.environ.get("AFTERIMAGE_DATA_DIR"))
+    named = os.environ.get("AFTERIMAGE_DATA_DIR", os.environ.get("DATA_DIR"))
     wanted = named or platformdirs.user_data_dir("afterimage")
     return Path(wanted).expanduser().absolute()
 

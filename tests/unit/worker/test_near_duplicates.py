@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from ledgers import fresh_ledger
-from rq import SimpleWorker
-from rq.timeouts import TimerDeathPenalty
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
@@ -27,6 +26,7 @@ from app.services import duplicate_scan
 from app.vectors.protocol import VectorPoint
 from app.worker import near_duplicates
 from app.worker.context import context
+from app.worker.loops import ThreadWorker
 from app.worker.near_duplicates import NearDuplicateScan, find_near_duplicates, join, roots
 
 DIMENSION = 96
@@ -223,20 +223,11 @@ def test_groups_are_named_by_their_least_member() -> None:
 # In the queue
 
 
-class BurstWorker(SimpleWorker):
-    death_penalty_class = TimerDeathPenalty
-
-    def _install_signal_handlers(self) -> None:
-        """Not in a test."""
-
-
 def work(jobs: int | None = None) -> None:
     """Be the worker until the queue is empty, or for so many jobs."""
     context().beat()
-    low = get_queue(QUEUE_LOW)
-    BurstWorker([low], name=context().name, connection=low.connection).work(
-        burst=True, max_jobs=jobs, logging_level="WARNING"
-    )
+    worker = ThreadWorker([get_queue(QUEUE_LOW)], context().name, threading.Event())
+    worker.work(burst=True, max_jobs=jobs, logging_level="WARNING")
 
 
 def restarted() -> None:
