@@ -67,8 +67,8 @@ def _window() -> int:
 
     if has_display():
         return open_window()
+    from app.bundled import RESOURCES
     from app.cli.commands import run_command
-    from app.config import RESOURCES
 
     print("There is no screen here: indexing the sample pictures in the terminal instead.")
     return run_command(["index", str(RESOURCES / "samples"), "--name", "Sample pictures"])

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.api.training_schemas import TrainingSessionCreate
-from app.config import DEMO_MODEL, RESOURCES, get_settings, save_setting
+from app.bundled import RESOURCES
+from app.config import DEMO_MODEL, get_settings, save_setting
 from app.embedding.catalogue import CHOICES, RECOMMENDED, ModelChoice, model_title
 from app.services.backend import Backend
 from app.ui.parts import words
