@@ -62,7 +62,7 @@ uninstall: $(READY) ## remove it from your applications menu
 	@$(PY) packaging/desktop_entry.py uninstall
 
 clean: ## remove the environment and caches; your data stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing. Install it: sudo apt-get install python3 python3-venv"; exit 1; }

@@ -76,7 +76,7 @@ def _window() -> int:
 
     if has_display():
         return open_window()
-    from app.config import RESOURCES
+    from app.bundled import RESOURCES
 
     print("There is no screen here: indexing the sample pictures in the terminal instead.")
     return _command(["index", str(RESOURCES / "samples"), "--name", "Sample pictures"])

@@ -20,7 +20,6 @@ from app.errors import AppError
 from app.masking import kind_of, learn
 from app.private_files import replace_file
 
-RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 DEMO_MODEL = "demo"
 _ADDRESSES = ("database_url", "redis_url", "qdrant_url")
 """Settings that may hold a password."""

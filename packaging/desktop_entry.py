@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from app.config import RESOURCES
+from app.bundled import RESOURCES
 from app.errors import AppError
 
 NAME = "afterimage"

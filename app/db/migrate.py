@@ -10,13 +10,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, inspect, text
 
+from app.bundled import MIGRATIONS
 from app.config import get_settings
 from app.db.engine import get_sync_engine
 from app.db.errors import DATABASE_ERRORS, backup_folder, backups, raise_plain
 from app.errors import AppError
 from app.locks import holders
 
-MIGRATIONS = Path(__file__).resolve().parent.parent.parent / "migrations"
 HEAD = "0005"
 """The newest revision; a test compares it with Alembic's. Naming it here spares every start that
 has nothing to upgrade the import of Alembic."""

@@ -16,7 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from app.config import DEMO_MODEL, RESOURCES
+from app.bundled import RESOURCES
+from app.config import DEMO_MODEL
 from app.errors import AppError
 
 CONFIG_FILE = "open_clip_config.json"

@@ -20,7 +20,8 @@ from local_hub import LocalHub, local_hub
 from app.api.model_schemas import ModelRow
 from app.api.search_schemas import SearchQuery, SearchTerm
 from app.api.training_schemas import TrainingSessionCreate
-from app.config import DEMO_MODEL, RESOURCES
+from app.bundled import RESOURCES
+from app.config import DEMO_MODEL
 from app.db.engine import get_sync_session, write_transaction
 from app.db.models import SessionStatus, TrainingSession
 from app.db.sessions import move_session

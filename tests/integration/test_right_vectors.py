@@ -20,7 +20,7 @@ from sqlalchemy import delete, select, update
 
 from app.api.search_schemas import SearchQuery, SearchTerm
 from app.api.training_schemas import LedgerReport, SessionConfig, TrainingSessionCreate
-from app.config import RESOURCES
+from app.bundled import RESOURCES
 from app.db import sessions
 from app.db.engine import close_engines, get_sync_engine, open_db, write_transaction
 from app.db.models import (

@@ -19,7 +19,7 @@ from conftest import (
 from sqlalchemy import func, select
 
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
-from app.config import RESOURCES
+from app.bundled import RESOURCES
 from app.db.engine import get_sync_session
 from app.db.models import ImageAsset, TrainingEvidence, TrainingJob
 from app.errors import AppError

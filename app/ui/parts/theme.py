@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import QDir, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QIcon, QPalette
 from PySide6.QtWidgets import QApplication
 
+from app.bundled import RESOURCES
 from app.ui.parts.icons import GlyphIconEngine
 from app.ui.parts.stylesheet import style_sheet
 
@@ -25,9 +25,6 @@ ICON_SIZE = 20
 
 Scheme = Literal["light", "dark", "system"]
 Role = Literal["title", "section", "body", "secondary", "count", "mono"]
-
-# Not app.config.RESOURCES: that module brings pydantic, which waits until after the first paint.
-RESOURCES = Path(__file__).resolve().parents[3] / "resources"
 
 _PIXELS = {"title": 22, "section": 15, "body": 13, "secondary": 12, "count": 13, "mono": 12}
 _STATE_ICONS = {

@@ -11,7 +11,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QApplication
 
-from app.config import RESOURCES
+from app.bundled import RESOURCES
 from app.ui.parts import icons
 from app.ui.parts import theme as theme_module
 from app.ui.parts.stylesheet import style_sheet
@@ -87,10 +87,6 @@ def test_the_style_sheet_finds_all_it_names(scheme: str) -> None:
     assert "@" not in sheet
     for name in re.findall(r"url\(theme:([^)]+)\)", sheet):
         assert (RESOURCES / "theme" / name).is_file(), name
-
-
-def test_resources_are_where_the_settings_say() -> None:
-    assert theme_module.RESOURCES == RESOURCES
 
 
 def test_switching_the_scheme_recolours_at_once(qapp: QApplication) -> None:

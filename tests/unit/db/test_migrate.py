@@ -14,8 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
+from app.bundled import MIGRATIONS
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.migrate import HEAD, MIGRATIONS, migrate
+from app.db.migrate import HEAD, migrate
 from app.db.models import AssetVector, Base, ImageAsset, TrainingJob, TrainingSession
 from app.errors import AppError
 

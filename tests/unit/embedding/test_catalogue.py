@@ -12,7 +12,7 @@ import pytest
 from open_clip import pretrained
 from open_clip.factory import _find_checkpoint_in_dir
 
-from app.config import RESOURCES
+from app.bundled import RESOURCES
 from app.embedding import catalogue
 from app.embedding.catalogue import (
     CHOICES,

@@ -17,7 +17,7 @@ from filelock import FileLock
 from huggingface_hub import constants
 from local_hub import LocalHub, local_hub
 
-from app.config import RESOURCES
+from app.bundled import RESOURCES
 from app.embedding import download as module
 from app.embedding.download import DownloadProgress, download
 from app.embedding.weights import (

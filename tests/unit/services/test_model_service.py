@@ -16,7 +16,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.model_schemas import ModelDownload, ModelRow
-from app.config import DEMO_MODEL, RESOURCES, get_settings
+from app.bundled import RESOURCES
+from app.config import DEMO_MODEL, get_settings
 from app.db.engine import write_transaction
 from app.db.models import (
     AssetVector,

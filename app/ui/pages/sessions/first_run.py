@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.api.training_schemas import TrainingSessionCreate
-from app.config import DEMO_MODEL, RESOURCES, get_settings, save_setting, set_by
+from app.bundled import RESOURCES
+from app.config import DEMO_MODEL, get_settings, save_setting, set_by
 from app.embedding.catalogue import CHOICES, RECOMMENDED, ModelChoice, model_title
 from app.services.backend import Backend
 from app.ui.parts import words

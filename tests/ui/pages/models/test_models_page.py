@@ -14,7 +14,8 @@ from page_parts import Parts
 from PySide6.QtWidgets import QFileDialog
 
 from app.api.model_schemas import ModelDownload, ModelIndex, ModelRow, ModelSpeed
-from app.config import DEMO_MODEL, RESOURCES, get_settings
+from app.bundled import RESOURCES
+from app.config import DEMO_MODEL, get_settings
 from app.db.engine import write_transaction
 from app.db.models import EmbeddingModel
 from app.db.types import utc_now

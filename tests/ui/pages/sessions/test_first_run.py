@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.config import DEMO_MODEL, RESOURCES, get_settings, save_setting
+from app.bundled import RESOURCES
+from app.config import DEMO_MODEL, get_settings, save_setting
 from app.embedding.catalogue import CHOICES, RECOMMENDED
 from app.ui.pages.sessions.first_run import FirstRunPage, about_model
 from app.ui.parts.actions import ActionRunner
