@@ -206,7 +206,7 @@ async def test_the_command_line_does_all_of_it(hub: LocalHub, folder: str) -> No
     spec = RECOMMENDED.spec
     assert "not downloaded; 605 MB" in await run()
     hub.break_after = [1_000_000, 0, 0, 0, 0]
-    assert "goes on from there" in await run("download", spec, code=1)
+    assert "resumes from there" in await run("download", spec, code=1)
     assert "partly downloaded" in await run()
     hub.requests.clear()
     assert json.loads(await run("download", spec, "--json"))["state"] == "ready"

@@ -520,7 +520,7 @@ def test_pytorch_weights(folder: Path, tiny: Encoder) -> None:
 def test_weights_of_another_model(folder: Path, part: str, changes: dict[str, object]) -> None:
     config = {**TINY, part: {**TINY[part], **changes}}
     (folder / catalogue.CONFIG_FILE).write_text(json.dumps({"model_cfg": config}))
-    with pytest.raises(AppError, match="belong to another model than tiny"):
+    with pytest.raises(AppError, match="belong to a model other than tiny"):
         load_encoder(str(folder))
 
 

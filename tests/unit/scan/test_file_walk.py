@@ -159,4 +159,4 @@ def test_a_chosen_folder_is_walked_whatever_its_name_but_not_against_a_pattern(
 def test_what_was_left_out_is_told_the_most_frequent_first() -> None:
     skipped = {".mp4": 1200, "hidden": 1, ".txt": 30}
     assert left_out_text(skipped) == "1,200 × .mp4, 30 × .txt, 1 × hidden"
-    assert left_out_text({f".{number}": 1 for number in range(6)}).endswith("and more")
+    assert left_out_text({f".{number}": 1 for number in range(6)}).endswith("and others")

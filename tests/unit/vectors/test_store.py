@@ -112,7 +112,7 @@ class TestBothStores:
 
     def test_another_dimension_is_refused(self, store: VectorStore, name: str) -> None:
         store.ensure_collection(name, 4)
-        with pytest.raises(AppError, match=r"vectors of 4 numbers.* vectors of 8"):
+        with pytest.raises(AppError, match=r"vectors with 4 dimensions.* produces 8"):
             store.ensure_collection(name, 8)
         with pytest.raises(ValueError, match=r"expected \(4,\)"):
             store.upsert(name, points(random_vectors(2, 8)))

@@ -265,7 +265,7 @@ def test_indexing_everything_again_asks_and_starts(
             card.actions_by_name["switch"].trigger()
             assert page.question is not None
             assert "2 pictures" in page.question.accessibleDescription()
-            assert "searches go on" in page.question.accessibleDescription()
+            assert "searches use the current index" in page.question.accessibleDescription()
             page.question.accept()
             await qt_loop.until(lambda: columns_of(session_id)["model"] == DEMO_MODEL)
             assert columns_of(session_id)["status"] == "running"

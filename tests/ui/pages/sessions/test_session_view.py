@@ -229,7 +229,7 @@ def test_what_was_left_out_is_said_the_most_frequent_first(qt_loop, backend) -> 
             shown = Shown(backend, parts)
             shown.show(await progress(backend, session_id))
             assert shown.view.left_out.isVisible()
-            assert shown.view.left_out.full_text() == "Left out: 1,300 × .mp4, 2 × hidden"
+            assert shown.view.left_out.full_text() == "Skipped: 1,300 × .mp4, 2 × hidden"
             shown.show(await progress(backend, add_session(status="completed")))
             assert not shown.view.left_out.isVisible()
 
@@ -396,9 +396,9 @@ def test_stage_shares_add_up_to_a_hundred() -> None:
     for times in ((1, 1, 1, 1), (4, 41, 48, 7), (1, 0, 0, 0), (999_999, 1, 1, 1), (2, 2, 3, 3)):
         assert sum(share for _, share in stage_shares(stage_times(*times))) == 100
     times = stage_times(4, 41, 48, 7)
-    expected = [("reading", 4), ("decoding", 41), ("looking", 48), ("saving", 7)]
+    expected = [("reading", 4), ("decoding", 41), ("analysing", 48), ("saving", 7)]
     assert stage_shares(times) == expected
-    assert slowest(times) == "looking"
+    assert slowest(times) == "analysing"
 
 
 def stage_times(*ms: int) -> StageTimes:

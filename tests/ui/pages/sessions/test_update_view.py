@@ -224,7 +224,7 @@ def test_the_settings_are_shown_and_saved(qt_loop, backend) -> None:
         settings.schedule.activated.emit(0)
         await qt_loop.until(lambda: columns_of(session_id)["config"]["update_every_hours"] == 0)
         assert columns_of(session_id)["config"]["batch_size"] == 7
-        await qt_loop.until(lambda: "is not there" in shown.panel.result.text())
+        await qt_loop.until(lambda: "does not exist" in shown.panel.result.text())
 
     run(qt_loop, backend, session_id, steps)
 

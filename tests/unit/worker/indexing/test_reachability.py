@@ -101,7 +101,7 @@ def test_a_root_that_is_gone_is_waited_for(root: Path) -> None:
     with pytest.raises(AppError, match="cannot be reached") as away:
         found.judged(batch(root, "b/3.jpg"), read)
     assert away.value.transient
-    with pytest.raises(AppError, match="goes on by itself") as away:
+    with pytest.raises(AppError, match="continues on its own") as away:
         found.require()
     assert away.value.transient
 
