@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from system_status import system, worker
 
-from app.api.training_schemas import QueueStatus, SystemStatus, WorkerStatus
+from app.api.training_schemas import WorkerStatus
 from app.ui.shell.status_line import StatusLine
-
-NOW = datetime.now(UTC)
-
-
-def worker(**changes: object) -> WorkerStatus:
-    values: dict[str, Any] = {
-        "name": "studio-1",
-        "host": "studio",
-        "pid": 1,
-        "queues": ["training-high"],
-        "device": "cuda:0",
-        "model": "demo",
-        "state": "idle",
-        "notice": "",
-        "startedAt": NOW,
-        "beatAt": NOW,
-        "alive": True,
-    }
-    return WorkerStatus(**(values | changes))
-
-
-def system(*workers: WorkerStatus, **changes: object) -> SystemStatus:
-    values: dict[str, Any] = {
-        "workers": list(workers),
-        "redisUrl": "unix:///run/redis.sock",
-        "redisPingMs": 0.2,
-        "queues": [QueueStatus(name="training-high", waiting=0, started=0, failed=0)],
-        "ledger": "sqlite:///ledger",
-        "vectorStore": "/data/vectors",
-        "dataDir": "/data",
-        "version": "0.1.0",
-    }
-    return SystemStatus(**(values | changes))
 
 
 @pytest.fixture

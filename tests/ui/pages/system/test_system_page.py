@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QWidget
+from system_status import system, worker
 
 from app.api.training_schemas import LedgerReport, QueueStatus
 from app.config import get_settings
@@ -58,8 +59,6 @@ def test_it_fills_from_the_real_services(qt_loop: Any, shown: Shown) -> None:
 
 
 def test_workers_and_queues_are_listed_in_their_order(qt_loop: Any, shown: Shown) -> None:
-    from test_status_line import system, worker
-
     queues = [
         QueueStatus(name="training-high", waiting=1_000_000, started=1, failed=0),
         QueueStatus(name="training-low", waiting=0, started=0, failed=2),
@@ -123,7 +122,7 @@ def test_what_differs_can_be_repaired(
         assert not check.check_button.isEnabled()
         await qt_loop.until(check.check_button.isEnabled)
         assert asked == [False, True]
-        assert check.result.text().startswith("Repaired 20 things. All is in order")
+        assert check.result.text().startswith("Repaired 20 things. No problems found")
         assert not check.repair_button.isEnabled()
         await shown.close()
 
@@ -167,8 +166,6 @@ def test_diagnostics_are_copied_without_a_password(
 def test_the_data_folder_is_opened(
     qt_loop: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from test_status_line import system
-
     opened: list[str] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
     shown.page.show_status(system())
