@@ -148,7 +148,7 @@ def test_a_root_that_is_away_is_said_in_place(qt_loop, backend, tmp_path) -> Non
         await qt_loop.until(lambda: shown.actions.looked_at(session_id) is None)
         await shown.show()
         text = shown.panel.result.text().replace("\u200b", "")
-        assert text.startswith(f"Looked just now. The folder {tmp_path}/nowhere does not exist.")
+        assert text.startswith(f"Checked just now. The folder {tmp_path}/nowhere does not exist.")
 
     run(qt_loop, backend, session_id, steps)
 
@@ -289,7 +289,7 @@ def test_the_words_of_a_question() -> None:
         sessions=["one", "two"],
     )
     assert update_words.relocation_text(fits) == (
-        "298 of 300 pictures that were checked are there. What is indexed is kept; nothing is "
+        "298 of 300 pictures that were checked are there. The index is kept; nothing is "
         "indexed again. 2 sessions move to the new folder."
     )
     assert "all 300 that were checked" in update_words.relocation_text(
