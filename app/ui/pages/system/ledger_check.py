@@ -79,9 +79,13 @@ class LedgerCheck(QWidget):
 
 
 def _in_order(report: LedgerReport) -> str:
-    repaired = f"Repaired {words.plural(report.repaired, 'thing')}. " if report.repaired else ""
+    verdict = (
+        f"Repaired {words.plural(report.repaired, 'difference')}. No problems remain"
+        if report.repaired
+        else "No problems found"
+    )
     again = f" {words.plural(report.sampled, 'picture')} checked again." if report.sampled else ""
     return (
-        f"{repaired}No problems found: {words.plural(report.sessions, 'session')}, "
+        f"{verdict}: {words.plural(report.sessions, 'session')}, "
         f"{words.plural(report.jobs, 'picture')}, {words.plural(report.vectors, 'vector')}.{again}"
     )

@@ -122,7 +122,7 @@ def test_what_differs_can_be_repaired(
         assert not check.check_button.isEnabled()
         await qt_loop.until(check.check_button.isEnabled)
         assert asked == [False, True]
-        assert check.result.text().startswith("Repaired 20 things. No problems found")
+        assert check.result.text().startswith("Repaired 20 differences. No problems remain")
         assert not check.repair_button.isEnabled()
         await shown.close()
 
