@@ -48,7 +48,7 @@ def test_index_says_what_it_leaves_out(pictures: Path) -> None:
     (pictures / "family" / "a_edit.jpg").touch()
     said = run("index", str(pictures), "--exclude", "*_edit.*", "--exclude", "Exports/")
     assert "40 of 40 pictures indexed" in said
-    for reason in ("1 × .mp4", "1 × folders of other programs", "1 × matching what you leave out"):
+    for reason in ("1 × .mp4", "1 × folders of other programs", "1 × matching your patterns"):
         assert reason in said
 
 
@@ -85,7 +85,7 @@ def test_wrong_input_gets_a_sentence_and_no_trace(tmp_path: Path) -> None:
     assert "no pictures" in run("index", str(tmp_path / "empty"), code=1)
     assert "batch-size" in run("index", str(tmp_path), "--batch-size", "0", code=1)
     assert "file type" in run("index", str(tmp_path), "--extensions", "", code=1)
-    assert "--exclude would leave out everything" in run(
+    assert "--exclude would skip everything" in run(
         "index", str(tmp_path), "--exclude", "*", code=1
     )
     wrong = os.environ | {"TRAINING_BATCH_SIZE": "many"}

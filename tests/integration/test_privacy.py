@@ -114,7 +114,9 @@ def test_no_password_is_said(
 ) -> None:
     data_dir.mkdir()
     if stored:
-        (data_dir / "settings.json").write_text(json.dumps({name.lower(): value}))
+        (data_dir / "settings.json").write_text(
+            json.dumps({name.removeprefix("AFTERIMAGE_").lower(): value})
+        )
     else:
         environment[name] = value
     done = subprocess.run(

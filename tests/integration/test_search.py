@@ -195,7 +195,7 @@ async def test_what_cannot_be_searched_for_is_said_plainly(
         await search(backend)
     text = tmp_path / "notes.jpg"
     text.write_text("no picture")
-    with pytest.raises(AppError, match=r"notes\.jpg cannot be searched with"):
+    with pytest.raises(AppError, match=r"notes\.jpg cannot be used for a search"):
         await search(backend, SearchTerm(path=str(text)))
     with pytest.raises(AppError, match="no longer there"):
         await search(backend, SearchTerm(path=str(tmp_path / "gone.jpg")))
