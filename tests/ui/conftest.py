@@ -25,7 +25,6 @@ from PySide6.QtWidgets import QApplication
 
 from app.ui.shell.event_loop import make_loop
 
-
 ENDS_WITHIN_S = 5.0
 
 
