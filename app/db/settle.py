@@ -229,7 +229,7 @@ def expire_leases(
     """Take back what dead workers held; each such attempt gets its evidence row.
 
     A job goes back to pending, or to cancelled where its session is. What was there at a death is
-    a suspect from then on, and tried alone. Only a death while it was alone speaks against it:
+    perhaps poison from then on, and tried alone. Only a death while it was alone speaks against it:
     one is enough where somebody saw that the worker ended by itself; where everything may have
     ended at once, as in a power cut, it takes some more. Then it is set aside as failed.
 
@@ -268,7 +268,7 @@ def _numbers_held(conn: Connection, workers: Collection[str]) -> Counter[str | N
 
 
 def _crashes_after(before: int, *, alone: bool, seen: bool) -> int:
-    """What a job's ``crashes`` are after one more death: 1 makes a suspect."""
+    """What a job's ``crashes`` are after one more death: 1 says that it may be poison."""
     if not before or not alone:
         return max(before, 1)
     return max(before + 1, CRASHES_TO_QUARANTINE) if seen else before + 1

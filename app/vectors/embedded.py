@@ -25,7 +25,13 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from app.api.search_schemas import Restriction
-from app.vectors.embedded_errors import FREE_TO_WRITE, LOCK_NAME, damaged, disk_full, plain_errors
+from app.vectors.embedded_errors import (
+    FREE_TO_WRITE,
+    LOCK_NAME,
+    damaged,
+    disk_full,
+    translate_errors,
+)
 from app.vectors.protocol import (
     FENCE,
     IDS_PER_PAGE,
@@ -86,7 +92,7 @@ class EmbeddedStore:
         self._owner = FileLock(
             folder / LOCK_NAME, timeout=0, thread_local=False, fallback_to_soft=False
         )
-        with plain_errors(folder):
+        with translate_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._owner.acquire()
             for unfinished in folder.glob(".new-*"):
@@ -104,7 +110,7 @@ class EmbeddedStore:
                     raise dimension_error(name, collection.dimension, dimension)
 
     def collections(self) -> list[str]:
-        with self._lock, plain_errors(self._folder):
+        with self._lock, translate_errors(self._folder):
             self._check_open()
             folders = [path for path in self._folder.iterdir() if not path.name.startswith(".")]
             return sorted(_read_description(path)[0] for path in folders if path.is_dir())
@@ -113,7 +119,7 @@ class EmbeddedStore:
         with self._lock:
             self._check_open()
             path = self._path(name)
-            with plain_errors(path):
+            with translate_errors(path):
                 if (opened := self._open.pop(name, None)) is not None:
                     opened.shard.close()
                 if path.exists():  # renamed first, so that no half-removed one is found
@@ -214,7 +220,7 @@ class EmbeddedStore:
                 return
             self._closed = True
             try:
-                with plain_errors(self._folder):
+                with translate_errors(self._folder):
                     for collection in self._open.values():
                         collection.shard.close()
             finally:
@@ -227,7 +233,7 @@ class EmbeddedStore:
         with self._lock:
             self._check_open()
             path = self._path(name)
-            with plain_errors(path):
+            with translate_errors(path):
                 if name not in self._open:
                     self._open[name] = self._load(name, path)
                 yield self._open[name]
@@ -247,7 +253,7 @@ class EmbeddedStore:
         """Make a collection beside its place and rename it, so that no half-made one is found."""
         path = self._path(name)
         unfinished = path.with_name(f".new-{path.name}")
-        with plain_errors(path):
+        with translate_errors(path):
             self._require_free(FREE_TO_WRITE)
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()

@@ -40,7 +40,7 @@ class WorkerContext:
     def __init__(self) -> None:
         self.name = process_name()
         self.stop = threading.Event()
-        """Set when the process is to end; jobs finish their batch and hand back the rest."""
+        """Set when the process is to end; jobs finish their batch and release the rest."""
         self.notice = ""
         self._states: dict[int, str] = {}
         self._encoder: Encoder | None = None

@@ -176,7 +176,7 @@ class SessionRun:
                     if stored is not None:
                         stored.result()
                         stored = None
-                    if not self._one_suspect() and not self._wait_for_walk():
+                    if not self._one_poison() and not self._wait_for_walk():
                         break
                 if stored is not None:
                     stored.result()
@@ -227,9 +227,9 @@ class SessionRun:
         self.out_of_time = self.out_of_time or not same
         return same
 
-    def _one_suspect(self) -> bool:
+    def _one_poison(self) -> bool:
         """Try one picture that was there when a worker died, with nothing else at risk."""
-        batch = self._claim(1, suspects=True)
+        batch = self._claim(1, poison=True)
         self._finish_batch(batch)
         return bool(batch.claim.jobs)
 
@@ -314,7 +314,7 @@ class SessionRun:
         for future in batch.pictures:
             future.cancel()
         with write_transaction() as conn:
-            jobs.hand_back(conn, batch.claim)
+            jobs.release(conn, batch.claim)
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -359,7 +359,7 @@ class SessionRun:
 
     def _let_go(self, conn: Connection) -> None:
         """Hand back everything; a pause or cancel that somebody wrote also stops the clock."""
-        jobs.hand_back_all(conn, self.session_id, self.worker.name)
+        jobs.release_all(conn, self.session_id, self.worker.name)
         status = conn.scalar(
             select(TrainingSession.status).where(TrainingSession.id == self.session_id)
         )

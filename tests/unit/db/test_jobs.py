@@ -197,7 +197,7 @@ def test_what_is_handed_back_was_never_tried() -> None:
     session_id = new_session(3)
     taken = claim(session_id)
     with write_transaction() as conn:
-        jobs.hand_back(conn, taken)
+        jobs.release(conn, taken)
     assert statuses(session_id) == {"pending": 3}
     assert {job.attempt for job in claim(session_id).jobs} == {1}
     check_counters(session_id)
@@ -221,7 +221,7 @@ def test_a_worker_presumed_dead_settles_nothing() -> None:
     late = claim(session_id, worker="late")
     with write_transaction() as conn:
         assert expire_leases(conn, dead_workers=["late"]) == 2
-    again = [claim(session_id, suspects=True), claim(session_id, suspects=True)]
+    again = [claim(session_id, poison=True), claim(session_id, poison=True)]
     assert finish(late, model_id) == set()
     for one in again:
         finish(one, model_id)
@@ -258,13 +258,13 @@ def test_a_renewed_lease_holds() -> None:
         assert expire_leases(conn) == 0
 
 
-def test_after_a_death_fresh_pictures_come_first_and_suspects_come_alone() -> None:
+def test_after_a_death_fresh_pictures_come_first_and_poison_comes_alone() -> None:
     session_id = new_session(6)
-    suspects = {job.job_id for job in claim(session_id, 3).jobs}
+    poison = {job.job_id for job in claim(session_id, 3).jobs}
     with write_transaction() as conn:
         expire_leases(conn, dead_workers=["w"])
-    assert suspects.isdisjoint(job.job_id for job in claim(session_id, 10).jobs)
-    assert len(claim(session_id, 10, suspects=True).jobs) == 1
+    assert poison.isdisjoint(job.job_id for job in claim(session_id, 10).jobs)
+    assert len(claim(session_id, 10, poison=True).jobs) == 1
 
 
 def test_a_picture_that_was_there_at_two_deaths_is_set_aside() -> None:
@@ -272,7 +272,7 @@ def test_a_picture_that_was_there_at_two_deaths_is_set_aside() -> None:
     claim(session_id)
     with write_transaction() as conn:
         expire_leases(conn, dead_workers=["w"])
-    claim(session_id, suspects=True)
+    claim(session_id, poison=True)
     with write_transaction() as conn:
         expire_leases(conn, dead_workers=["w"])
     assert statuses(session_id) == {"failed": 1}

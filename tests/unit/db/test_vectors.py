@@ -86,7 +86,7 @@ def test_each_store_of_a_picture_has_a_greater_number() -> None:
         claimed = claim(session_id)
         fences.append(begin(claimed, model_id).fence)
         with write_transaction() as conn:
-            jobs.hand_back(conn, claimed)
+            jobs.release(conn, claimed)
     assert fences == sorted(set(fences))
 
 
@@ -116,7 +116,7 @@ def test_a_store_that_was_overtaken_settles_no_vector() -> None:
     (asset_id,) = early.paths
     with write_transaction() as conn:
         expire_leases(conn, dead_workers=["w"])
-    late = begin(claim(session_id, suspects=True, worker="other"), model_id)
+    late = begin(claim(session_id, poison=True, worker="other"), model_id)
     facts = {"size": 1, "mtime_ns": 1, "sha256": "old", "checksum": "old"}
     with write_transaction() as conn:
         settle_store(conn, model_id, early.fence, [{"asset_id": asset_id, **facts}])
@@ -157,7 +157,7 @@ def test_a_store_that_nobody_will_end_is_told_from_one_that_waits() -> None:
     begin(claimed, model_id)
     assert broken_off() == []
     with write_transaction() as conn:
-        jobs.hand_back(conn, claimed)
+        jobs.release(conn, claimed)
     assert broken_off() == []
     with write_transaction() as conn:
         conn.execute(
