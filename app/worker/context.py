@@ -158,7 +158,7 @@ class WorkerContext:
         """Write to the ledger that this worker is alive, or that it has stopped."""
         encoder = self._encoder
         values: dict[str, Any] = {
-            "device": encoder.device if encoder else "",
+            "device": encoder.device_label if encoder else "",
             "model": encoder.name if encoder else "",
             "state": self.state,
             "notice": self.notice or (encoder.notice if encoder else ""),

@@ -45,7 +45,7 @@ from app.worker.context import IDLE, context
 HEAD_COMPONENTS = 64
 BLOCK = 2_048
 SAMPLE = 4_096
-"""Vectors that the rotation is worked out from; another sample changes the speed, not the result."""
+"""Vectors that the rotation is found from; another sample changes the speed, not the result."""
 ROUNDING = 1e-4
 """What float32 may take off the bound."""
 READING = 4
@@ -180,7 +180,7 @@ class NearDuplicateScan:
                 yield done / everything
 
     def _basis(self) -> Vectors:
-        """The directions that hold most of the vectors' lengths, shape (dimension, HEAD_COMPONENTS)."""
+        """The directions that hold most of the vectors' lengths, as (dimension, HEAD_COMPONENTS)."""
         sample = self._vectors(self._ids[:: max(len(self._ids) // SAMPLE, 1)][:SAMPLE])
         _, directions = np.linalg.eigh(sample.T @ sample)  # the greatest come last
         basis: Vectors = np.ascontiguousarray(directions[:, -HEAD_COMPONENTS:])

@@ -151,7 +151,7 @@ class SessionRun:
                 .where(TrainingSession.id == self.session_id, TrainingSession.model == self._model)
                 .values(
                     model_id=self._stages.model_id,
-                    device=encoder.device,
+                    device=encoder.device_label,
                     precision=encoder.precision,
                     last_progress_at=utc_now(),
                 )
