@@ -12,7 +12,7 @@ MAX_TEXT = 10_000
 """Characters of a description; a model reads its first words only, some 50 to 70."""
 MAX_TERMS = 20
 
-Orientation = Literal["landscape", "portrait", "square"]
+PictureShape = Literal["landscape", "portrait", "square"]
 
 
 class SearchTerm(BaseModel):
@@ -48,7 +48,7 @@ class SearchFilter(BaseModel):
     """The last day that counts; pictures without a date match no date at all."""
     formats: list[str] = Field(default_factory=list)
     """As the ledger has them, such as ``JPEG``; empty: any."""
-    orientation: Orientation | None = None
+    orientation: PictureShape | None = None
 
 
 @dataclass(frozen=True, slots=True)

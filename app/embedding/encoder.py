@@ -129,9 +129,7 @@ class Encoder:
         return twin
 
     def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:
-        if (
-            self.torch_device.type == "cuda"
-        ):  # which fetches from pinned memory while Python goes on
+        if self.torch_device.type == "cuda":  # fetches from pinned memory while Python goes on
             pixels = pixels.pin_memory()
         # Permuted, not copied: channels stay last in memory, as convolutions like them best.
         values = pixels.to(self.torch_device, non_blocking=True).permute(0, 3, 1, 2).float() / 255

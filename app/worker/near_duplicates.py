@@ -180,7 +180,7 @@ class NearDuplicateScan:
                 yield done / everything
 
     def _basis(self) -> Vectors:
-        """The directions that hold most of the vectors' lengths, as (dimension, HEAD_COMPONENTS)."""
+        """Directions that hold most of the vectors' lengths, shape (dimension, HEAD_COMPONENTS)."""
         sample = self._vectors(self._ids[:: max(len(self._ids) // SAMPLE, 1)][:SAMPLE])
         _, directions = np.linalg.eigh(sample.T @ sample)  # the greatest come last
         basis: Vectors = np.ascontiguousarray(directions[:, -HEAD_COMPONENTS:])

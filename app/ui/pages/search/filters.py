@@ -19,14 +19,14 @@ from PySide6.QtWidgets import (
     QWidgetAction,
 )
 
-from app.api.search_schemas import Orientation, SearchFilter
+from app.api.search_schemas import PictureShape, SearchFilter
 from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_S, icon
 from app.ui.parts.widgets import button, plain_tip
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "RAW", "TIFF", "BMP")
-SHAPES: tuple[tuple[str, Orientation | None], ...] = (
+SHAPES: tuple[tuple[str, PictureShape | None], ...] = (
     ("Any shape", None),
     ("Landscape", "landscape"),
     ("Portrait", "portrait"),
