@@ -106,7 +106,7 @@ class SearchHit(BaseModel):
     takenAt: datetime | None
 
 
-class SearchPage(BaseModel):
+class SearchResultPage(BaseModel):
     """Some results, best first. Pictures that are missing or excluded are left out, so that a
     page may be shorter than what was asked for while more follow."""
 

@@ -8,7 +8,7 @@ import sys
 
 from pydantic import ValidationError
 
-from app.api.search_schemas import SearchPage, SearchQuery
+from app.api.search_schemas import SearchQuery, SearchResultPage
 from app.cli.foreground import Waiting, working
 from app.errors import AppError
 from app.queue.ask import WorkerAwayError
@@ -79,7 +79,7 @@ def _query(options: argparse.Namespace) -> SearchQuery:
 
 async def _answer(
     backend: Backend, query: SearchQuery, top: int, supervisor: Supervisor
-) -> SearchPage:
+) -> SearchResultPage:
     """Ask until there is an answer; what takes so long is said."""
     waiting, told = Waiting(supervisor), ""
     while True:

@@ -24,7 +24,7 @@ ROW_HEIGHT = 32
 ICON_SIZE = 20
 
 Scheme = Literal["light", "dark", "system"]
-Role = Literal["title", "section", "body", "secondary", "count", "mono"]
+FontRole = Literal["title", "section", "body", "secondary", "count", "mono"]
 
 _PIXELS = {"title": 22, "section": 15, "body": 13, "secondary": 12, "count": 13, "mono": 12}
 _STATE_ICONS = {
@@ -147,7 +147,7 @@ def load_tokens(scheme: str) -> dict[str, str]:
     return tokens
 
 
-def font(role: Role = "body") -> QFont:
+def font(role: FontRole = "body") -> QFont:
     """The font of a role; figures are of equal width where numbers change in place."""
     result = QFont(_families(role == "mono"))
     result.setPixelSize(_PIXELS[role])

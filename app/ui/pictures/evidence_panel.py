@@ -107,7 +107,7 @@ class EvidencePanel(QWidget):
         self.close_button.setAccessibleName("Close the details")
         self.close_button.clicked.connect(self.closed)
         self.show_button.clicked.connect(self._reveal)
-        self._facts = Facts()
+        self._facts = FactForm()
         self._attempts = QVBoxLayout()
         self._attempts.setSpacing(SPACE_M)
         self._lay_out()
@@ -214,7 +214,7 @@ def attempt_part(record: EvidenceRow) -> QWidget:
             column.addWidget(said)
     version = f" ({record.modelVersion})" if record.modelVersion else ""
     device = " · ".join(filter(None, (words.device_name(record.device), record.precision)))
-    facts = Facts()
+    facts = FactForm()
     facts.show_facts(
         [
             ("Model", f"{record.modelName}{version}" if record.modelName else ""),
@@ -228,7 +228,7 @@ def attempt_part(record: EvidenceRow) -> QWidget:
     return part
 
 
-class Facts(QWidget):
+class FactForm(QWidget):
     """Names and values in two columns; what is empty is left out."""
 
     def __init__(self) -> None:

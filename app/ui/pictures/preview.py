@@ -15,7 +15,7 @@ from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import ICON_BESIDE_TEXT, ElidedLabel, button, label
-from app.ui.pictures.evidence_panel import Facts, attempt_part
+from app.ui.pictures.evidence_panel import FactForm, attempt_part
 from app.ui.pictures.grid import PictureGrid, Tile
 from app.ui.pictures.large_picture import LargePicture
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -58,7 +58,7 @@ class PicturePreview(QWidget):
         self.folder = ElidedLabel(role="secondary")
         self.note = label(role="secondary")
         self.note.setWordWrap(True)
-        self.facts = Facts()
+        self.facts = FactForm()
         self.buttons = [_action_button(action) for action in actions]
         self.close_button = button("", "quiet", "x", "Close the preview (Escape)")
         self.close_button.setAccessibleName("Close the preview")

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, PAGE, Index, PagedModel
-from app.ui.parts.theme import RADIUS, SPACE_S, SPACE_XS, Role, font, icon, theme
+from app.ui.parts.theme import RADIUS, SPACE_S, SPACE_XS, FontRole, font, icon, theme
 from app.ui.parts.widgets import plain_tip
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
@@ -248,7 +248,7 @@ def _draw_badge(painter: QPainter, box: QRect, state: str) -> None:
     painter.drawText(pill.adjusted(SPACE_S + 14 + SPACE_XS, 0, 0, 0), _LEFT, word)
 
 
-def _draw_line(painter: QPainter, area: QRect, text: str, role: Role, token: str) -> None:
+def _draw_line(painter: QPainter, area: QRect, text: str, role: FontRole, token: str) -> None:
     used = font(role)
     painter.setFont(used)
     painter.setPen(theme().color(token))

@@ -84,15 +84,15 @@ def paint(app: QApplication, window: MainWindow) -> None:
 def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
     from app.ui.shell.collector import Collector
     from app.ui.shell.event_loop import left_behind, make_loop
-    from app.ui.shell.program import Parts, Program
+    from app.ui.shell.program import Program, ProgramHooks
 
     loop = make_loop(app)
     collector = Collector()
     collector.start()
     code = 1
     try:
-        parts = Parts(open_backend, close_backend, make_runtime, add_pages, end_in_time)
-        program = Program(window, tray, parts)
+        hooks = ProgramHooks(open_backend, close_backend, make_runtime, add_pages, end_in_time)
+        program = Program(window, tray, hooks)
         _end_on_signals(program)
         code = loop.run_until_complete(program.run())
     finally:

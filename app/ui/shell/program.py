@@ -33,7 +33,7 @@ STOP_WITHIN_S = 1.4
 CLOSE_WITHIN_S = 0.2
 """For what is given back at the end: connections; the system takes back what is stuck."""
 SYSTEM_EVERY_S = 2.0
-STARTING = "Starting the indexing process…"
+STARTING_RUNTIME = "Starting the indexing process…"
 
 
 class Runtime(Protocol):
@@ -47,7 +47,7 @@ class Runtime(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ProgramHooks:
     """What the composition root hands over; all of it is heavy, so it is built when called."""
 
     open_backend: Callable[[], Backend]
@@ -63,8 +63,8 @@ class Parts:
 class Program:
     """One run of the window."""
 
-    def __init__(self, window: MainWindow, tray: Tray, parts: Parts) -> None:
-        self.window, self.tray, self._parts = window, tray, parts
+    def __init__(self, window: MainWindow, tray: Tray, hooks: ProgramHooks) -> None:
+        self.window, self.tray, self._hooks = window, tray, hooks
         self.poller = Poller(window)
         self.runner = ActionRunner(window)
         self.task_bar = TaskBar()
@@ -104,9 +104,9 @@ class Program:
 
     async def _open(self) -> bool:
         try:
-            backend = await asyncio.to_thread(self._parts.open_backend)
+            backend = await asyncio.to_thread(self._hooks.open_backend)
             self._backend = self.runner.backend = backend
-            self.feed = self._parts.add_pages(self.window, backend, self.runner, self.poller)
+            self.feed = self._hooks.add_pages(self.window, backend, self.runner, self.poller)
         except Exception as error:  # noqa: BLE001 — whatever it is, the window says so and stays
             self._say_why_not(error)
             return False
@@ -133,8 +133,8 @@ class Program:
 
     async def _start_runtime(self) -> None:
         """Start queue and worker, then go on with what was interrupted."""
-        self.window.status.set_runtime(STARTING)
-        self._runtime = runtime = self._parts.make_runtime()
+        self.window.status.set_runtime(STARTING_RUNTIME)
+        self._runtime = runtime = self._hooks.make_runtime()
         self.poller.watch(self._look_at_runtime, self.window.status.set_runtime)
         runtime.start()
         await self._queue_ready.wait()
@@ -215,7 +215,7 @@ class Program:
 
     async def _close(self) -> None:
         """Let the worker finish what it has in hand; nothing is lost if it does not."""
-        self._parts.end_in_time()
+        self._hooks.end_in_time()
         self.window.show_message(
             "hourglass", "Finishing the current pictures…", "Afterimage will close in a moment."
         )
@@ -225,7 +225,7 @@ class Program:
         await stopped
         if self._backend is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._parts.close_backend(), CLOSE_WITHIN_S)
+                await asyncio.wait_for(self._hooks.close_backend(), CLOSE_WITHIN_S)
         self.task_bar.show(None)
         self.tray.hide()
         self.window.let_close()

@@ -14,7 +14,7 @@ from app.ui.parts.widgets import ElidedLabel, IconLabel, label, line
 if TYPE_CHECKING:
     from app.api.training_schemas import SystemStatus, WorkerStatus
 
-STARTING = "Starting…"
+STARTING_PROGRAM = "Starting…"
 TOLD_MS = 8_000
 
 
@@ -24,7 +24,7 @@ class StatusLine(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._problem = ""
-        self._runtime = STARTING
+        self._runtime = STARTING_PROGRAM
         self._told = ""
         self._indexing = False
         self._system: SystemStatus | None = None
@@ -32,7 +32,7 @@ class StatusLine(QWidget):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._forget)
         self._icon = IconLabel("circle-half", "pending", 16)
-        self._sentence = ElidedLabel(STARTING, role="secondary")
+        self._sentence = ElidedLabel(STARTING_PROGRAM, role="secondary")
         self._queue, self._store = label(role="secondary"), label(role="secondary")
         self._gap = line(vertical=True)
         row = QHBoxLayout(self)

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 
 from app.ui.pages.failed.model import kind_of
 from app.ui.parts import words
-from app.ui.parts.theme import RADIUS, ROW_HEIGHT, SPACE_S, Role, font, theme
+from app.ui.parts.theme import RADIUS, ROW_HEIGHT, SPACE_S, FontRole, font, theme
 
 if TYPE_CHECKING:
     from app.api.training_schemas import FailureGroup
@@ -185,7 +185,7 @@ def _write(
     painter: QPainter,
     area: QRect,
     text: str,
-    role: Role,
+    role: FontRole,
     tone: str,
     side: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
 ) -> None:

@@ -47,7 +47,7 @@ class FailedView(Page):
     looked at stays where it is.
     """
 
-    countChanged = Signal(int)
+    count_changed = Signal(int)
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class FailedView(Page):
         count = sum(group.count for group in groups)
         if count != self._count:
             self._count = count
-            self.countChanged.emit(count)
+            self.count_changed.emit(count)
         if first or changed:
             self._show_groups(first, pushed=more < 0 or not self._reading())
         elif self.model.failing:

@@ -30,10 +30,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.pages.library.nodes import Node
+from app.ui.pages.library.nodes import LibraryNode
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index
-from app.ui.parts.theme import RADIUS, ROW_HEIGHT, SPACE_S, SPACE_XS, Role, font, icon, theme
+from app.ui.parts.theme import RADIUS, ROW_HEIGHT, SPACE_S, SPACE_XS, FontRole, font, icon, theme
 from app.ui.parts.widgets import plain_tip
 
 NODE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
@@ -47,13 +47,13 @@ class TreeModel(QAbstractListModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._tops: list[Node] = []
-        self._rows: list[Node] = []
+        self._tops: list[LibraryNode] = []
+        self._rows: list[LibraryNode] = []
         self._open: dict[str, bool] = {}
         """What a person opened or closed; the rest is as it is at first."""
         self._open_at_first = ""
 
-    def set_nodes(self, tops: Sequence[Node]) -> None:
+    def set_nodes(self, tops: Sequence[LibraryNode]) -> None:
         """Show these; what was open stays open."""
         self.beginResetModel()
         self._tops = list(tops)
@@ -61,7 +61,7 @@ class TreeModel(QAbstractListModel):
         self._rows = list(self._visible(self._tops))
         self.endResetModel()
 
-    def node(self, row: int) -> Node | None:
+    def node(self, row: int) -> LibraryNode | None:
         """What stands in a row."""
         return self._rows[row] if 0 <= row < len(self._rows) else None
 
@@ -74,7 +74,7 @@ class TreeModel(QAbstractListModel):
         depth = self._rows[row].depth
         return next((at for at in range(row, -1, -1) if self._rows[at].depth < depth), None)
 
-    def is_open(self, node: Node) -> bool:
+    def is_open(self, node: LibraryNode) -> bool:
         """Whether what lies in a node is shown."""
         return bool(node.children) and self._open.get(node.key, node.key == self._open_at_first)
 
@@ -118,7 +118,7 @@ class TreeModel(QAbstractListModel):
             return ", ".join(filter(None, parts))
         return None
 
-    def _visible(self, nodes: Sequence[Node]) -> Iterator[Node]:
+    def _visible(self, nodes: Sequence[LibraryNode]) -> Iterator[LibraryNode]:
         for node in nodes:
             yield node
             if self.is_open(node):
@@ -171,7 +171,7 @@ class GroupTree(RowList):
         self.doubleClicked.connect(self._toggle)
         self.selectionModel().currentRowChanged.connect(self._say)
 
-    def show_nodes(self, tops: Sequence[Node]) -> None:
+    def show_nodes(self, tops: Sequence[LibraryNode]) -> None:
         """Show these; what was chosen stays chosen, or the first of them is.
 
         ``picked`` tells of it only where it is another one than before.
@@ -187,7 +187,7 @@ class GroupTree(RowList):
         if self._key != before:
             self.picked.emit(node)
 
-    def chosen(self) -> Node | None:
+    def chosen(self) -> LibraryNode | None:
         """The node whose pictures are wanted."""
         return self.nodes.node(self.currentIndex().row())
 
@@ -253,7 +253,7 @@ class GroupTree(RowList):
             super().mouseDoubleClickEvent(event)
 
 
-def _text_left(node: Node) -> int:
+def _text_left(node: LibraryNode) -> int:
     return SPACE_XS + node.depth * INDENT + CARET + SPACE_XS
 
 
@@ -264,7 +264,7 @@ class _NodeDelegate(QStyledItemDelegate):
         return QSize(120, ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        node: Node | None = index.data(NODE_ROLE)
+        node: LibraryNode | None = index.data(NODE_ROLE)
         if node is None:
             return
         area = QRect(option.rect).adjusted(0, 1, 0, -1)
@@ -305,7 +305,7 @@ def draw_text(
     painter: QPainter,
     area: QRect,
     text: str,
-    role: Role,
+    role: FontRole,
     token: str,
     mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
 ) -> None:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.ui.pages.models import words as model_words
 from app.ui.parts import words
-from app.ui.parts.model_download import DownloadProgress
+from app.ui.parts.model_download import DownloadBar
 from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS
 from app.ui.parts.widgets import ElidedLabel, StateBadge, button, label, line, plain_tip
 
@@ -54,7 +54,7 @@ class ModelCard(QWidget):
         self.action_button = button("")
         self.measure_button = button("Measure speed", "quiet", "gauge")
         self.more_button = button("", "quiet", "dots-three")
-        self.download = DownloadProgress()
+        self.download = DownloadBar()
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
         self.actions_by_name: dict[str, QAction] = {}

@@ -32,9 +32,9 @@ from app.ui.pages.search.chips import TermChips
 from app.ui.pages.search.field import DropHint, SearchField, dropped_files
 from app.ui.pages.search.filters import SearchFilters
 from app.ui.pages.search.model_line import ModelLine
-from app.ui.pages.search.questions import DEBOUNCE_MS, Answer, Asker
 from app.ui.pages.search.recent import RecentList, RecentSearches
 from app.ui.pages.search.results import SearchResults
+from app.ui.pages.search.search_runner import DEBOUNCE_MS, Answer, SearchRunner
 from app.ui.pages.search.terms import Term
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_M, SPACE_S
@@ -72,7 +72,7 @@ class SearchPage(Page):
         self._models: list[SearchModel] | None = None
         self._prepared = False
         self._recent = RecentSearches(memory)
-        self.asker = Asker(backend, runner, poller, self)
+        self.search_runner = SearchRunner(backend, runner, poller, self)
         self.models = ModelLine(backend, runner, poller)
         self.field = SearchField()
         self.picture_button = button("Picture…", icon_name="image-square")
@@ -156,12 +156,12 @@ class SearchPage(Page):
         self.picture_button.clicked.connect(self._choose_picture)
         self.without_button.clicked.connect(self._add_without)
         self.start.chosen.connect(self.search_for)
-        self.asker.answered.connect(self._show_answer)
-        self.asker.added.connect(self._add_answer)
-        self.asker.failed.connect(self._show_error)
-        self.asker.slow.connect(self._show_slow)
+        self.search_runner.answered.connect(self._show_answer)
+        self.search_runner.added.connect(self._add_answer)
+        self.search_runner.failed.connect(self._show_error)
+        self.search_runner.slow.connect(self._show_slow)
         results = self.results
-        results.more_wanted.connect(self.asker.more)
+        results.more_wanted.connect(self.search_runner.more)
         results.like_wanted.connect(self._more_like)
         results.acted.connect(self._remember)
         results.score_wanted.connect(lambda least: self.score.setValue(round(least * 100)))
@@ -231,11 +231,11 @@ class SearchPage(Page):
         self.without_button.setEnabled(room)
         query = self.query()
         if query is None:
-            self.asker.forget()
+            self.search_runner.forget()
             self.results.clear()
             self._show_place()
         else:
-            self.asker.ask(query, delay_ms=delay_ms, again=again)
+            self.search_runner.ask(query, delay_ms=delay_ms, again=again)
 
     def _ask_at_once(self) -> None:
         self._remember()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.api.search_schemas import SearchHit
     from app.errors import AppError
     from app.services.backend import Backend
-    from app.ui.pages.search.questions import Answer
+    from app.ui.pages.search.search_runner import Answer
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
 

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from app.api.training_schemas import TrainingProgress
 
 ITEM_HEIGHT = 60
-Role = Qt.ItemDataRole
-PROGRESS_ROLE = int(Role.UserRole) + 1
-STARTING_ROLE = int(Role.UserRole) + 2
+ItemRole = Qt.ItemDataRole
+PROGRESS_ROLE = int(ItemRole.UserRole) + 1
+STARTING_ROLE = int(ItemRole.UserRole) + 2
 
 
 class SessionListModel(QAbstractListModel):
@@ -101,7 +101,7 @@ class SessionListModel(QAbstractListModel):
     def rowCount(self, parent: Index = NO_PARENT) -> int:
         return 0 if parent.isValid() else len(self._shown)
 
-    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = ItemRole.DisplayRole) -> Any:
         item = self._all.get(self.id_at(index.row()) or 0)
         if item is None:
             return None
@@ -109,11 +109,11 @@ class SessionListModel(QAbstractListModel):
             return item
         if role == STARTING_ROLE:
             return item.sessionId in self._starting
-        if role == Role.DisplayRole:
+        if role == ItemRole.DisplayRole:
             return words.shorten(item.name, 200)
-        if role == Role.AccessibleTextRole:
+        if role == ItemRole.AccessibleTextRole:
             return f"{item.name}, {second_line(item, item.sessionId in self._starting)}"
-        if role == Role.ToolTipRole:
+        if role == ItemRole.ToolTipRole:
             return plain_tip(f"{words.printable(item.name)}\n{words.printable(item.rootPath)}")
         return None
 

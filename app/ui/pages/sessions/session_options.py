@@ -48,10 +48,10 @@ _DEVICES = {
 class SessionOptions(QWidget):
     """Subfolders, file types, what is left out, model, device and batch size."""
 
-    filesChanged = Signal()
+    files_changed = Signal()
     """Other files are wanted than before."""
-    recursiveChanged = Signal(bool)
-    modelChanged = Signal()
+    recursive_changed = Signal(bool)
+    model_changed = Signal()
 
     def __init__(self, backend: Backend, runner: ActionRunner) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class SessionOptions(QWidget):
 
     def _connect(self) -> None:
         self.toggle.toggled.connect(self.unfold)
-        self.recursive.toggled.connect(self.recursiveChanged)
+        self.recursive.toggled.connect(self.recursive_changed)
         for text in (self.types, self.left_out):
             text.textEdited.connect(lambda: self._wait.start())
         self._wait.timeout.connect(self._edited)
@@ -167,7 +167,7 @@ class SessionOptions(QWidget):
         self._spec = spec
         self._fill_models()
         set_error(self.model_error, "")
-        self.modelChanged.emit()
+        self.model_changed.emit()
 
     def check(self) -> bool:
         """Whether the fields can be used; says beside them what is wrong."""
@@ -202,7 +202,7 @@ class SessionOptions(QWidget):
 
     def _edited(self) -> None:
         if self.check():
-            self.filesChanged.emit()
+            self.files_changed.emit()
 
     def _picked(self, at: int) -> None:
         spec = str(self.model.itemData(at))

@@ -123,7 +123,7 @@ def test_the_page_counts_for_the_rail_also_unseen(qt_loop, backend) -> None:
         async with Parts(backend) as parts:
             view = FailedView(backend, parts.runner, parts.poller, parent=parts.window)
             told: list[int] = []
-            view.countChanged.connect(told.append)
+            view.count_changed.connect(told.append)
             await qt_loop.until(lambda: told == [5])
 
     qt_loop.run(steps())

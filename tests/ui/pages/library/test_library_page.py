@@ -165,7 +165,7 @@ def test_without_pictures_the_page_invites_to_a_session(qt_loop, backend, qtbot,
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
             await qt_loop.until(lambda: shown.place() == "invitation")
-            with qtbot.waitSignal(shown.page.newSessionWanted, timeout=0):
+            with qtbot.waitSignal(shown.page.new_session_wanted, timeout=0):
                 shown.page._invitation.button.click()
             add("/p/first.jpg")
             await qt_loop.until(lambda: shown.place() == "pictures")
@@ -325,7 +325,7 @@ def test_keys_preview_open_copy_and_find_more(
             await qt_loop.until(lambda: opened == [path])
             pictures.actions_.copy.trigger()
             assert QGuiApplication.clipboard().text() == path
-            with qtbot.waitSignal(shown.page.likeWanted, timeout=0) as wanted:
+            with qtbot.waitSignal(shown.page.like_wanted, timeout=0) as wanted:
                 pictures.actions_.like.trigger()
             assert wanted.args == [number]
 

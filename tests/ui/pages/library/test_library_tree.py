@@ -8,18 +8,18 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from app.api.library_schemas import FolderPictures, LibraryGroup, MonthPictures
-from app.ui.pages.library.nodes import ALL_PICTURES, NO_DATE, Node, date_nodes, folder_nodes
+from app.ui.pages.library.nodes import ALL_PICTURES, NO_DATE, LibraryNode, date_nodes, folder_nodes
 from app.ui.pages.library.tree import INDENT, GroupTree
 
 Key = Qt.Key
 
 
-def folders(*paths: str) -> list[Node]:
+def folders(*paths: str) -> list[LibraryNode]:
     """Nodes of these folders, each with one picture."""
     return folder_nodes([FolderPictures(path, 1) for path in paths])
 
 
-def outline(nodes: list[Node]) -> list[str]:
+def outline(nodes: list[LibraryNode]) -> list[str]:
     found = []
     for node in nodes:
         found.append(f"{'  ' * node.depth}{node.title} {node.total}")

@@ -20,7 +20,7 @@ from app.db.models import AssetVector, EmbeddingModel, ImageAsset
 from app.errors import AppError
 from app.queue.ask import WorkerAwayError
 from app.services.search_service import SearchService
-from app.ui.pages.search import questions as search_asker
+from app.ui.pages.search import search_runner
 from app.ui.pages.search.field import dropped_files
 from app.ui.pages.search.terms import Term
 from app.ui.pictures import actions as picture_actions
@@ -228,7 +228,7 @@ def test_an_error_is_said_on_the_page_and_can_be_tried_again(qt_loop, backend, t
 
 
 def test_results_stay_while_the_process_is_away(qt_loop, backend, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(search_asker, "AGAIN_MS", 20)
+    monkeypatch.setattr(search_runner, "AGAIN_MS", 20)
 
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
@@ -267,7 +267,7 @@ def test_the_real_service_without_a_worker_is_waited_for(qt_loop, backend, tmp_p
             shown.page.field.setText("red")
             await qt_loop.until(lambda: shown.place() == "message")
             assert "The queue is not running." in texts(shown.page.results)
-            assert shown.page.asker.waiting
+            assert shown.page.search_runner.waiting
 
     qt_loop.run(steps())
 
