@@ -159,20 +159,20 @@ async def _sessions(options: argparse.Namespace, backend: Backend) -> int:
 async def _pause(options: argparse.Namespace, backend: Backend) -> int:
     async with backend.db() as db:
         await backend.training.pause(db, options.session)
-    return await _say(options, backend)
+    return await _print_progress(options, backend)
 
 
 async def _cancel(options: argparse.Namespace, backend: Backend) -> int:
     async with backend.db() as db:
         await backend.training.cancel(db, options.session)
-    return await _say(options, backend)
+    return await _print_progress(options, backend)
 
 
 async def _progress(options: argparse.Namespace, backend: Backend) -> int:
-    return await _say(options, backend)
+    return await _print_progress(options, backend)
 
 
-async def _say(options: argparse.Namespace, backend: Backend) -> int:
+async def _print_progress(options: argparse.Namespace, backend: Backend) -> int:
     async with backend.db() as db:
         progress: TrainingProgress = await backend.training.get_session_progress(
             db, options.session

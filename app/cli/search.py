@@ -81,14 +81,14 @@ async def _answer(
     backend: Backend, query: SearchQuery, top: int, supervisor: Supervisor
 ) -> SearchResultPage:
     """Ask until there is an answer; what takes so long is said."""
-    waiting, told = Waiting(supervisor), ""
+    waiting, reported = Waiting(supervisor), ""
     while True:
         try:
             async with backend.db() as db:
                 return await backend.search.search(db, query, limit=top)
         except WorkerAwayError as error:
-            if error.message != told:
+            if error.message != reported:
                 print(error.message, file=sys.stderr, flush=True)
-            told = error.message
-        waiting.tell()
+            reported = error.message
+        waiting.report()
         await asyncio.sleep(TRY_AGAIN_S)

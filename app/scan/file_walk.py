@@ -170,8 +170,8 @@ def missing_folder(path: str) -> AppError:
 def left_out_text(skipped: Mapping[str, int]) -> str:
     """What was left out and why, the most frequent first: ``12 × .mp4, 3 × hidden``."""
     first = Counter(skipped).most_common(REASONS)
-    said = ", ".join(f"{count:,} × {reason}" for reason, count in first)
-    return f"{said} and others" if len(skipped) > len(first) else said
+    text = ", ".join(f"{count:,} × {reason}" for reason, count in first)
+    return f"{text} and others" if len(skipped) > len(first) else text
 
 
 def no_pictures(path: str, report: WalkReport) -> AppError:

@@ -133,9 +133,9 @@ class EmbeddedStore:
         with self._use(collection) as opened:
             for point in points:
                 check_shape(point.vector, opened.dimension)
-            for some in chunked(points, POINTS_PER_CALL):
-                stored = qe.UpdateOperation.upsert_points(_to_engine(some, fence), condition=below)
-                self._update(opened, stored, len(some))
+            for batch in chunked(points, POINTS_PER_CALL):
+                stored = qe.UpdateOperation.upsert_points(_to_engine(batch, fence), condition=below)
+                self._update(opened, stored, len(batch))
             opened.shard.flush()
 
     def set_payloads(self, collection: str, payloads: Mapping[int, Mapping[str, object]]) -> None:
@@ -151,9 +151,9 @@ class EmbeddedStore:
 
     def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
-        for some in chunked(asset_ids, POINTS_PER_CALL):
+        for batch in chunked(asset_ids, POINTS_PER_CALL):
             with self._use(collection) as opened:
-                for record in opened.shard.retrieve(list(some), False, True):
+                for record in opened.shard.retrieve(list(batch), False, True):
                     found[int(record.id)] = np.asarray(record.vector, dtype=np.float32)
         return found
 
@@ -172,9 +172,9 @@ class EmbeddedStore:
 
     def delete(self, collection: str, asset_ids: Sequence[int]) -> None:
         with self._use(collection) as opened:
-            for some in chunked(asset_ids, POINTS_PER_CALL):
-                operation = qe.UpdateOperation.delete_points(list(some))
-                self._update(opened, operation, len(some))
+            for batch in chunked(asset_ids, POINTS_PER_CALL):
+                operation = qe.UpdateOperation.delete_points(list(batch))
+                self._update(opened, operation, len(batch))
             opened.shard.flush()
 
     def count(self, collection: str) -> int:

@@ -89,24 +89,27 @@ class ServerStore:
             dimension = self._dimension(collection)
             for point in points:
                 check_shape(point.vector, dimension)
-            for some in chunked(points, POINTS_PER_REQUEST):
-                batch = models.Batch(
-                    ids=[point.asset_id for point in some],
-                    vectors=[point.vector.tolist() for point in some],
-                    payloads=[{**point.payload, **number} for point in some],
+            for batch in chunked(points, POINTS_PER_REQUEST):
+                request = models.Batch(
+                    ids=[point.asset_id for point in batch],
+                    vectors=[point.vector.tolist() for point in batch],
+                    payloads=[{**point.payload, **number} for point in batch],
                 )
                 self._confirm(
                     self._client.upsert(
-                        collection, batch, wait=True, update_filter=_below(fence) if fence else None
+                        collection,
+                        request,
+                        wait=True,
+                        update_filter=_below(fence) if fence else None,
                     )
                 )
 
     def set_payloads(self, collection: str, payloads: Mapping[int, Mapping[str, object]]) -> None:
         with self._plain_errors():
             self._dimension(collection)
-            for some in chunked(list(payloads), POINTS_PER_REQUEST):
+            for batch in chunked(list(payloads), POINTS_PER_REQUEST):
                 there = self._client.retrieve(
-                    collection, list(some), with_payload=False, with_vectors=False
+                    collection, list(batch), with_payload=False, with_vectors=False
                 )
                 replaced = [
                     models.OverwritePayloadOperation(
@@ -124,9 +127,9 @@ class ServerStore:
         found: dict[int, NDArray[np.float32]] = {}
         with self._plain_errors():
             self._dimension(collection)
-            for some in chunked(asset_ids, POINTS_PER_REQUEST):
+            for batch in chunked(asset_ids, POINTS_PER_REQUEST):
                 for record in self._client.retrieve(
-                    collection, list(some), with_payload=False, with_vectors=True
+                    collection, list(batch), with_payload=False, with_vectors=True
                 ):
                     found[int(record.id)] = np.asarray(record.vector, dtype=np.float32)
         return found
@@ -151,8 +154,8 @@ class ServerStore:
     def delete(self, collection: str, asset_ids: Sequence[int]) -> None:
         with self._plain_errors():
             self._dimension(collection)
-            for some in chunked(asset_ids, IDS_PER_PAGE):
-                chosen = models.PointIdsList(points=list(some))
+            for batch in chunked(asset_ids, IDS_PER_PAGE):
+                chosen = models.PointIdsList(points=list(batch))
                 self._confirm(self._client.delete(collection, chosen, wait=True))
 
     def count(self, collection: str) -> int:

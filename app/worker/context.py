@@ -58,7 +58,7 @@ class WorkerContext:
     def state(self) -> str:
         """What the worker is doing: of what its threads do, that which tells most."""
         doing = list(self._states.values())
-        return min(doing, key=_telling, default=IDLE)
+        return min(doing, key=_rank, default=IDLE)
 
     @state.setter
     def state(self, value: str) -> None:
@@ -197,7 +197,7 @@ class WorkerContext:
                 self._decoders = None
 
 
-def _telling(state: str) -> int:
+def _rank(state: str) -> int:
     """A rank: people wait for the model first, and ask for their sessions next."""
     return 0 if state == LOADING else 1 if state.startswith("session") else 2
 

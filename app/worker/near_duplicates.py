@@ -83,8 +83,8 @@ def find_near_duplicates() -> bool:
         return False
     except (AppError, OperationalError) as error:  # a store or a ledger that is away comes back
         log.warning("comparing pictures waits: %s", error)
-        said = str(error) if isinstance(error, AppError) else f"{first_line(error)}."
-        _commit(release_scan, claim, 0.0, said)
+        message = str(error) if isinstance(error, AppError) else f"{first_line(error)}."
+        _commit(release_scan, claim, 0.0, message)
         return False
     except Exception as error:
         _commit(fail_scan, claim, f"{type(error).__name__}: {first_line(error)}.")
@@ -221,19 +221,19 @@ class NearDuplicateScan:
             for asset, group, score in zip(members, groups, scores, strict=True)
         ]
         conn.execute(delete(NearDuplicate).where(NearDuplicate.model_id == self._model_id))
-        for some in chunks(rows, 10_000):
+        for batch in chunks(rows, 10_000):
             there = set(  # pictures and whole indexes may have been removed meanwhile
                 conn.scalars(
                     select(ImageAsset.id)
                     .join(AssetVector, AssetVector.asset_id == ImageAsset.id)
                     .where(
                         AssetVector.model_id == self._model_id,
-                        ImageAsset.id.in_([row["asset_id"] for row in some]),
+                        ImageAsset.id.in_([row["asset_id"] for row in batch]),
                     )
                     .with_for_update(read=True, of=ImageAsset)
                 )
             )
-            if kept := [row for row in some if row["asset_id"] in there]:
+            if kept := [row for row in batch if row["asset_id"] in there]:
                 conn.execute(insert(NearDuplicate), kept)
         log.info("%d of %d pictures look like others", len(rows), len(self._ids))
 

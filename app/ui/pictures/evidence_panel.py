@@ -208,10 +208,10 @@ def attempt_part(record: EvidenceRow) -> QWidget:
     column.addLayout(head)
     for text, tone in ((record.errorMessage, "failed"), (record.note, "secondary")):
         if text:
-            said = label(text, "secondary", tone)
-            said.setWordWrap(True)
-            said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            column.addWidget(said)
+            paragraph = label(text, "secondary", tone)
+            paragraph.setWordWrap(True)
+            paragraph.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(paragraph)
     version = f" ({record.modelVersion})" if record.modelVersion else ""
     device = " · ".join(filter(None, (words.device_name(record.device), record.precision)))
     facts = FactForm()
@@ -249,6 +249,6 @@ class FactForm(QWidget):
         while self._form.rowCount():
             self._form.removeRow(0)
         for name, value in facts:
-            said: QLabel = ElidedLabel(value, role="secondary", tone="text")
-            said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._form.addRow(label(name, "secondary"), said)
+            shown: QLabel = ElidedLabel(value, role="secondary", tone="text")
+            shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._form.addRow(label(name, "secondary"), shown)

@@ -70,7 +70,7 @@ class PicturePreview(QWidget):
         self._lay_out()
         self.close_button.clicked.connect(self.closed)
         self.details_button.toggled.connect(self._show_details)
-        self.picture.shown.connect(self._say_what_is_shown)
+        self.picture.shown.connect(self._describe_shown)
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -139,7 +139,7 @@ class PicturePreview(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def _say_what_is_shown(self, whole: bool) -> None:
+    def _describe_shown(self, whole: bool) -> None:
         self.note.setVisible(not whole)
         if whole:
             return

@@ -108,7 +108,7 @@ class Program:
             self._backend = self.runner.backend = backend
             self.feed = self._hooks.add_pages(self.window, backend, self.runner, self.poller)
         except Exception as error:  # noqa: BLE001 — whatever it is, the window says so and stays
-            self._say_why_not(error)
+            self._show_start_error(error)
             return False
         gc.freeze()  # what is loaded stays; to look through it again would stall the window
         self._connect_feed(self.feed)
@@ -117,14 +117,14 @@ class Program:
         self.runner.run(None, self._start_runtime)
         return True
 
-    def _say_why_not(self, error: Exception) -> None:
-        from app.logs import log_told, log_unforeseen
+    def _show_start_error(self, error: Exception) -> None:
+        from app.logs import log_app_error, log_unforeseen
 
         if isinstance(error, AppError):
-            log_told(said := error)
+            log_app_error(problem := error)
         else:
-            said = log_unforeseen(error)
-        self.window.show_message("warning-circle", said.message, said.hint)
+            problem = log_unforeseen(error)
+        self.window.show_message("warning-circle", problem.message, problem.hint)
         self.window.status.set_problem("Afterimage could not start.")
 
     def _connect_feed(self, feed: SessionsFeed) -> None:
@@ -147,9 +147,9 @@ class Program:
             resumed = await self._backend.training.resume_interrupted(db)
             if len(resumed) == 1:
                 progress = await self._backend.training.get_session_progress(db, resumed[0])
-                self.window.status.tell(_resumed_at(progress.progress))
+                self.window.status.show_message(_resumed_at(progress.progress))
             elif resumed:
-                self.window.status.tell(f"Resumed {len(resumed)} sessions.")
+                self.window.status.show_message(f"Resumed {len(resumed)} sessions.")
 
     # Looking
 
@@ -178,7 +178,7 @@ class Program:
     def _announce(self, title: str, text: str) -> None:
         if not self.window.isActiveWindow():
             self.tray.notify(title, text)
-        self.window.status.tell(f"{title} {text}")
+        self.window.status.show_message(f"{title} {text}")
 
     # Closing
 

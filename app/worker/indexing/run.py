@@ -77,7 +77,7 @@ class SessionRun:
         while (problem := self._try()) is not None and before != self._counts:
             before = dict(self._counts)
         if problem is not None:
-            self._say_waiting(str(problem))
+            self._note_waiting(str(problem))
         return self._counts
 
     def _try(self) -> AppError | None:
@@ -238,7 +238,7 @@ class SessionRun:
 
     def _may_go_on(self) -> bool:
         if self._waits and self._counts["batches"]:
-            self._say_waiting(None)
+            self._note_waiting(None)
         self.out_of_time = self.out_of_time or time.monotonic() > self._deadline
         if self.out_of_time or self.worker.stop.is_set():
             return False
@@ -318,7 +318,7 @@ class SessionRun:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def _say_waiting(self, sentence: str | None) -> None:
+    def _note_waiting(self, sentence: str | None) -> None:
         """Note why the session stands still; not where the ledger itself is why."""
         self._waits = sentence is not None
         try:

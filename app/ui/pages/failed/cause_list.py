@@ -68,7 +68,7 @@ class CauseList(QListView):
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setAccessibleName("Causes")
         self.kind: str | None = None
-        self.selectionModel().currentChanged.connect(self._say)
+        self.selectionModel().currentChanged.connect(self._notify_picked)
 
     def show_groups(self, groups: Sequence[FailureGroup]) -> None:
         """Show these causes; the chosen one stays chosen, or becomes all when it is gone."""
@@ -80,10 +80,10 @@ class CauseList(QListView):
         self._items.clear()
         self._add(title_of(None), None, sum(group.count for group in groups))
         for heading, transient in ((AGAIN, True), (LOOK, False)):
-            some = [group for group in groups if is_transient(group.errorKind) == transient]
-            if some:
+            members = [group for group in groups if is_transient(group.errorKind) == transient]
+            if members:
                 self._items.appendRow(_heading(heading))
-            for group in some:
+            for group in members:
                 self._add(title_of(group.errorKind), group.errorKind, group.count)
         kinds = {group.errorKind for group in groups}
         self.kind = before if before in kinds else None
@@ -112,7 +112,7 @@ class CauseList(QListView):
                 self.selectionModel().blockSignals(blocked)
         self.viewport().update()
 
-    def _say(self, current: QModelIndex, _previous: QModelIndex) -> None:
+    def _notify_picked(self, current: QModelIndex, _previous: QModelIndex) -> None:
         kind = current.data(_KIND)
         if kind is not None:
             self.kind = None if kind == ALL else str(kind)

@@ -205,7 +205,7 @@ class DuplicateBrowser(QObject):
                 return await self._backend.library.duplicates.export(db, model_id, kind, target)
 
         def done(number: int) -> None:
-            said = f"{words.plural(number, 'line')} written to {words.elide_path(target, 60)}."
-            self._pictures.notice.say("check-circle", said)
+            message = f"{words.plural(number, 'line')} written to {words.elide_path(target, 60)}."
+            self._pictures.notice.show_message("check-circle", message)
 
         self._runner.run(control, work, done=done, busy_text="Exporting…")

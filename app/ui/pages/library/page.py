@@ -273,10 +273,10 @@ class LibraryPage(Page):
             self.pictures.anew_button.show()
         else:
             self._listing = listing
-            said = words.plural(listing.count, "picture")
+            message = words.plural(listing.count, "picture")
             if node.group.folder is not None:
-                said = f"{said} · {node.hint}"
-            self.pictures.show_title(node.heading, said)
+                message = f"{message} · {node.hint}"
+            self.pictures.show_title(node.heading, message)
             self.pictures.show_rows(self._fetch_page(node, listing), listing.count)
         self._count(node)
 
@@ -321,8 +321,8 @@ class LibraryPage(Page):
 
         def done(number: int) -> None:
             self._load()
-            said = f"{words.plural(number, 'picture')} included again. {HOW_INDEXED}"
-            self.pictures.notice.say("check-circle", said)
+            message = f"{words.plural(number, 'picture')} included again. {HOW_INDEXED}"
+            self.pictures.notice.show_message("check-circle", message)
 
         self._runner.run(self.pictures.include_action, work, done=done)
 

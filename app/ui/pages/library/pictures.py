@@ -101,7 +101,7 @@ class LibraryPictures(QWidget):
         self.actions_ = PictureActions(self.grid, runner)
         self.include_action = QAction(icon("arrow-u-up-left"), "&Include again", self.grid)
         self.preview = PicturePreview(backend, runner, thumbnails, self.grid, self.actions_.all)
-        self.heading, self.said = ElidedLabel(role="section"), label(role="secondary")
+        self.heading, self.subtitle = ElidedLabel(role="section"), label(role="secondary")
         self.chips = {state: _chip(state) for state in STATES}
         self.anew_button = button("Something changed: show it", "quiet", "arrows-clockwise")
         self.notice = Notice()
@@ -134,7 +134,7 @@ class LibraryPictures(QWidget):
         texts, top = QVBoxLayout(), QHBoxLayout()
         texts.setSpacing(SPACE_XS)
         texts.addWidget(self.heading)
-        texts.addWidget(self.said)
+        texts.addWidget(self.subtitle)
         top.addLayout(texts, 1)
         top.addWidget(self.anew_button, 0, Qt.AlignmentFlag.AlignVCenter)
         self.anew_button.hide()
@@ -158,7 +158,9 @@ class LibraryPictures(QWidget):
         assert self.trouble.button is not None
         self.trouble.button.clicked.connect(self.anew_wanted)
         self.actions_.like_wanted.connect(lambda tile: self.like_wanted.emit(tile.asset_id))
-        self.actions_.failed.connect(lambda error: self.notice.say("warning-circle", str(error)))
+        self.actions_.failed.connect(
+            lambda error: self.notice.show_message("warning-circle", str(error))
+        )
         self.preview.closed.connect(self.close_preview)
         for state, chip in self.chips.items():
             chip.clicked.connect(lambda _on, state=state: self._pick_state(state))
@@ -166,10 +168,10 @@ class LibraryPictures(QWidget):
 
     # What is shown
 
-    def show_title(self, title: str, said: str) -> None:
+    def show_title(self, title: str, subtitle: str) -> None:
         """Say what is shown."""
         self.heading.set_text(title)
-        self.said.setText(said)
+        self.subtitle.setText(subtitle)
 
     def show_rows(
         self, fetch: Fetch[Tile] | None, count: int, nothing: tuple[str, str, str] | None = None

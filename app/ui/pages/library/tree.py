@@ -169,7 +169,7 @@ class GroupTree(RowList):
         self.setModel(self.nodes)
         self.setItemDelegate(_NodeDelegate(self))
         self.doubleClicked.connect(self._toggle)
-        self.selectionModel().currentRowChanged.connect(self._say)
+        self.selectionModel().currentRowChanged.connect(self._notify_picked)
 
     def show_nodes(self, tops: Sequence[LibraryNode]) -> None:
         """Show these; what was chosen stays chosen, or the first of them is.
@@ -197,7 +197,7 @@ class GroupTree(RowList):
         if row is not None:
             self.setCurrentIndex(self.nodes.index(row, 0))
 
-    def _say(self, current: QModelIndex, _previous: QModelIndex) -> None:
+    def _notify_picked(self, current: QModelIndex, _previous: QModelIndex) -> None:
         node = self.nodes.node(current.row())
         if node is not None and node.key != self._key:
             self._key = node.key

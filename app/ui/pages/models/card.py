@@ -167,14 +167,14 @@ class ModelCard(QWidget):
         self._action = action
         self.action_button.setVisible(bool(action))
         if action == "use":
-            self._say("Use for new sessions", "")
+            self._set_action("Use for new sessions", "")
         elif row.state == "partial":
-            self._say("Resume download", "primary" if row.recommended else "")
+            self._set_action("Resume download", "primary" if row.recommended else "")
         elif action:
             size = words.size(row.downloadMb * 1_000_000) if row.downloadMb else ""
-            self._say(f"Download {size}".strip(), "primary" if row.recommended else "")
+            self._set_action(f"Download {size}".strip(), "primary" if row.recommended else "")
 
-    def _say(self, text: str, kind: str) -> None:
+    def _set_action(self, text: str, kind: str) -> None:
         self.action_button.setText(text)
         self.action_button.setAccessibleName(f"{text}: {self.row.title}")
         _set_kind(self.action_button, kind)

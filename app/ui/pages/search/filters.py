@@ -78,7 +78,7 @@ class SearchFilters(QWidget):
 
     def _connect(self) -> None:
         for combo in (self.session, self.format, self.shape):
-            combo.currentIndexChanged.connect(self._tell)
+            combo.currentIndexChanged.connect(self._notify)
         self.from_button.changed.connect(lambda: self._keep_order(self.from_button))
         self.to_button.changed.connect(lambda: self._keep_order(self.to_button))
         self.clear_button.clicked.connect(self.clear)
@@ -125,7 +125,7 @@ class SearchFilters(QWidget):
             self.session.addItem(f"Session {session_id}", session_id)
         self.session.setCurrentIndex(self.session.findData(session_id))
         self._silent = False
-        self._tell()
+        self._notify()
 
     def set_folder(self, folder: str) -> None:
         """Only pictures in this folder; empty: in all."""
@@ -138,7 +138,7 @@ class SearchFilters(QWidget):
         self.folder_button.setAccessibleName(f"Folder: {words.printable(folder) or 'all'}")
         self._all_folders.setEnabled(bool(folder))
         if changed:
-            self._tell()
+            self._notify()
 
     def clear(self) -> None:
         """No condition."""
@@ -149,7 +149,7 @@ class SearchFilters(QWidget):
         self.from_button.set_day(None)
         self.to_button.set_day(None)
         self._silent = silent
-        self._tell()
+        self._notify()
 
     def _keep_order(self, last: DayButton) -> None:
         first, end = self.from_button.day, self.to_button.day
@@ -157,7 +157,7 @@ class SearchFilters(QWidget):
             silent, self._silent = self._silent, True
             (self.to_button if last is self.from_button else self.from_button).set_day(last.day)
             self._silent = silent
-        self._tell()
+        self._notify()
 
     def _choose_folder(self) -> None:
         dialog = QFileDialog(self.window(), "Only pictures in this folder", self._folder)
@@ -166,7 +166,7 @@ class SearchFilters(QWidget):
         dialog.fileSelected.connect(self.set_folder)
         dialog.open()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if not self._silent:
             self.clear_button.setEnabled(self.number() > 0)
             self.changed.emit()

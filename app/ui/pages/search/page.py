@@ -80,7 +80,7 @@ class SearchPage(Page):
         self.filters_button = button("Filters", icon_name="funnel")
         self.chips = TermChips(thumbnails)
         self.filters = SearchFilters()
-        self.said = label(role="secondary")
+        self.status_text = label(role="secondary")
         self.score_text = label(role="secondary")
         self.score = QSlider(Qt.Orientation.Horizontal)
         self.results = SearchResults(backend, runner, poller, thumbnails)
@@ -124,7 +124,7 @@ class SearchPage(Page):
         self.score_text.setFixedWidth(text_width("At least 0.00", "secondary") + 4)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SPACE_S)
-        line.addWidget(self.said, 1)
+        line.addWidget(self.status_text, 1)
         line.addWidget(self.score_text)
         line.addWidget(self.score)
         self.line = QWidget()
@@ -287,27 +287,27 @@ class SearchPage(Page):
     def _show_answer(self, answer: Answer) -> None:
         self._show_place(found=True)
         self.results.show_answer(answer, self.filters.number() > 0)
-        self._say_how_many(answer)
+        self._show_count(answer)
 
     def _add_answer(self, answer: Answer) -> None:
         self.results.add(answer)
-        self._say_how_many(answer)
+        self._show_count(answer)
 
-    def _say_how_many(self, answer: Answer) -> None:
+    def _show_count(self, answer: Answer) -> None:
         found = len(self.results.hits)
         number = words.plural(found, "picture") if found else ""
         more = answer.next_offset is not None
-        self.said.setText(f"Best {number}, more below" if found and more else number)
+        self.status_text.setText(f"Best {number}, more below" if found and more else number)
 
     def _show_error(self, error: AppError) -> None:
         self._show_place(found=True)
-        self.said.setText("")
+        self.status_text.setText("")
         self.results.show_error(error)
 
     def _show_slow(self, slow: bool) -> None:
         if slow:
             self._show_place(found=True)
-            self.said.setText("Searching…")
+            self.status_text.setText("Searching…")
             self.results.show_slow()
 
     def _show_place(self, *, found: bool = False) -> None:

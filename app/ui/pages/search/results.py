@@ -87,7 +87,7 @@ class SearchResults(QWidget):
         self.grid.current_changed.connect(self._show_current)
         self.actions_.like_wanted.connect(self.like_wanted)
         self.actions_.acted.connect(self.acted)
-        self.actions_.failed.connect(self.say)
+        self.actions_.failed.connect(self.show_notice)
         self.preview.closed.connect(self.close_preview)
         self.message_button.clicked.connect(lambda: self._do())
 
@@ -104,7 +104,7 @@ class SearchResults(QWidget):
         ]
         if not answer.hits:
             self.model.show([])
-            self._say_nothing_found(answer, filtered)
+            self._show_nothing_found(answer, filtered)
             return
         self.stack.setCurrentWidget(self.split)
         if same:  # the selection and the place stay
@@ -141,16 +141,16 @@ class SearchResults(QWidget):
         message, hint = error.message, AWAY_HINT if away else error.hint
         if self.hits:
             self.grid.set_dimmed(True)
-            self.notice.say(icon_name, f"{message} {hint}".strip())
+            self.notice.show_message(icon_name, f"{message} {hint}".strip())
         else:
             self.message.set_text(message, hint, icon_name)
             self._offer("" if away else "Try again", self.again_wanted.emit)
 
-    def say(self, error: AppError) -> None:
+    def show_notice(self, error: AppError) -> None:
         """A sentence over the results, such as that a file is gone."""
-        self.notice.say("warning-circle", str(error))
+        self.notice.show_message("warning-circle", str(error))
 
-    def _say_nothing_found(self, answer: Answer, filtered: bool) -> None:
+    def _show_nothing_found(self, answer: Answer, filtered: bool) -> None:
         least, best = answer.query.minScore, answer.best
         if least is not None and best is not None:
             lower = int(best * 100) / 100

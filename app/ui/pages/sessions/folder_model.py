@@ -88,7 +88,7 @@ class FolderTreeModel(QAbstractItemModel):
             node.whole = node.own = None
         self._count(self._nodes)
         self._dirty.update(self._nodes)
-        self._say_soon()
+        self._notify_soon()
 
     def close(self) -> None:
         """Stop counting."""
@@ -134,7 +134,7 @@ class FolderTreeModel(QAbstractItemModel):
         self._count((node, *children), soon=node.parent is not None)
         if node.parent is None:
             self.root_loaded.emit()
-        self._say_soon()
+        self._notify_soon()
 
     def _show_page(self, node: FolderNode) -> None:
         """Insert the next folders above the row that stands for the rest."""
@@ -205,7 +205,7 @@ class FolderTreeModel(QAbstractItemModel):
         while above is not None:
             self._dirty.add(above)
             above = above.parent
-        self._say_soon()
+        self._notify_soon()
 
     def _set_problem(self, node: FolderNode, problem: str) -> None:
         node.problem = problem
@@ -357,13 +357,13 @@ class FolderTreeModel(QAbstractItemModel):
             elif node.row < node.parent.shown:
                 rows[node.parent.id].append(node.row)
         self._dirty.clear()
-        for parent, some in rows.items():
-            first = self.createIndex(min(some), FOLDER, parent)
-            last = self.createIndex(max(some), PICTURES, parent)
+        for parent, changed in rows.items():
+            first = self.createIndex(min(changed), FOLDER, parent)
+            last = self.createIndex(max(changed), PICTURES, parent)
             self.dataChanged.emit(first, last)
         self.chosen_changed.emit()
 
-    def _say_soon(self) -> None:
+    def _notify_soon(self) -> None:
         if not self._say.isActive():
             self._say.start()
 

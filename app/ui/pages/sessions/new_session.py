@@ -224,7 +224,7 @@ class NewSessionDialog(QDialog):
             try:
                 await asyncio.to_thread(_check_model, self.options.model_spec)
             except AppError as error:
-                self.options.say_model_error(str(error))
+                self.options.show_model_error(str(error))
                 return None
             try:
                 async with self._backend.db() as db:

@@ -138,7 +138,7 @@ class SessionsPage(Page):
     def refresh(self) -> None:
         """Ask for everything now."""
         self._asked_all = 0.0
-        self._say_starting()
+        self._show_starting()
         self._watch.now()
 
     @property
@@ -185,7 +185,7 @@ class SessionsPage(Page):
             self.list.sessions.set_all(sessions)
         else:
             self.list.sessions.update(sessions)
-        self._say_starting()
+        self._show_starting()
         known = self.list.sessions.sessions
         self.filter.setVisible(len(known) >= FILTER_FROM or bool(self.filter.text()))
         if self._empty != (not known):
@@ -195,7 +195,7 @@ class SessionsPage(Page):
         self.stack.setCurrentWidget(self.split)
         self._choose(known)
         self._show()
-        self._say_active(known)
+        self._notify_active(known)
         moving = any(
             item.status == "running" or self._session_actions.is_starting(item.sessionId)
             for item in sessions
@@ -218,12 +218,12 @@ class SessionsPage(Page):
             starting = self._session_actions.is_starting(progress.sessionId)
             self.view.show_progress(progress, self._history, starting=starting)
 
-    def _say_starting(self) -> None:
+    def _show_starting(self) -> None:
         known = self.list.sessions.sessions
         actions = self._session_actions
         self.list.sessions.set_starting(frozenset(key for key in known if actions.is_starting(key)))
 
-    def _say_active(self, known: Mapping[int, TrainingProgress]) -> None:
+    def _notify_active(self, known: Mapping[int, TrainingProgress]) -> None:
         running = [item for item in known.values() if item.status == "running"]
         shown = [item for item in running if item.sessionId == self._selected]
         self.active_progress.emit(next(iter(shown or running), None))

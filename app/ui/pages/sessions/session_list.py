@@ -60,7 +60,7 @@ class SessionListModel(QAbstractListModel):
         before = {number: self._shown[number] for number in range(len(self._shown))}
         self._arrange()
         if len(before) == len(self._shown) and before == dict(enumerate(self._shown)):
-            self._say_changed(self._shown)
+            self._notify_changed(self._shown)
 
     def update(self, sessions: Sequence[TrainingProgress]) -> None:
         """Some of the sessions went on."""
@@ -69,13 +69,13 @@ class SessionListModel(QAbstractListModel):
         self._all |= {item.sessionId: item for item in changed}
         if new:
             self._arrange()
-        self._say_changed([item.sessionId for item in changed])
+        self._notify_changed([item.sessionId for item in changed])
 
     def set_starting(self, session_ids: frozenset[int]) -> None:
         """Sessions whose start was asked for and that are not running yet."""
         changed = self._starting ^ session_ids
         self._starting = session_ids
-        self._say_changed(list(changed))
+        self._notify_changed(list(changed))
 
     def set_filter(self, text: str) -> None:
         """Show only sessions with this in their name or folder."""
@@ -146,7 +146,7 @@ class SessionListModel(QAbstractListModel):
         item = self._all[session_id]
         return self._wanted in f"{item.name}\n{item.rootPath}".casefold()
 
-    def _say_changed(self, session_ids: Sequence[int]) -> None:
+    def _notify_changed(self, session_ids: Sequence[int]) -> None:
         rows = [row for row in map(self.row_of, session_ids) if row is not None]
         if rows:
             self.dataChanged.emit(self.index(min(rows), 0), self.index(max(rows), 0))
@@ -264,7 +264,7 @@ class SessionList(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setAccessibleName("Sessions")
-        self.selectionModel().currentChanged.connect(self._say)
+        self.selectionModel().currentChanged.connect(self._notify_picked)
 
     def show_selected(self, session_id: int) -> None:
         """Mark a session, without saying that a person chose it."""
@@ -278,7 +278,7 @@ class SessionList(QListView):
             model.setCurrentIndex(self.sessions.index(row, 0), flag.ClearAndSelect)
         self.blockSignals(blocked)
 
-    def _say(self, current: QModelIndex, _previous: QModelIndex) -> None:
+    def _notify_picked(self, current: QModelIndex, _previous: QModelIndex) -> None:
         session_id = self.sessions.id_at(current.row()) if current.isValid() else None
         if session_id is not None and not self.sessions.arranging:
             self.picked.emit(session_id)

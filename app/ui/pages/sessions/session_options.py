@@ -173,18 +173,18 @@ class SessionOptions(QWidget):
         """Whether the fields can be used; says beside them what is wrong."""
         types = self.extensions()
         wrong = next((item for item in types if not re.fullmatch(r"[a-z0-9_+-]{1,12}", item)), "")
-        said = ""
+        message = ""
         if not types:
-            said = "Name at least one file type, such as jpg."
+            message = "Name at least one file type, such as jpg."
         elif wrong:
-            said = (
+            message = (
                 f"“{words.shorten(wrong, 24)}” is not a file type; write them like this: jpg, png."
             )
-        set_error(self.types_error, said)
+        set_error(self.types_error, message)
         set_error(self.left_out_error, refused := self._refused_patterns())
-        if said or refused:
+        if message or refused:
             self.unfold(True)
-        return not (said or refused)
+        return not (message or refused)
 
     def _refused_patterns(self) -> str:
         from app.api.exclude_patterns import clean
@@ -195,7 +195,7 @@ class SessionOptions(QWidget):
             return f"“Exclude” {error}."
         return ""
 
-    def say_model_error(self, text: str) -> None:
+    def show_model_error(self, text: str) -> None:
         """What is wrong with the model."""
         set_error(self.model_error, text)
         self.unfold(True)

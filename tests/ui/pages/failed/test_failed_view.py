@@ -164,7 +164,7 @@ def test_selected_pictures_are_tried_again(qt_loop, backend, doorbell) -> None:
             name = view.model.index(0, PICTURE).data()
             assert view.selected_button.isEnabled()
             view.selected_button.button.click()
-            await qt_loop.until(lambda: view.said.text() == "1 picture is being retried.")
+            await qt_loop.until(lambda: view.message.text() == "1 picture is being retried.")
             assert statuses(f"/p/{name}") == ["pending"]
             assert set(doorbell) == {session_id}
             await qt_loop.until(lambda: view.model.rowCount() == 4)
@@ -202,8 +202,8 @@ def test_pictures_of_a_cancelled_session_are_left_and_said(qt_loop, backend) -> 
         async with Parts(backend) as parts:
             view = await opened(qt_loop, parts, backend)
             view.all_button.button.click()
-            await qt_loop.until(lambda: view.said.text())
-            assert view.said.text() == Retried(5, 2).sentence()
+            await qt_loop.until(lambda: view.message.text())
+            assert view.message.text() == Retried(5, 2).sentence()
             assert statuses("/q/1", "/p/1") == ["failed", "pending"]
             await qt_loop.until(lambda: view.count == 2)
 
@@ -226,7 +226,7 @@ def test_excluding_is_asked_once_and_refused_by_default(qt_loop, backend) -> Non
             assert statuses("/p/1") == ["failed"]
             view.exclude_button.click()
             view.question.yes_button.click()
-            await qt_loop.until(lambda: view.said.text() == "3 pictures excluded.")
+            await qt_loop.until(lambda: view.message.text() == "3 pictures excluded.")
             assert statuses("/p/1", "/p/3", "/p/4") == ["cancelled", "cancelled", "failed"]
             await qt_loop.until(lambda: view.count == 2)
 
@@ -243,7 +243,7 @@ def test_the_list_is_exported(qt_loop, backend, tmp_path) -> None:
             view = await opened(qt_loop, parts, backend)
             target = str(tmp_path / "failed.csv")
             view.export_to(target)
-            await qt_loop.until(lambda: "3 lines written" in view.said.text())
+            await qt_loop.until(lambda: "3 lines written" in view.message.text())
 
     qt_loop.run(steps())
     with open(tmp_path / "failed.csv", encoding="utf-8", errors="surrogateescape", newline="") as f:

@@ -64,7 +64,7 @@ def test_results_follow_what_is_typed_and_go_with_it(qt_loop, backend, tmp_path)
             await qt_loop.until(shown.found)
             assert shown.service.texts == ["red"]
             assert shown.grid.tiles.rowCount() == 200
-            assert shown.page.said.text() == "Best 200 pictures, more below"
+            assert shown.page.status_text.text() == "Best 200 pictures, more below"
             QTest.keyClick(shown.page.field, Key.Key_Escape)
             assert shown.place() == "start"
             assert shown.grid.tiles.rowCount() == 0
@@ -79,13 +79,13 @@ def test_old_results_stay_dimmed_until_the_new_ones_are_there(qt_loop, backend, 
             shown.service.go.clear()
             shown.service.hits = [hit(7)]
             shown.page.field.setText("blue")
-            await qt_loop.until(lambda: shown.page.said.text() == "Searching…")
+            await qt_loop.until(lambda: shown.page.status_text.text() == "Searching…")
             assert shown.grid.tiles.rowCount() == 200
             assert shown.grid._dimmed
             shown.service.go.set()
             await qt_loop.until(lambda: shown.grid.tiles.rowCount() == 1)
             assert not shown.grid._dimmed
-            assert shown.page.said.text() == "1 picture"
+            assert shown.page.status_text.text() == "1 picture"
 
     qt_loop.run(steps())
 
@@ -99,7 +99,7 @@ def test_more_results_are_fetched_towards_the_end(qt_loop, backend, tmp_path) ->
             for count in (400, 450):
                 bar.setValue(bar.maximum())
                 await qt_loop.until(lambda count=count: shown.grid.tiles.rowCount() == count)
-            assert shown.page.said.text() == "450 pictures"
+            assert shown.page.status_text.text() == "450 pictures"
             assert shown.grid.selected_ranges() == [(3, 3)]
             await qt_loop.until(shown.found)
 
@@ -187,7 +187,7 @@ def test_where_nothing_scores_enough_the_best_score_is_offered(qt_loop, backend,
             await qt_loop.until(lambda: shown.place() == "message")
             assert "Nothing scores 0.30 or more" in texts(shown.page.results)
             assert "The best picture has 0.25." in texts(shown.page.results)
-            assert shown.page.said.text() == ""
+            assert shown.page.status_text.text() == ""
             shown.page.results.message_button.click()
             await qt_loop.until(lambda: shown.place() == "results" and shown.found())
             assert shown.page.score.value() == 24
