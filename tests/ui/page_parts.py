@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QWidget
 
+from app.ui.pages.library.tree import GroupTree
 from app.ui.parts.actions import ActionRunner
 from app.ui.parts.poller import Poller
 from app.ui.parts.theme import theme
@@ -51,6 +52,13 @@ class Parts:
         self.window.show()
         widget.show()
         return widget
+
+
+def choose_node(tree: GroupTree, key: str) -> None:
+    """Choose a folder or a month as a click does."""
+    row = tree.nodes.row_of(key)
+    assert row is not None
+    tree.setCurrentIndex(tree.nodes.index(row, 0))
 
 
 def save_picture(path: str, width: int = 64, height: int = 48, colour: str = "teal") -> str:

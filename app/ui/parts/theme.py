@@ -18,10 +18,9 @@ from app.bundled import RESOURCES
 from app.ui.parts.icons import GlyphIconEngine
 from app.ui.parts.stylesheet import style_sheet
 
-SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL, SPACE_XXL = SPACE = (4, 8, 12, 16, 24, 32)
+SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL, SPACE_XXL = (4, 8, 12, 16, 24, 32)
 RADIUS = 6
 ROW_HEIGHT = 32
-ICON_SIZE = 20
 
 Scheme = Literal["light", "dark", "system"]
 FontRole = Literal["title", "section", "body", "secondary", "count", "mono"]
@@ -60,11 +59,6 @@ class Theme(QObject):
     def scheme(self) -> str:
         """``light`` or ``dark``, whatever is shown now."""
         return self._name
-
-    @property
-    def wanted_scheme(self) -> Scheme:
-        """What was set: ``light``, ``dark`` or ``system``."""
-        return self._wanted
 
     def set_scheme(self, scheme: Scheme) -> None:
         """Show one scheme, or follow the system again."""

@@ -92,12 +92,6 @@ class CauseList(QListView):
         if self.kind != before:
             self.picked.emit(self.kind)
 
-    def choose(self, kind: str | None) -> None:
-        """Pick a cause."""
-        self.kind = kind
-        self._mark()
-        self.picked.emit(kind)
-
     def count_of(self, kind: str | None) -> int:
         """How many pictures failed for a cause."""
         return sum(g.count for g in self._groups if kind is None or g.errorKind == kind)

@@ -191,12 +191,6 @@ class GroupTree(RowList):
         """The node whose pictures are wanted."""
         return self.nodes.node(self.currentIndex().row())
 
-    def choose(self, key: str) -> None:
-        """Pick a node that can be seen."""
-        row = self.nodes.row_of(key)
-        if row is not None:
-            self.setCurrentIndex(self.nodes.index(row, 0))
-
     def _notify_picked(self, current: QModelIndex, _previous: QModelIndex) -> None:
         node = self.nodes.node(current.row())
         if node is not None and node.key != self._key:

@@ -117,16 +117,6 @@ class SearchFilters(QWidget):
         self.session.setCurrentIndex(max(self.session.findData(chosen), 0))
         self._silent = False
 
-    def set_session(self, session_id: int) -> None:
-        """Only pictures of this session, and no other condition."""
-        self._silent = True
-        self.clear()
-        if self.session.findData(session_id) < 0:
-            self.session.addItem(f"Session {session_id}", session_id)
-        self.session.setCurrentIndex(self.session.findData(session_id))
-        self._silent = False
-        self._notify()
-
     def set_folder(self, folder: str) -> None:
         """Only pictures in this folder; empty: in all."""
         changed, self._folder = folder != self._folder, folder

@@ -187,12 +187,6 @@ class SearchPage(Page):
         else:
             self.search_for([Term(path=picture)])
 
-    def search_in_session(self, session_id: int) -> None:
-        """Search among the pictures of one session only."""
-        self.filters.set_session(session_id)
-        self.filters_button.setChecked(True)
-        self.focus_field()
-
     def search_for(self, terms: Sequence[Term]) -> None:
         """Ask for this and nothing else; the filters stay."""
         plain = [term for term in terms if not term.picture and not term.without]

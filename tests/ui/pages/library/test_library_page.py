@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ledger_rows import add_many, add_session
-from page_parts import Parts, save_picture
+from page_parts import Parts, choose_node, save_picture
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
@@ -228,7 +228,7 @@ def test_a_folder_shows_what_lies_below_it(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
             await shown.until_names(qt_loop, "1.jpg", "2.jpg", "3.jpg")
-            shown.page.folders.choose("/p/Italy")
+            choose_node(shown.page.folders, "/p/Italy")
             await shown.until_names(qt_loop, "1.jpg", "2.jpg")
             assert shown.page.pictures.heading.full_text() == "Italy"
             assert "/p/Italy" in shown.page.pictures.subtitle.text()
@@ -247,7 +247,7 @@ def test_dates_show_a_time_and_the_grouping_is_remembered(qt_loop, backend, tmp_
             shown.page.tabs.setCurrentIndex(1)
             await shown.until_names(qt_loop, "may.jpg")
             assert "7 May 2024, 14:05" in shown.page.pictures.model.row(0).caption
-            shown.page.dates.choose("No date")
+            choose_node(shown.page.dates, "No date")
             await shown.until_names(qt_loop, "undated.jpg")
         async with Shown(backend, tmp_path) as again:
             assert again.page.grouping == "dates"

@@ -133,8 +133,10 @@ def test_everything_on_the_page_is_in_the_question(qt_loop, backend, tmp_path) -
             assert page.without_button.isEnabled()
             QTest.keyClicks(page.chips.chips[1].edit, "night")
             page.score.setValue(21)
-            page.search_in_session(session_id)
-            await qt_loop.until(lambda: page.filters.session.currentText() == "Holiday")
+            page.filters_button.click()
+            await qt_loop.until(lambda: page.filters.session.findData(session_id) > 0)
+            page.filters.session.setCurrentIndex(page.filters.session.findData(session_id))
+            page.focus_field()
             await qt_loop.until(shown.found)
             asked = shown.service.asked[-1][0]
             assert [(term.text, term.path, term.weight) for term in asked.terms] == [
