@@ -17,7 +17,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFontMetrics, QPainter, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QListView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
@@ -25,7 +24,8 @@ from PySide6.QtWidgets import (
 
 from app.ui.pages.failed.model import kind_of
 from app.ui.parts import words
-from app.ui.parts.theme import RADIUS, ROW_HEIGHT, SPACE_S, FontRole, font, theme
+from app.ui.parts.drawing import draw_background, draw_text
+from app.ui.parts.theme import ROW_HEIGHT, SPACE_S, font
 
 if TYPE_CHECKING:
     from app.api.training_schemas import FailureGroup
@@ -150,40 +150,14 @@ class _CauseDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if count is None:
             low = area.adjusted(SPACE_S, 10, -SPACE_S, 0)
-            _write(painter, low, title, "secondary", "text-secondary")
+            draw_text(painter, low, title, font("secondary"), "text-secondary")
             painter.restore()
             return
-        self._background(painter, option, area)
+        draw_background(painter, option, area)
         inner = area.adjusted(SPACE_S, 0, -SPACE_S, 0)
         number = words.count(int(count))
         room = QFontMetrics(font("count")).horizontalAdvance(number)
         right = Qt.AlignmentFlag.AlignRight
-        _write(painter, inner, number, "count", "text-secondary", right)
-        _write(painter, inner.adjusted(0, 0, -room - SPACE_S, 0), title, "body", "text")
+        draw_text(painter, inner, number, font("count"), "text-secondary", side=right)
+        draw_text(painter, inner.adjusted(0, 0, -room - SPACE_S, 0), title, font("body"), "text")
         painter.restore()
-
-    def _background(self, painter: QPainter, option: QStyleOptionViewItem, area: QRect) -> None:
-        state = option.state
-        if state & QStyle.StateFlag.State_Selected:
-            token = "selected"
-        elif state & QStyle.StateFlag.State_MouseOver:
-            token = "surface-hover"
-        else:
-            return
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color(token))
-        painter.drawRoundedRect(area, RADIUS, RADIUS)
-
-
-def _write(
-    painter: QPainter,
-    area: QRect,
-    text: str,
-    role: FontRole,
-    tone: str,
-    side: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
-) -> None:
-    painter.setFont(font(role))
-    painter.setPen(theme().color(tone))
-    shown = QFontMetrics(font(role)).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
-    painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter, shown)

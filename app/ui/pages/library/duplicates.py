@@ -17,11 +17,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.pages.library.tree import RowList, draw_background, draw_text
+from app.ui.pages.library.tree import RowList
 from app.ui.parts import words
+from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
-from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS, icon, theme
+from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS, font, icon, theme
 from app.ui.parts.widgets import CountChip, ProgressBar, button, label, plain_tip
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.tiles import draw_rounded
@@ -150,9 +151,9 @@ class _GroupDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(text.adjusted(0, 5, -text.width() // 3, -5), 5, 5)
         else:
             self._draw_picture(painter, box, group.best.path)
-            draw_text(painter, text, str(index.data()), "body", "text")
+            draw_text(painter, text, str(index.data()), font("body"), "text")
             text.translate(0, 20)
-            draw_text(painter, text, spare(group), "secondary", "text-secondary")
+            draw_text(painter, text, spare(group), font("secondary"), "text-secondary")
         painter.restore()
 
     def _draw_picture(self, painter: QPainter, box: QRect, path: str) -> None:

@@ -23,7 +23,6 @@ from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -32,8 +31,9 @@ from PySide6.QtWidgets import (
 
 from app.ui.pages.library.nodes import LibraryNode
 from app.ui.parts import words
+from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.paged_model import NO_PARENT, Index
-from app.ui.parts.theme import RADIUS, ROW_HEIGHT, SPACE_S, SPACE_XS, FontRole, font, icon, theme
+from app.ui.parts.theme import ROW_HEIGHT, SPACE_S, SPACE_XS, font, icon
 from app.ui.parts.widgets import plain_tip
 
 NODE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
@@ -275,37 +275,8 @@ class _NodeDelegate(QStyledItemDelegate):
         right = area.right() - SPACE_S
         room = QFontMetrics(font("count")).horizontalAdvance(number)
         count = QRect(right - room, area.top(), room + 1, area.height())
-        draw_text(painter, count, number, "count", "text-secondary")
+        draw_text(painter, count, number, font("count"), "text-secondary")
         title = QRect(left, area.top(), right - room - SPACE_S - left, area.height())
         mode = Qt.TextElideMode.ElideRight if node.depth else Qt.TextElideMode.ElideMiddle
-        draw_text(painter, title, node.title, "body", "text", mode)
+        draw_text(painter, title, node.title, font("body"), "text", mode)
         painter.restore()
-
-
-def draw_background(painter: QPainter, option: QStyleOptionViewItem, area: QRect) -> None:
-    """What shows that a row is chosen or pointed at."""
-    if option.state & QStyle.StateFlag.State_Selected:
-        token = "selected"
-    elif option.state & QStyle.StateFlag.State_MouseOver:
-        token = "surface-hover"
-    else:
-        return
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(theme().color(token))
-    painter.drawRoundedRect(area, RADIUS, RADIUS)
-
-
-def draw_text(
-    painter: QPainter,
-    area: QRect,
-    text: str,
-    role: FontRole,
-    token: str,
-    mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
-) -> None:
-    """One line of text, shortened to the room there is."""
-    painter.setFont(font(role))
-    painter.setPen(theme().color(token))
-    shown = QFontMetrics(font(role)).elidedText(text, mode, area.width())
-    left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-    painter.drawText(area, left, shown)

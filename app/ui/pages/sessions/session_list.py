@@ -18,19 +18,19 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFont, QFontMetrics, QPainter
+from PySide6.QtGui import QFont, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
 )
 
 from app.ui.parts import words
+from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.paged_model import NO_PARENT, Index
-from app.ui.parts.theme import RADIUS, SPACE_M, SPACE_S, font, state_color, state_icon, theme
+from app.ui.parts.theme import SPACE_M, SPACE_S, font, state_color, state_icon, theme
 from app.ui.parts.widgets import plain_tip
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class SessionDelegate(QStyledItemDelegate):
         area = QRect(option.rect).adjusted(0, 1, 0, -1)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._background(painter, option, area)
+        draw_background(painter, option, area)
         status = "running" if starting else item.status
         inner = area.adjusted(SPACE_M, SPACE_S, -SPACE_M, -SPACE_S)
         ratio = painter.device().devicePixelRatioF()
@@ -203,39 +203,18 @@ class SessionDelegate(QStyledItemDelegate):
         name = font("body")
         name.setWeight(QFont.Weight.Medium)
         plain = words.printable(item.name)
-        _draw(painter, text, plain, name, "text", Qt.TextElideMode.ElideMiddle)
+        draw_text(painter, text, plain, name, "text", Qt.TextElideMode.ElideMiddle)
         stands = item.status == "running" and (item.stalled or item.waitingFor)
         failed = item.status == "failed" or stands
         tone = ("failed" if item.status == "failed" else "paused") if failed else "text-secondary"
         small = font("secondary")
         small.setFeature(QFont.Tag("tnum"), 1)
         text.translate(0, 20)
-        _draw(painter, text, second_line(item, starting), small, tone, Qt.TextElideMode.ElideRight)
+        draw_text(painter, text, second_line(item, starting), small, tone)
         if item.status in ("running", "paused") and item.progress.total and not item.discovering:
             line = QRectF(left, area.bottom() - 8, text.width(), 3)
             _bar(painter, line, item.progress.current / item.progress.total, item.status)
         painter.restore()
-
-    def _background(self, painter: QPainter, option: QStyleOptionViewItem, area: QRect) -> None:
-        state = option.state
-        token = ""
-        if state & QStyle.StateFlag.State_Selected:
-            token = "selected"
-        elif state & QStyle.StateFlag.State_MouseOver:
-            token = "surface-hover"
-        if token:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme().color(token))
-            painter.drawRoundedRect(area, RADIUS, RADIUS)
-
-
-def _draw(
-    painter: QPainter, area: QRect, text: str, used: QFont, tone: str, mode: Qt.TextElideMode
-) -> None:
-    painter.setFont(used)
-    painter.setPen(theme().color(tone))
-    shown = QFontMetrics(used).elidedText(text, mode, area.width())
-    painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
 
 
 def _bar(painter: QPainter, area: QRectF, share: float, status: str) -> None:
