@@ -27,8 +27,8 @@ from app.db.engine import close_engines
 from app.db.migrate import migrate
 from app.errors import AppError
 from app.logs import set_up_logs
+from app.printable import printable
 from app.runtime.supervisor import Supervisor
-from app.scan.file_walk import printable
 from app.services.backend import Backend
 
 Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from app.api.search_schemas import SearchQuery, SearchResultPage
 from app.cli.foreground import Waiting, working
 from app.errors import AppError
+from app.printable import printable
 from app.queue.ask import WorkerAwayError
 from app.runtime.supervisor import Supervisor
-from app.scan.file_walk import printable
 from app.services.backend import Backend
 
 TRY_AGAIN_S = 0.5

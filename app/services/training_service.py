@@ -34,9 +34,10 @@ from app.db.types import normal_path, path_to_text
 from app.embedding.catalogue import check_model
 from app.errors import AppError
 from app.logs import log_unforeseen
+from app.printable import printable
 from app.queue.enqueue import enqueue_session
 from app.scan.discovery import take_steps
-from app.scan.file_walk import check_folder, is_below, printable
+from app.scan.file_walk import check_folder, is_below
 from app.scan.session_walk import STARTED, SessionWalk
 
 _log = logging.getLogger(__name__)

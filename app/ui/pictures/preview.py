@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from app.ui.parts import words
+from app.printable import printable
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import ICON_BESIDE_TEXT, ElidedLabel, button, label
@@ -113,8 +113,8 @@ class PicturePreview(QWidget):
         self.facts.show_facts(details)
         if not another:
             return
-        self.name.set_text(words.printable(os.path.basename(tile.path)))
-        self.folder.set_text(words.printable(os.path.dirname(tile.path)))
+        self.name.set_text(printable(os.path.basename(tile.path)))
+        self.folder.set_text(printable(os.path.dirname(tile.path)))
         self.setAccessibleDescription(self.name.full_text())
         self.note.hide()
         self.picture.show_file(tile.path)

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from app.ui.parts import words
+from app.printable import printable
 from app.ui.parts.drawing import draw_text
 from app.ui.parts.paged_model import NO_PARENT, PAGE, Index, PagedModel
 from app.ui.parts.theme import RADIUS, SPACE_S, SPACE_XS, font, icon, theme
@@ -60,7 +60,7 @@ class Tile:
 
 def tile_for(asset_id: int, path: str, state: TileState = "", note: str = "") -> Tile:
     """A tile with the file's name under it."""
-    return Tile(asset_id, path, words.printable(os.path.basename(path)), state, note)
+    return Tile(asset_id, path, printable(os.path.basename(path)), state, note)
 
 
 class TileModel(PagedModel[Tile]):
@@ -81,7 +81,7 @@ class TileModel(PagedModel[Tile]):
         if tile is None or role == TILE_ROLE:
             return tile
         if role == DataRole.ToolTipRole:
-            return plain_tip(words.printable(tile.path))
+            return plain_tip(printable(tile.path))
         if role == DataRole.AccessibleTextRole:
             word = _BADGES[tile.state][0] if tile.state else ""
             return ", ".join(filter(None, (tile.caption.replace("\n", ", "), tile.note, word)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt
 
 from app.api.error_kinds import ErrorKind
+from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
 from app.ui.parts.theme import font, theme
@@ -89,7 +90,7 @@ class FailedModel(PagedModel["JobRow"]):
         if column == WHY:
             return sentence(row)
         if column == SESSION:
-            return words.printable(self._sessions.get(row.sessionId, ""))
+            return printable(self._sessions.get(row.sessionId, ""))
         if column == TRIES:
             return str(row.attempts)
         return words.ago(row.finishedAt) if row.finishedAt else ""

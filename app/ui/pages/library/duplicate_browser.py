@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog
 
+from app.printable import printable
 from app.ui.pages.library.duplicates import KINDS, NONE_FOUND, DuplicatePanel, spare
 from app.ui.pages.library.pictures import LibraryPictures, library_tile
 from app.ui.parts import words
@@ -133,7 +134,7 @@ class DuplicateBrowser(QObject):
         tiles: list[Tile] = [
             library_tile(
                 picture,
-                words.printable(os.path.dirname(picture.path)),
+                printable(os.path.dirname(picture.path)),
                 "Best" if place == 0 else "",
             )
             for place, picture in enumerate(pictures)

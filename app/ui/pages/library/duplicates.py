@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.printable import printable
 from app.ui.pages.library.tree import RowList
 from app.ui.parts import words
 from app.ui.parts.drawing import draw_background, draw_text
@@ -74,7 +75,7 @@ class GroupModel(PagedModel["DuplicateGroup"]):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{group_title(group, self.kind)}, {spare(group)}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return plain_tip(words.printable(group.best.path))
+            return plain_tip(printable(group.best.path))
         return None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from app.api.library_schemas import FolderPictures, LibraryGroup, MonthPictures
-from app.ui.parts import words
+from app.printable import printable
 
 ALL_PICTURES = "All pictures"
 NO_DATE = "No date"
@@ -23,7 +23,7 @@ class LibraryNode:
     def heading(self) -> str:
         """The title where it stands alone."""
         if self.group.folder is not None:
-            return words.printable(os.path.basename(self.group.folder) or self.group.folder)
+            return printable(os.path.basename(self.group.folder) or self.group.folder)
         return self.hint
 
     def __init__(self, key: str, title: str, group: LibraryGroup, own: int, hint: str = "") -> None:
@@ -47,7 +47,7 @@ def folder_nodes(folders: Sequence[FolderPictures]) -> list[LibraryNode]:
         tops = tops[0].children  # "/" itself tells nothing
     tops = [_shortened(top) for top in tops]
     for top in tops:
-        top.title = words.printable(top.key)
+        top.title = printable(top.key)
         _add_up(top, 0)
     return [LibraryNode("", ALL_PICTURES, LibraryGroup(), everything), *_sorted(tops)]
 
@@ -56,8 +56,8 @@ def _folder(path: str, nodes: dict[str, LibraryNode], tops: list[LibraryNode]) -
     """The node of a folder, made together with those above it."""
     made: list[LibraryNode] = []
     while path not in nodes:
-        title = words.printable(os.path.basename(path) or path)
-        node = LibraryNode(path, title, LibraryGroup(folder=path), 0, words.printable(path))
+        title = printable(os.path.basename(path) or path)
+        node = LibraryNode(path, title, LibraryGroup(folder=path), 0, printable(path))
         nodes[path] = node
         if made:
             node.children.append(made[-1])

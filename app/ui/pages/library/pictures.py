@@ -12,6 +12,7 @@ from PySide6.QtGui import QAction, QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.api.library_schemas import LibraryPicture
+from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.notice import Notice
@@ -60,7 +61,7 @@ class LibraryTile(Tile):
 
 def library_tile(picture: LibraryPicture, second_line: str, note: str = "") -> LibraryTile:
     """A tile with the file's name, and another line under it."""
-    name = words.printable(os.path.basename(picture.path))
+    name = printable(os.path.basename(picture.path))
     state = "" if picture.state == "indexed" else picture.state
     caption = f"{name}\n{second_line}"
     return LibraryTile(picture.assetId, picture.path, caption, state, note, picture)

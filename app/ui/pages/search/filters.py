@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.api.search_schemas import PictureShape, SearchFilter
+from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_S, icon
@@ -104,7 +105,7 @@ class SearchFilters(QWidget):
         chosen = self.session.currentData()
         known = [self.session.itemData(row) for row in range(1, self.session.count())]
         texts = [self.session.itemText(row) for row in range(1, self.session.count())]
-        wanted = [(number, words.shorten(words.printable(name), 60)) for number, name in sessions]
+        wanted = [(number, words.shorten(printable(name), 60)) for number, name in sessions]
         if chosen is not None and chosen not in (number for number, _ in wanted):
             wanted.append((chosen, f"Session {chosen}"))
         if list(zip(known, texts, strict=True)) == wanted:
@@ -120,12 +121,10 @@ class SearchFilters(QWidget):
     def set_folder(self, folder: str) -> None:
         """Only pictures in this folder; empty: in all."""
         changed, self._folder = folder != self._folder, folder
-        shown = words.elide_path(words.printable(folder), 32)
+        shown = words.elide_path(printable(folder), 32)
         self.folder_button.setText(shown or "All folders")
-        self.folder_button.setToolTip(
-            plain_tip(words.printable(folder)) or "Only pictures in a folder"
-        )
-        self.folder_button.setAccessibleName(f"Folder: {words.printable(folder) or 'all'}")
+        self.folder_button.setToolTip(plain_tip(printable(folder)) or "Only pictures in a folder")
+        self.folder_button.setAccessibleName(f"Folder: {printable(folder) or 'all'}")
         self._all_folders.setEnabled(bool(folder))
         if changed:
             self._notify()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, QTimer, Signal
 
+from app.printable import printable
 from app.ui.pages.sessions.folder_nodes import Check, Chosen, FolderNode, chosen, total
 from app.ui.pages.sessions.folder_scan import (
     Count,
@@ -320,7 +321,7 @@ class FolderTreeModel(QAbstractItemModel):
         if index.column() == PICTURES:
             return _count_data(node, role)
         if role in (ItemRole.DisplayRole, ItemRole.AccessibleTextRole):
-            name = words.printable(os.path.basename(node.path) or node.path)
+            name = printable(os.path.basename(node.path) or node.path)
             return f"{name}  ({node.problem})" if node.problem and node.parent else name
         if role == ItemRole.CheckStateRole and node.can_choose:
             return node.state
@@ -328,7 +329,7 @@ class FolderTreeModel(QAbstractItemModel):
             return icon("lock" if node.problem else "folder", "text-secondary")
         if role == ItemRole.ToolTipRole:
             problem = f"\n{node.problem}" if node.problem else ""
-            return plain_tip(words.printable(node.path) + problem)
+            return plain_tip(printable(node.path) + problem)
         return None
 
     def _rest(self, index: Index, role: int) -> Any:

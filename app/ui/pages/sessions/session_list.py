@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.paged_model import NO_PARENT, Index
@@ -114,7 +115,7 @@ class SessionListModel(QAbstractListModel):
         if role == ItemRole.AccessibleTextRole:
             return f"{item.name}, {second_line(item, item.sessionId in self._starting)}"
         if role == ItemRole.ToolTipRole:
-            return plain_tip(f"{words.printable(item.name)}\n{words.printable(item.rootPath)}")
+            return plain_tip(f"{printable(item.name)}\n{printable(item.rootPath)}")
         return None
 
     def _arrange(self) -> None:
@@ -202,7 +203,7 @@ class SessionDelegate(QStyledItemDelegate):
         text = QRect(left, inner.top(), inner.right() - left + 1, 20)
         name = font("body")
         name.setWeight(QFont.Weight.Medium)
-        plain = words.printable(item.name)
+        plain = printable(item.name)
         draw_text(painter, text, plain, name, "text", Qt.TextElideMode.ElideMiddle)
         stands = item.status == "running" and (item.stalled or item.waitingFor)
         failed = item.status == "failed" or stands

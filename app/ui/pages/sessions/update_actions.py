@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.printable import printable
 from app.ui.pages.sessions import update_words
 from app.ui.parts import words
 from app.ui.parts.confirm import ConfirmDialog, ask
@@ -184,7 +185,7 @@ class UpdateActions(QObject):
             return
         self.question = ask(
             self._page,
-            f"Use {words.elide_path(words.printable(folder), 44)}?",
+            f"Use {words.elide_path(printable(folder), 44)}?",
             update_words.relocation_text(preview),
             yes="Use this folder",
             no="Keep the old one",
