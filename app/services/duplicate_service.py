@@ -19,12 +19,11 @@ from app.api.library_schemas import (
     Listing,
     ScanStatus,
 )
-from app.db.models import ImageAsset, NearDuplicate
+from app.db.models import ImageAsset, NearDuplicate, is_present
 from app.services import duplicate_scan
 from app.services.csv_export import write_csv
 from app.services.library_listing import (
     ids_of,
-    is_present,
     make_listing,
     pictures_by_id,
 )

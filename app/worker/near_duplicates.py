@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from redis.exceptions import RedisError
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased
 
@@ -36,7 +36,7 @@ from app.db.duplicate_scans import (
 )
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.jobs import chunks
-from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate
+from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate, is_present
 from app.errors import AppError, first_line
 from app.queue.queues import QUEUES, get_queue
 from app.vectors.protocol import UnknownCollectionError
@@ -296,8 +296,7 @@ def _compared(stored: Sequence[int], model_id: int) -> Positions:
 
 def _indexed(asset: Any, vector: Any) -> ColumnElement[bool]:
     return and_(
-        # in a form that keeps SQLite from going through the index of all that are not missing
-        case((asset.missing_since.is_(None), 1), else_=0) == 1,
+        is_present(asset),
         asset.excluded.is_(False),
         asset.size == vector.size,
         asset.mtime_ns == vector.mtime_ns,
