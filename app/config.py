@@ -26,25 +26,6 @@ _ADDRESSES = ("database_url", "redis_url", "qdrant_url")
 _PREFIX = "AFTERIMAGE_"
 _OF_THE_CONTRACT = "training_batch_size"
 """``docs/training-system.md`` gives this one its name, without the prefix."""
-# fmt: off
-RAW_EXTENSIONS = (
-    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dcs", "dng", "drf", "erf", "fff", "gpr", "iiq",
-    "k25", "kc2", "kdc", "mef", "mos", "mrw", "nef", "nrw", "orf", "ori", "pef", "ptx", "raf",
-    "rw2", "rwl", "sr2", "srf", "srw", "x3f",
-)
-"""Camera RAW; not "raw", by which many other programs name other things."""
-DEFAULT_EXTENSIONS = (
-    "jpg", "jpeg", "jpe", "jfif", "jif", "jps", "pjpeg", "pjp", "mpo", "png", "apng", "webp", "gif",
-    "bmp", "dib", "tif", "tiff", "heic", "heics", "heif", "heifs", "hif", "avif", "avifs",
-    *RAW_EXTENSIONS,
-)
-FORMER_DEFAULT_EXTENSIONS = frozenset({
-    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif",
-    "3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mos", "mrw", "nef", "nrw",
-    "orf", "pef", "raf", "rw2", "rwl", "sr2", "srw", "x3f",
-})
-"""What a session stored that was made before the list grew; nobody chose it, so it grows too."""
-# fmt: on
 
 
 class Settings(BaseSettings):

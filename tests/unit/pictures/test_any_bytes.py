@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.api.error_kinds import ErrorKind
+from app.file_types import NAME_ENDINGS
 from app.pictures.decode import PictureError, PixelSpec, decode
-from app.pictures.diagnosis import NAME_ENDINGS
 from app.pictures.thumbnail import make_thumbnail
 
 SMALL = photo(61, 43)

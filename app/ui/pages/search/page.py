@@ -26,8 +26,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.api.search_schemas import SearchQuery
-from app.config import DEFAULT_EXTENSIONS
 from app.errors import AppError
+from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.pages.search.chips import TermChips
 from app.ui.pages.search.field import DropHint, SearchField, dropped_files
 from app.ui.pages.search.filters import SearchFilters

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.config import DEFAULT_EXTENSIONS, get_settings
+from app.config import get_settings
+from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.parts import words
 from app.ui.parts.model_download import DownloadOffer
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS, icon
