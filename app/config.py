@@ -16,7 +16,7 @@ import platformdirs
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.errors import AppError
+from app.errors import AppError, first_refused
 from app.masking import kind_of, learn
 from app.private_files import replace_file
 
@@ -224,13 +224,12 @@ def _checked(stored: dict[str, Any]) -> Settings:
 
 def _plain(error: ValidationError) -> AppError:
     """One sentence that names the variable, the value and what is allowed."""
-    first = error.errors()[0]
-    setting = str(first["loc"][0]) if first["loc"] else ""
+    setting, allowed = first_refused(error)
     name = (set_by(setting) or variable(setting)) if setting else "a setting"
-    allowed = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
-    value = repr(first["input"])
+    wrong = error.errors()[0]["input"]
+    value = repr(wrong)
     if setting in _ADDRESSES:  # any part of it may be a password
-        kind = kind_of(str(first["input"]))
+        kind = kind_of(str(wrong))
         value = (
             f"an address that begins with {kind}" if kind else "something that is not an address"
         )

@@ -25,7 +25,7 @@ from app.cli.search import search
 from app.config import check_settings, old_names
 from app.db.engine import close_engines
 from app.db.migrate import migrate
-from app.errors import AppError
+from app.errors import AppError, first_refused
 from app.logs import set_up_logs
 from app.printable import printable
 from app.runtime.supervisor import Supervisor
@@ -91,10 +91,8 @@ def _config(wanted: dict[str, object]) -> SessionConfig:
     try:
         return SessionConfig.model_validate(wanted)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        message = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
-        raise AppError(f"--{name} {message}.", "See: index --help") from error
+        name, message = first_refused(error)
+        raise AppError(f"--{name.replace('_', '-')} {message}.", "See: index --help") from error
 
 
 async def _start(options: argparse.Namespace, backend: Backend) -> int:

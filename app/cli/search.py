@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from app.api.search_schemas import SearchQuery, SearchResultPage
 from app.cli.foreground import Waiting, working
-from app.errors import AppError
+from app.errors import AppError, first_refused
 from app.printable import printable
 from app.queue.ask import WorkerAwayError
 from app.runtime.supervisor import Supervisor
@@ -69,12 +69,9 @@ def _query(options: argparse.Namespace) -> SearchQuery:
             }
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "--min-score" if first["loc"][0] == "minScore" else "The description"
-        message = (
-            first["msg"].replace("Input should", "must", 1).replace("String should", "must", 1)
-        )
-        raise AppError(f"{name} {message}.", "See: search --help") from error
+        name, message = first_refused(error)
+        subject = "--min-score" if name == "minScore" else "The description"
+        raise AppError(f"{subject} {message}.", "See: search --help") from error
 
 
 async def _answer(
