@@ -45,15 +45,7 @@ class Pages(QObject):
             backend,
             runner,
             poller,
-            actions={
-                "start": commands.start,
-                "pause": commands.pause,
-                "resume": commands.resume,
-                "cancel": commands.cancel,
-                "retry": commands.retry_failed,
-                "update": commands.update,
-                "relocate": commands.relocate,
-            },
+            actions=commands.session_actions,
             thumbnails=thumbnails,
         )
         self.failed = FailedView(backend, runner, poller, thumbnails=thumbnails)

@@ -55,7 +55,7 @@ class SessionsPage(Page):
         runner: ActionRunner,
         poller: Poller,
         *,
-        actions: Mapping[str, QAction] | None = None,
+        actions: Mapping[str, QAction],
         thumbnails: ThumbnailLoader | None = None,
         parent: QWidget | None = None,
     ) -> None:

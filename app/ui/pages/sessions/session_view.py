@@ -79,7 +79,7 @@ class SessionView(QWidget):
         self.details = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
         self.left_out = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
         self.buttons = {name: _action_button(name, actions.actions[name]) for name in _ICONS}
-        self.update_actions = UpdateActions(self, backend, runner, actions.given)
+        self.update_actions = UpdateActions(self, backend, runner, actions.menu_actions)
         self.update_button = button("Update", "", "arrows-clockwise")
         self.more_button = button("", "quiet", "dots-three")
         self.banner = Banner()

@@ -44,7 +44,9 @@ class Shown:
 
     def __init__(self, backend: Any, parts: Parts) -> None:
         self.thumbnails = ThumbnailLoader(backend.thumbnails, parts.window)
-        self.actions = SessionActions(parts.window, backend, parts.runner)
+        self.actions = SessionActions(
+            parts.window, backend, parts.runner, parts.commands.session_actions
+        )
         self.view = parts.show(
             SessionView(backend, parts.runner, parts.poller, self.thumbnails, self.actions)
         )

@@ -31,7 +31,9 @@ def doorbell(monkeypatch) -> list[int]:
 
 
 def make(backend: Any, parts: Parts) -> SessionsPage:
-    return parts.show(SessionsPage(backend, parts.runner, parts.poller))
+    return parts.show(
+        SessionsPage(backend, parts.runner, parts.poller, actions=parts.commands.session_actions)
+    )
 
 
 async def loaded(qt_loop: Any, page: SessionsPage) -> None:
