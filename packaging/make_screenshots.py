@@ -199,7 +199,7 @@ async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:
     results.grid.previewed.emit(1)
     await asyncio.sleep(2)
     await studio.take("search-preview")
-    results.close_preview()
+    results.split.close_preview()
     window.show_page("library")
     await asyncio.sleep(4)
     await studio.take("library")

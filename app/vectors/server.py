@@ -58,7 +58,7 @@ class ServerStore:
 
     def ensure_collection(self, name: str, dimension: int) -> None:
         check_name(name)
-        with self._plain_errors():
+        with self._translate_errors():
             self._check_version()
             if not self._client.collection_exists(name):
                 self._create(name, dimension)
@@ -74,18 +74,18 @@ class ServerStore:
                     )
 
     def collections(self) -> list[str]:
-        with self._plain_errors():
+        with self._translate_errors():
             return sorted(each.name for each in self._client.get_collections().collections)
 
     def drop_collection(self, name: str) -> None:
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimensions.pop(name, None)
             if is_name(name) and self._client.collection_exists(name):
                 self._client.delete_collection(name)
 
     def upsert(self, collection: str, points: Sequence[VectorPoint], fence: int = 0) -> None:
         number = {FENCE: fence} if fence else {}
-        with self._plain_errors():
+        with self._translate_errors():
             dimension = self._dimension(collection)
             for point in points:
                 check_shape(point.vector, dimension)
@@ -105,7 +105,7 @@ class ServerStore:
                 )
 
     def set_payloads(self, collection: str, payloads: Mapping[int, Mapping[str, object]]) -> None:
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimension(collection)
             for batch in chunked(list(payloads), POINTS_PER_REQUEST):
                 there = self._client.retrieve(
@@ -125,7 +125,7 @@ class ServerStore:
 
     def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimension(collection)
             for batch in chunked(asset_ids, POINTS_PER_REQUEST):
                 for record in self._client.retrieve(
@@ -137,7 +137,7 @@ class ServerStore:
     def ids(self, collection: str) -> Iterator[list[int]]:
         following: models.ExtendedPointId | None = None
         while True:
-            with self._plain_errors():
+            with self._translate_errors():
                 self._dimension(collection)
                 records, following = self._client.scroll(
                     collection,
@@ -152,14 +152,14 @@ class ServerStore:
                 return
 
     def delete(self, collection: str, asset_ids: Sequence[int]) -> None:
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimension(collection)
             for batch in chunked(asset_ids, IDS_PER_PAGE):
                 chosen = models.PointIdsList(points=list(batch))
                 self._confirm(self._client.delete(collection, chosen, wait=True))
 
     def count(self, collection: str) -> int:
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimension(collection)
             return self._client.count(collection, exact=True).count
 
@@ -172,7 +172,7 @@ class ServerStore:
         min_score: float | None = None,
         restriction: Restriction | None = None,
     ) -> list[ScoredAsset]:
-        with self._plain_errors():
+        with self._translate_errors():
             check_shape(vector, self._dimension(collection))
             hits = self._client.query_points(
                 collection,
@@ -250,7 +250,7 @@ class ServerStore:
             )
 
     @contextmanager
-    def _plain_errors(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Turn errors of the connection and of the server into sentences; others pass."""
         try:
             yield

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QHideEvent
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.api.library_schemas import LibraryPicture
 from app.printable import printable
@@ -20,7 +20,8 @@ from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import CountChip, ElidedLabel, EmptyState, Skeleton, button, label
 from app.ui.pictures.actions import PictureActions
 from app.ui.pictures.grid import PictureGrid, Tile, TileModel
-from app.ui.pictures.preview import PicturePreview
+from app.ui.pictures.preview import Details, PicturePreview
+from app.ui.pictures.preview_split import PreviewSplit
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class LibraryPictures(QWidget):
         self.chips = {state: _chip(state) for state in STATES}
         self.anew_button = button("Something changed: show it", "quiet", "arrows-clockwise")
         self.notice = Notice()
-        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split = PreviewSplit("library-preview", self.grid, self.preview, _facts)
         self.stack = QStackedWidget()
         self.skeleton = Skeleton()
         self.nothing = EmptyState("image-square", "")
@@ -118,14 +119,6 @@ class LibraryPictures(QWidget):
         self.show_counts({})
 
     def _lay_out(self) -> None:
-        self.split.setObjectName("library-preview")
-        self.split.setChildrenCollapsible(False)
-        self.split.addWidget(self.grid)
-        self.split.addWidget(self.preview)
-        self.split.setStretchFactor(0, 3)
-        self.split.setStretchFactor(1, 2)
-        self.split.setSizes([600, 400])
-        self.preview.hide()
         for part in (self.skeleton, self.split, self.nothing, self.trouble):
             self.stack.addWidget(part)
         self.states = QWidget()
@@ -149,8 +142,6 @@ class LibraryPictures(QWidget):
 
     def _connect(self) -> None:
         self.grid.set_actions([self.include_action])
-        self.grid.previewed.connect(self._toggle_preview)
-        self.grid.current_changed.connect(self._show_current)
         self.grid.selectionModel().selectionChanged.connect(self._show_choice)
         self.model.modelReset.connect(self._show_choice)
         self.model.arrived.connect(self._show_choice)
@@ -162,7 +153,6 @@ class LibraryPictures(QWidget):
         self.actions_.failed.connect(
             lambda error: self.notice.show_message("warning-circle", str(error))
         )
-        self.preview.closed.connect(self.close_preview)
         for state, chip in self.chips.items():
             chip.clicked.connect(lambda _on, state=state: self._pick_state(state))
         self._show_choice()
@@ -234,31 +224,6 @@ class LibraryPictures(QWidget):
         excluded = any(tile.state == "excluded" for tile in self.grid.selected_tiles())
         self.include_action.setVisible(excluded)
 
-    # The preview
-
-    def close_preview(self) -> None:
-        """Give its room back to the grid."""
-        if self.preview.isVisible():
-            self.preview.hide()
-            self.preview.clear()
-            self.grid.setFocus()
-
-    def _toggle_preview(self, row: int) -> None:
-        if self.preview.isVisible():
-            self.close_preview()
-            return
-        self.preview.show()
-        self._show_current(self.model.row(row))
-        self.grid.scrollTo(self.model.index(row, 0))
-
-    def _show_current(self, tile: Tile | None) -> None:
-        if not self.preview.isVisible():
-            return
-        if isinstance(tile, LibraryTile) and tile.picture is not None:
-            self.preview.show_tile(tile, _facts(tile.picture))
-        else:
-            self.preview.clear()
-
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._thumbnails.cancel_waiting()
@@ -272,7 +237,10 @@ def _chip(state: str) -> CountChip:
     return chip
 
 
-def _facts(picture: LibraryPicture) -> list[tuple[str, str]]:
+def _facts(tile: Tile) -> Details | None:
+    picture = tile.picture if isinstance(tile, LibraryTile) else None
+    if picture is None:
+        return None
     return [
         ("State", STATES[picture.state][0]),
         ("Dimensions", dimensions(picture)),

@@ -362,7 +362,7 @@ class SearchPage(Page):
         if event.key() != Qt.Key.Key_Escape:
             super().keyPressEvent(event)
         elif self.results.preview.isVisible():
-            self.results.close_preview()
+            self.results.split.close_preview()
         else:
             self.focus_field()
 
