@@ -232,6 +232,9 @@ def _create_jobs(conn: Connection, session_id: int, asset_ids: Any) -> int:
         chosen = among_ids(conn, ImageAsset.__table__.c.id, created)
         size = conn.scalar(select(func.sum(ImageAsset.size)).where(chosen))
         count(conn, session_id, total_images=len(created), total_bytes=int(size or 0))
+        # their payloads, in the index of every model, do not name this session yet
+        ids = among_ids(conn, AssetVector.__table__.c.asset_id, created)
+        conn.execute(update(AssetVector).where(ids).values(payload_stale=True))
     return len(created)
 
 
