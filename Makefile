@@ -13,7 +13,8 @@ INSTALL_MISSING = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt
 			|| echo "They could not be installed."; \
 	fi
 
-# Qt's objects must not be collected by the threads of other tests, so the window's run by themselves.
+# Three runs: some tests look for processes that others keep, and Qt's objects must not be collected
+# by the threads of other tests.
 PYTEST = $(PY) -m pytest --numprocesses 4 --dist worksteal --durations 10
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,8 @@ test: $(READY) ## run all tests
 	@missing="$$($(PY) tests/system_packages.py)"; $(INSTALL_MISSING)
 	@missing="$$($(PY) tests/system_packages.py)"; [ -z "$$missing" ] || \
 		echo "Some tests are skipped; what they need: sudo apt-get install $$missing"
-	@$(PYTEST) tests/faults tests/integration tests/unit
+	@$(PYTEST) tests/faults tests/integration
+	@$(PYTEST) tests/unit
 	@$(PYTEST) tests/ui
 
 check: $(READY) ## format, lint, types, import rules
