@@ -13,6 +13,10 @@ INSTALL_MISSING = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt
 			|| echo "They could not be installed."; \
 	fi
 
+# Three runs: some tests look for processes that others keep, and Qt's objects must not be collected
+# by the threads of other tests.
+PYTEST = $(PY) -m pytest --numprocesses 4 --dist worksteal --durations 10
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check format worker bench soak fuzz screenshots install uninstall clean
 
@@ -27,7 +31,9 @@ test: $(READY) ## run all tests
 	@missing="$$($(PY) tests/system_packages.py)"; $(INSTALL_MISSING)
 	@missing="$$($(PY) tests/system_packages.py)"; [ -z "$$missing" ] || \
 		echo "Some tests are skipped; what they need: sudo apt-get install $$missing"
-	@$(PY) -m pytest --numprocesses 4 --dist worksteal --durations 10
+	@$(PYTEST) tests/faults tests/integration
+	@$(PYTEST) tests/unit
+	@$(PYTEST) tests/ui
 
 check: $(READY) ## format, lint, types, import rules
 	@$(VENV)/bin/ruff format --check .

@@ -29,6 +29,7 @@ from app.db.clock import ledger_now
 from app.db.files import NewAssets, among_ids, among_paths, upsert
 from app.db.models import (
     IS_HELD,
+    AssetVector,
     ImageAsset,
     JobStatus,
     SessionStatus,
@@ -232,6 +233,9 @@ def _create_jobs(conn: Connection, session_id: int, asset_ids: Any) -> int:
         chosen = among_ids(conn, ImageAsset.__table__.c.id, created)
         size = conn.scalar(select(func.sum(ImageAsset.size)).where(chosen))
         count(conn, session_id, total_images=len(created), total_bytes=int(size or 0))
+        # their payloads, in the index of every model, do not name this session yet
+        ids = among_ids(conn, AssetVector.__table__.c.asset_id, created)
+        conn.execute(update(AssetVector).where(ids).values(payload_stale=True))
     return len(created)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, upd
 
 from app.api.error_kinds import ErrorKind
 from app.db.clock import ledger_now
-from app.db.jobs import Claim, ClaimedJob
+from app.db.jobs import Claim, ClaimedJob, reopen_jobs
 from app.db.models import (
     IS_HELD,
     AssetVector,
@@ -108,7 +108,8 @@ def settle(
     """Write evidence, statuses, facts and counters of finished attempts, in one transaction.
 
     Only jobs whose lease is still this claim's are touched: a worker that was presumed dead and
-    wakes up settles nothing.
+    wakes up settles nothing. Where the session is to be indexed with other weights by now, what
+    succeeded waits for those.
 
     Args:
         fence: number of the store of these pictures, as :func:`app.db.vectors.begin_store` gave it.
@@ -158,6 +159,10 @@ def settle(
         .where(TrainingSession.id == claim.session_id)
         .values(last_progress_at=now)
     )
+    wanted = select(TrainingSession.model_id).where(TrainingSession.id == claim.session_id)
+    if conn.scalar(wanted) not in (None, model_id):
+        done = [outcome.job.asset_id for outcome in settled if outcome.error_kind is None]
+        reopen_jobs(conn, claim.session_id, done)
     return {outcome.job.job_id for outcome in settled}
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import torchvision  # noqa: F401 - before OpenCLIP is imported, which would do without it
 from sqlalchemy import insert
 
 from app.config import get_settings

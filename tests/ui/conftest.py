@@ -15,39 +15,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-import time
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from loop import QtLoop
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
 from app.ui.shell.event_loop import make_loop
 
-T = TypeVar("T")
-
-
-class QtLoop:
-    """Runs coroutines on one loop that also serves Qt."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-
-    def run(self, work: Coroutine[Any, Any, T], timeout: float = 20.0) -> T:
-        """Wait for a coroutine; Qt's events are handled meanwhile."""
-        return self._loop.run_until_complete(asyncio.wait_for(work, timeout))
-
-    @staticmethod
-    async def until(condition: Callable[[], object], within: float = 10.0) -> None:
-        """Wait until ``condition()`` holds."""
-        end = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < end, "it did not come true in time"
-            await asyncio.sleep(0.01)
-
-    def left_over(self) -> list[asyncio.Task[Any]]:
-        return [task for task in asyncio.all_tasks(self._loop) if not task.done()]
+ENDS_WITHIN_S = 5.0
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +59,10 @@ def qt_loop(qapp: QApplication) -> Iterator[QtLoop]:
     loop.close()
     asyncio.set_event_loop(None)
     assert not left, f"tasks left running: {left}"
-    threads = [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()]
+    own = set(threading.enumerate()) - before
+    for thread in own:
+        thread.join(ENDS_WITHIN_S)  # one that has just been told to end is about to
+    threads = [thread.name for thread in own if thread.is_alive()]
     assert not threads, f"threads left running: {threads}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from app.db.engine import write_transaction
+from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.db.types import utc_now
 
@@ -125,7 +125,7 @@ def set_columns(session_id: int, **values: Any) -> None:
 
 def columns_of(session_id: int) -> dict[str, Any]:
     """A session's row."""
-    with write_transaction() as conn:
+    with get_sync_engine().connect() as conn:  # what is being saved meanwhile is not in the way
         table = TrainingSession.__table__
         row = conn.execute(table.select().where(table.c.id == session_id)).mappings().one()
         return dict(row)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import psutil
-from conftest import QtLoop
 from drawing import Scene, captions, distinct_scenes, draw
+from loop import QtLoop
 from PySide6.QtCore import Qt
 from sqlalchemy import select
 

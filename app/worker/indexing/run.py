@@ -182,7 +182,7 @@ class SessionRun:
                     stored.result()
             finally:
                 for batch in ahead:
-                    self._hand_back(batch)
+                    self._release(batch)
 
     def _fill(self, ahead: deque[Batch]) -> None:
         while len(ahead) < 1 + LOOK_AHEAD:
@@ -310,7 +310,7 @@ class SessionRun:
         self._counts["reused"] += sum(o.reused for o in outcomes)
         self._counts["batches"] += 1
 
-    def _hand_back(self, batch: Batch) -> None:
+    def _release(self, batch: Batch) -> None:
         for future in batch.pictures:
             future.cancel()
         with write_transaction() as conn:

@@ -23,6 +23,7 @@ from app.db.models import (
     TrainingSession,
 )
 from app.db.settle import Outcome, expire_leases, settle, settle_unchanged
+from app.db.switching import adopt_weights
 from app.db.types import utc_now
 from app.db.vectors import begin_store
 
@@ -78,15 +79,15 @@ def new_session(pictures: int, *, running: bool = True) -> int:
     return session_id
 
 
-def new_model() -> int:
+def new_model(name: str = "m") -> int:
     with write_transaction() as conn:
         return conn.execute(
             EmbeddingModel.__table__.insert().values(
-                name="m",
+                name=name,
                 version="v",
                 weights_digest="d",
                 dimension=4,
-                collection="c",
+                collection=name,
                 created_at=utc_now(),
             )
         ).inserted_primary_key[0]
@@ -214,6 +215,21 @@ def test_settling_writes_status_evidence_and_counters_together() -> None:
         assert sessions.finish_session(conn, session_id)
     assert the_session(session_id).status == "completed"
     assert the_session(session_id).finished_at is not None
+
+
+def test_what_is_settled_after_a_change_of_weights_waits_for_the_new_ones() -> None:
+    session_id, old = new_session(3), new_model()
+    with write_transaction() as conn:
+        conn.execute(update(TrainingSession).values(model_id=old))
+    taken = claim(session_id)
+    new = new_model("newer")
+    with write_transaction() as conn:
+        assert adopt_weights(conn, "demo", new, only_newer=True) == 1
+    assert finish(taken, old, failing=1) == {job.job_id for job in taken.jobs}
+    assert statuses(session_id) == {"failed": 1, "pending": 2}
+    assert evidence_rows() == 3
+    check_counters(session_id)
+    assert {job.attempt for job in claim(session_id).jobs} == {2}
 
 
 def test_a_worker_presumed_dead_settles_nothing() -> None:

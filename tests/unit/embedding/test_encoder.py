@@ -20,6 +20,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+import whole_open_clip  # noqa: F401
 from drawn_pictures import content, encoded, photo
 from numpy.typing import NDArray
 from open_clip import pretrained

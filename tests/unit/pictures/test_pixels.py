@@ -7,6 +7,7 @@ from io import BytesIO
 import numpy as np
 import open_clip
 import pytest
+import whole_open_clip  # noqa: F401
 from drawn_pictures import content, encoded, photo
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
