@@ -29,14 +29,14 @@ def main() -> int:
         _leave_if_ending(code)
         return code
     except AppError as error:
-        return _tell_why(error)
+        return _report(error)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
         return 130
     except BrokenPipeError:
         return _nobody_listens()
     except Exception as error:  # noqa: BLE001 — the last place that can say it in a sentence
-        return _tell_unforeseen(error)
+        return _report_unforeseen(error)
 
 
 def _prepare_process() -> None:
@@ -45,7 +45,7 @@ def _prepare_process() -> None:
     keep_to_this_user()
     _use_utf8()
     _prepare_streams()
-    sys.excepthook = lambda _kind, error, _trace: _tell_unforeseen(error)
+    sys.excepthook = lambda _kind, error, _trace: _report_unforeseen(error)
     threading.excepthook = lambda info: _log_only(info.exc_value)
 
 
@@ -103,28 +103,28 @@ def _prepare_streams() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def _tell(*lines: str) -> None:
+def _write_lines(*lines: str) -> None:
     try:
         print(*filter(None, lines), sep="\n", file=sys.stderr, flush=True)
     except OSError:  # the terminal is gone; the log has it
         _silence(sys.stderr)
 
 
-def _tell_why(error: AppError) -> int:
-    from app.logs import log_told
+def _report(error: AppError) -> int:
+    from app.logs import log_app_error
 
-    log_told(error)
-    _tell(error.message, error.hint)
+    log_app_error(error)
+    _write_lines(error.message, error.hint)
     return 1
 
 
-def _tell_unforeseen(error: BaseException) -> int:
+def _report_unforeseen(error: BaseException) -> int:
     from app.db.errors import ledger_error
     from app.logs import log_unforeseen
 
     plain = log_unforeseen(error)
     plain = ledger_error(error) or plain
-    _tell(plain.message, plain.hint)
+    _write_lines(plain.message, plain.hint)
     return 1
 
 

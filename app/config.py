@@ -16,7 +16,7 @@ import platformdirs
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.errors import AppError
+from app.errors import AppError, first_refused
 from app.masking import kind_of, learn
 from app.private_files import replace_file
 
@@ -26,25 +26,6 @@ _ADDRESSES = ("database_url", "redis_url", "qdrant_url")
 _PREFIX = "AFTERIMAGE_"
 _OF_THE_CONTRACT = "training_batch_size"
 """``docs/training-system.md`` gives this one its name, without the prefix."""
-# fmt: off
-RAW_EXTENSIONS = (
-    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dcs", "dng", "drf", "erf", "fff", "gpr", "iiq",
-    "k25", "kc2", "kdc", "mef", "mos", "mrw", "nef", "nrw", "orf", "ori", "pef", "ptx", "raf",
-    "rw2", "rwl", "sr2", "srf", "srw", "x3f",
-)
-"""Camera RAW; not "raw", by which many other programs name other things."""
-DEFAULT_EXTENSIONS = (
-    "jpg", "jpeg", "jpe", "jfif", "jif", "jps", "pjpeg", "pjp", "mpo", "png", "apng", "webp", "gif",
-    "bmp", "dib", "tif", "tiff", "heic", "heics", "heif", "heifs", "hif", "avif", "avifs",
-    *RAW_EXTENSIONS,
-)
-FORMER_DEFAULT_EXTENSIONS = frozenset({
-    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif",
-    "3fr", "arw", "cr2", "cr3", "dng", "erf", "iiq", "kdc", "mos", "mrw", "nef", "nrw",
-    "orf", "pef", "raf", "rw2", "rwl", "sr2", "srw", "x3f",
-})
-"""What a session stored that was made before the list grew; nobody chose it, so it grows too."""
-# fmt: on
 
 
 class Settings(BaseSettings):
@@ -243,13 +224,12 @@ def _checked(stored: dict[str, Any]) -> Settings:
 
 def _plain(error: ValidationError) -> AppError:
     """One sentence that names the variable, the value and what is allowed."""
-    first = error.errors()[0]
-    setting = str(first["loc"][0]) if first["loc"] else ""
+    setting, allowed = first_refused(error)
     name = (set_by(setting) or variable(setting)) if setting else "a setting"
-    allowed = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
-    value = repr(first["input"])
+    wrong = error.errors()[0]["input"]
+    value = repr(wrong)
     if setting in _ADDRESSES:  # any part of it may be a password
-        kind = kind_of(str(first["input"]))
+        kind = kind_of(str(wrong))
         value = (
             f"an address that begins with {kind}" if kind else "something that is not an address"
         )

@@ -1,6 +1,13 @@
 """The one kind of error that a person is shown; anything else that is raised is a bug."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from app.masking import hide
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class AppError(Exception):
@@ -30,3 +37,13 @@ def first_line(error: BaseException) -> str:
     that it can end a sentence."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(" .:") if lines else type(error).__name__
+
+
+def first_refused(error: ValidationError) -> tuple[str, str]:
+    """The first value that pydantic refused: its name, empty for the whole, and what it should have
+    been, as the end of a sentence: ``must be greater than 0``."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    for subject in ("Input", "String"):
+        message = message.replace(f"{subject} should", "must", 1)
+    return str(first["loc"][0]) if first["loc"] else "", message

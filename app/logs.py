@@ -74,7 +74,7 @@ class _Private(logging.Formatter):
         return hide(super().format(record))
 
 
-def log_told(error: AppError) -> None:
+def log_app_error(error: AppError) -> None:
     """Write what a person is told to the log, with the trace of what it comes from."""
     _folder()
     _log.warning("told: %s", error, exc_info=error if error.__cause__ is not None else None)

@@ -76,7 +76,7 @@ def _run(root: Path) -> None:
     from app.ui.parts.theme import app_icon
     from app.ui.shell import main as program_main
     from app.ui.shell.event_loop import make_loop
-    from app.ui.shell.program import Parts, Program
+    from app.ui.shell.program import Program, ProgramHooks
     from app.ui.shell.tray import Tray
     from app.ui.shell.window import MainWindow
 
@@ -84,14 +84,14 @@ def _run(root: Path) -> None:
     window = MainWindow(program_main.memory())
     window.resize(*SIZE)
     window.show()
-    parts = Parts(
+    hooks = ProgramHooks(
         program_main.open_backend,
         program_main.close_backend,
         program_main.make_runtime,
         program_main.add_pages,
     )
     loop = make_loop(app)
-    program = Program(window, Tray(window, app_icon()), parts)
+    program = Program(window, Tray(window, app_icon()), hooks)
     loop.run_until_complete(_drive(program, Studio(window), root))
     loop.close()
     window.deleteLater()
@@ -199,7 +199,7 @@ async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:
     results.grid.previewed.emit(1)
     await asyncio.sleep(2)
     await studio.take("search-preview")
-    results.close_preview()
+    results.split.close_preview()
     window.show_page("library")
     await asyncio.sleep(4)
     await studio.take("library")

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing downloads at test time
@@ -21,6 +22,13 @@ from app.db.engine import get_sync_engine
 from app.queue.connection import close_redis
 from app.runtime import redis_server
 from app.worker.context import context
+
+# The same few examples each time; --hypothesis-profile=search tries many, and others each time.
+settings.register_profile("tests", settings.get_profile("ci"), max_examples=20)
+settings.register_profile(
+    "search", settings.get_profile("ci"), max_examples=2_000, derandomize=False
+)
+settings.load_profile("tests")
 
 SETTING_NAMES = [
     name for setting in Settings.model_fields for name in (variable(setting), setting.upper())

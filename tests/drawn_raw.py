@@ -28,7 +28,7 @@ def dng(
     sensor: Image.Image,
     preview: Image.Image | bytes | None = None,
     *,
-    orientation: int = 1,
+    exif_orientation: int = 1,
     taken: str = "",
 ) -> bytes:
     """A DNG file, whose last part is what the sensor saw.
@@ -37,10 +37,10 @@ def dng(
         sensor: RGB, as it lies in the camera; width and height are even. It is stored as 16 bits
             for each pixel, of one colour only (RGGB), without compression.
         preview: RGB, stored as JPEG, or a JPEG file; None for none.
-        orientation: 1 to 8, as in EXIF: how both are to be turned.
+        exif_orientation: 1 to 8: how both are to be turned.
         taken: the time as EXIF writes it; ``""`` for none.
     """
-    camera = _camera(orientation)
+    camera = _camera(exif_orientation)
     if preview is None:
         return _written([{**_sensor(sensor.size), **camera}], [_mosaic(sensor)], taken)
     data = preview if isinstance(preview, bytes) else encoded(preview, "JPEG", quality=95)
@@ -97,12 +97,12 @@ def _sensor(size: tuple[int, int]) -> _Tags:
     }
 
 
-def _camera(orientation: int) -> _Tags:
+def _camera(exif_orientation: int) -> _Tags:
     from_xyz = [31339, -16169, -4906, -9788, 19161, 335, 719, -2290, 14052]  # of sRGB, in 1/10000
     return {
         271: (_ASCII, b"Afterimage\0"),
         272: (_ASCII, b"Drawn camera\0"),
-        274: (_SHORT, [orientation]),
+        274: (_SHORT, [exif_orientation]),
         50706: (_BYTE, [1, 4, 0, 0]),  # DNGVersion
         50707: (_BYTE, [1, 1, 0, 0]),  # DNGBackwardVersion
         50708: (_ASCII, b"Afterimage drawn camera\0"),  # UniqueCameraModel

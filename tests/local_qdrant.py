@@ -35,7 +35,7 @@ VERSION = "1.17.0"
 """Of the server that this stands in for."""
 
 _client = QdrantClient(":memory:")
-_turn = threading.Lock()
+_lock = threading.Lock()
 _away = threading.Event()
 
 Answer = Callable[[str, dict[str, Any]], Any]
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, what = path.partition("/")
         answer = _ANSWERS[self.command, what] if name else _list
         try:
-            with _turn:
+            with _lock:
                 result = answer(name, body)
             status, said = 200, {"result": _plain(result), "status": "ok", "time": 0.0}
         except FileExistsError:

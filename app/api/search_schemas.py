@@ -12,7 +12,7 @@ MAX_TEXT = 10_000
 """Characters of a description; a model reads its first words only, some 50 to 70."""
 MAX_TERMS = 20
 
-Orientation = Literal["landscape", "portrait", "square"]
+PictureShape = Literal["landscape", "portrait", "square"]
 
 
 class SearchTerm(BaseModel):
@@ -48,7 +48,7 @@ class SearchFilter(BaseModel):
     """The last day that counts; pictures without a date match no date at all."""
     formats: list[str] = Field(default_factory=list)
     """As the ledger has them, such as ``JPEG``; empty: any."""
-    orientation: Orientation | None = None
+    orientation: PictureShape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class SearchHit(BaseModel):
     takenAt: datetime | None
 
 
-class SearchPage(BaseModel):
+class SearchResultPage(BaseModel):
     """Some results, best first. Pictures that are missing or excluded are left out, so that a
     page may be shorter than what was asked for while more follow."""
 

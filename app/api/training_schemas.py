@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.api import exclude_patterns
 from app.api.update_schemas import UpdateSummary
-from app.config import DEFAULT_EXTENSIONS, FORMER_DEFAULT_EXTENSIONS, get_settings
+from app.config import get_settings
+from app.file_types import DEFAULT_EXTENSIONS, FORMER_DEFAULT_EXTENSIONS
 
 
 class SessionConfig(BaseModel):

@@ -25,10 +25,10 @@ from app.cli.search import search
 from app.config import check_settings, old_names
 from app.db.engine import close_engines
 from app.db.migrate import migrate
-from app.errors import AppError
+from app.errors import AppError, first_refused
 from app.logs import set_up_logs
+from app.printable import printable
 from app.runtime.supervisor import Supervisor
-from app.scan.file_walk import printable
 from app.services.backend import Backend
 
 Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]
@@ -91,10 +91,8 @@ def _config(wanted: dict[str, object]) -> SessionConfig:
     try:
         return SessionConfig.model_validate(wanted)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        message = first["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
-        raise AppError(f"--{name} {message}.", "See: index --help") from error
+        name, message = first_refused(error)
+        raise AppError(f"--{name.replace('_', '-')} {message}.", "See: index --help") from error
 
 
 async def _start(options: argparse.Namespace, backend: Backend) -> int:
@@ -159,20 +157,20 @@ async def _sessions(options: argparse.Namespace, backend: Backend) -> int:
 async def _pause(options: argparse.Namespace, backend: Backend) -> int:
     async with backend.db() as db:
         await backend.training.pause(db, options.session)
-    return await _say(options, backend)
+    return await _print_progress(options, backend)
 
 
 async def _cancel(options: argparse.Namespace, backend: Backend) -> int:
     async with backend.db() as db:
         await backend.training.cancel(db, options.session)
-    return await _say(options, backend)
+    return await _print_progress(options, backend)
 
 
 async def _progress(options: argparse.Namespace, backend: Backend) -> int:
-    return await _say(options, backend)
+    return await _print_progress(options, backend)
 
 
-async def _say(options: argparse.Namespace, backend: Backend) -> int:
+async def _print_progress(options: argparse.Namespace, backend: Backend) -> int:
     async with backend.db() as db:
         progress: TrainingProgress = await backend.training.get_session_progress(
             db, options.session

@@ -68,7 +68,7 @@ async def _until(supervisor: Supervisor, *, redis_only: bool) -> None:
         begun = ready or status.worker_pid is not None
         if status.redis == "ready" and (begun if redis_only else ready):
             return
-        waited.tell()
+        waited.report()
         await asyncio.sleep(POLL_S / 3)
     raise AppError("The indexing process did not start in time.", "See its log.")
 
@@ -78,10 +78,10 @@ class Waiting:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._told = ""
+        self._reported = ""
         self._since: float | None = None
 
-    def tell(self, problem: AppError | None = None) -> None:
+    def report(self, problem: AppError | None = None) -> None:
         """Look at how it is now.
 
         Args:
@@ -100,9 +100,9 @@ class Waiting:
         elif time.monotonic() - self._since > GIVE_UP_AFTER_S:
             raise problem
         sentence = problem.message if problem is not None else _steady(status.message)
-        if sentence and sentence != self._told:
+        if sentence and sentence != self._reported:
             tqdm.write(sentence, file=sys.stderr)
-        self._told = sentence
+        self._reported = sentence
 
 
 def _steady(message: str) -> str:
@@ -146,7 +146,7 @@ async def follow(
                     problem = error
                     if start is not None and begin is not None and _has_failed(begin):
                         begin = asyncio.ensure_future(start())
-                waiting.tell(problem)
+                waiting.report(problem)
                 await asyncio.sleep(POLL_S)
         except asyncio.CancelledError:
             if begin is not None:
@@ -169,9 +169,13 @@ async def _pause(backend: Backend, session_id: int) -> None:
         async with backend.db() as db:
             await backend.training.pause(db, session_id)
 
+    pausing = asyncio.ensure_future(pause())
+    # not wait_for, which also waits for a cancelled write to give up its lock
+    await asyncio.wait({pausing}, timeout=PAUSED_WITHIN_S)
+    pausing.cancel()
     try:
-        await asyncio.wait_for(pause(), PAUSED_WITHIN_S)
-    except (AppError, TimeoutError):
+        pausing.result()
+    except (AppError, asyncio.InvalidStateError):  # refused, or not yet done
         tqdm.write(f"Stopped. Continue with: start {session_id}", file=sys.stderr)
     else:
         tqdm.write(f"Paused. Continue with: resume {session_id}", file=sys.stderr)

@@ -96,8 +96,8 @@ async def _follow(backend: Backend, spec: str, show: bool) -> ModelDownload:
 
 async def _remove(backend: Backend, spec: str, show: bool) -> dict[str, object]:
     freed = await backend.models.remove(spec)
-    said = f"{freed / 1e6:,.0f} MB freed." if freed else "There was nothing to delete."
-    return {"spec": spec, "freedBytes": freed, "text": said}
+    message = f"{freed / 1e6:,.0f} MB freed." if freed else "There was nothing to delete."
+    return {"spec": spec, "freedBytes": freed, "text": message}
 
 
 async def _use(backend: Backend, spec: str, show: bool) -> dict[str, object]:
@@ -108,8 +108,8 @@ async def _use(backend: Backend, spec: str, show: bool) -> dict[str, object]:
 async def _measure(backend: Backend, spec: str, show: bool) -> dict[str, object]:
     async with working(wait_until_ready=True):
         speed = await backend.models.measure(spec)
-    said = f"About {_rate(speed.picturesPerSecond)} pictures a second on {speed.measuredOn}."
-    return {"spec": spec, **speed.model_dump(), "text": said}
+    message = f"About {_rate(speed.picturesPerSecond)} pictures a second on {speed.measuredOn}."
+    return {"spec": spec, **speed.model_dump(), "text": message}
 
 
 _ACTIONS = {"download": _download, "remove": _remove, "use": _use, "measure": _measure}

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 
 from app.api.training_schemas import LedgerReport, SystemStatus, TrainingProgress
-from app.scan.file_walk import left_out_text, printable
+from app.printable import printable
+from app.scan.file_walk import left_out_text
 
 
 def summary(progress: TrainingProgress) -> str:

@@ -8,12 +8,12 @@ import sys
 
 from pydantic import ValidationError
 
-from app.api.search_schemas import SearchPage, SearchQuery
+from app.api.search_schemas import SearchQuery, SearchResultPage
 from app.cli.foreground import Waiting, working
-from app.errors import AppError
+from app.errors import AppError, first_refused
+from app.printable import printable
 from app.queue.ask import WorkerAwayError
 from app.runtime.supervisor import Supervisor
-from app.scan.file_walk import printable
 from app.services.backend import Backend
 
 TRY_AGAIN_S = 0.5
@@ -69,26 +69,23 @@ def _query(options: argparse.Namespace) -> SearchQuery:
             }
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "--min-score" if first["loc"][0] == "minScore" else "The description"
-        message = (
-            first["msg"].replace("Input should", "must", 1).replace("String should", "must", 1)
-        )
-        raise AppError(f"{name} {message}.", "See: search --help") from error
+        name, message = first_refused(error)
+        subject = "--min-score" if name == "minScore" else "The description"
+        raise AppError(f"{subject} {message}.", "See: search --help") from error
 
 
 async def _answer(
     backend: Backend, query: SearchQuery, top: int, supervisor: Supervisor
-) -> SearchPage:
+) -> SearchResultPage:
     """Ask until there is an answer; what takes so long is said."""
-    waiting, told = Waiting(supervisor), ""
+    waiting, reported = Waiting(supervisor), ""
     while True:
         try:
             async with backend.db() as db:
                 return await backend.search.search(db, query, limit=top)
         except WorkerAwayError as error:
-            if error.message != told:
+            if error.message != reported:
                 print(error.message, file=sys.stderr, flush=True)
-            told = error.message
-        waiting.tell()
+            reported = error.message
+        waiting.report()
         await asyncio.sleep(TRY_AGAIN_S)

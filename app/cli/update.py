@@ -81,7 +81,9 @@ def preview_text(preview: MissingPreview) -> str:
     """What removing would remove."""
     if not preview.missing:
         return "No picture is missing."
-    said = f"{preview.missing:,} of {preview.total:,} pictures are gone"
+    message = f"{preview.missing:,} of {preview.total:,} pictures are gone"
     return (
-        f"{said}; {preview.moved:,} of them were moved or renamed." if preview.moved else f"{said}."
+        f"{message}; {preview.moved:,} of them were moved or renamed."
+        if preview.moved
+        else f"{message}."
     )

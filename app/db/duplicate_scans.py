@@ -89,7 +89,7 @@ def report_scan(conn: Connection, claim: ClaimedScan, share: float) -> bool:
     return _change(conn, _held(claim), share=share, beat_at=ledger_now(conn))
 
 
-def hand_back_scan(conn: Connection, claim: ClaimedScan, share: float, error: str = "") -> bool:
+def release_scan(conn: Connection, claim: ClaimedScan, share: float, error: str = "") -> bool:
     """Let a scan wait for its next turn.
 
     Args:

@@ -1,4 +1,4 @@
-"""Jobs on their way in: created, claimed, handed back, taken back, cancelled.
+"""Jobs on their way in: created, claimed, released, taken back, cancelled.
 
 Every move is one guarded UPDATE inside the caller's transaction, as in :mod:`app.db.sessions`.
 
@@ -29,6 +29,7 @@ from app.db.clock import ledger_now
 from app.db.files import NewAssets, among_ids, among_paths, upsert
 from app.db.models import (
     IS_HELD,
+    AssetVector,
     ImageAsset,
     JobStatus,
     SessionStatus,
@@ -232,6 +233,9 @@ def _create_jobs(conn: Connection, session_id: int, asset_ids: Any) -> int:
         chosen = among_ids(conn, ImageAsset.__table__.c.id, created)
         size = conn.scalar(select(func.sum(ImageAsset.size)).where(chosen))
         count(conn, session_id, total_images=len(created), total_bytes=int(size or 0))
+        # their payloads, in the index of every model, do not name this session yet
+        ids = among_ids(conn, AssetVector.__table__.c.asset_id, created)
+        conn.execute(update(AssetVector).where(ids).values(payload_stale=True))
     return len(created)
 
 
@@ -242,7 +246,7 @@ def claim(
     limit: int,
     up_to: int,
     *,
-    suspects: bool = False,
+    poison: bool = False,
     asset_ids: Sequence[int] | None = None,
 ) -> Claim:
     """Take up to ``limit`` pending jobs of a running session under a fresh lease.
@@ -250,8 +254,8 @@ def claim(
     Args:
         up_to: only jobs with an id up to this one; newer ones were not yet checked for files
             that need no work.
-        suspects: take one job whose last attempt took the worker down, instead of fresh ones.
-        asset_ids: only jobs of these assets, suspects or not.
+        poison: take one job that may be poison, as a worker died with it, instead of fresh ones.
+        asset_ids: only jobs of these assets, poison or not.
     """
     lock_sessions(conn, [session_id])
     token = secrets.token_hex(16)
@@ -263,7 +267,7 @@ def claim(
     if asset_ids is not None:
         wanted = wanted.where(TrainingJob.asset_id.in_(asset_ids))
     else:
-        wanted = wanted.where(TrainingJob.crashes > 0 if suspects else TrainingJob.crashes == 0)
+        wanted = wanted.where(TrainingJob.crashes > 0 if poison else TrainingJob.crashes == 0)
     running = select(TrainingSession.id).where(
         TrainingSession.id == session_id, TrainingSession.status == SessionStatus.RUNNING
     )
@@ -271,7 +275,7 @@ def claim(
     # each run would skip the rows that the one before has locked, far past the limit.
     chosen = (
         wanted.order_by(TrainingJob.crashes, TrainingJob.id)
-        .limit(1 if suspects else limit)
+        .limit(1 if poison else limit)
         .with_for_update(skip_locked=True)
         .cte("chosen")
     )
@@ -321,18 +325,18 @@ def renew_leases(conn: Connection, worker: str) -> None:
     )
 
 
-def hand_back(conn: Connection, claim: Claim) -> None:
-    """Return a claim that was never finished; the attempt did not happen."""
-    _hand_back(conn, claim.session_id, TrainingJob.lease_token == claim.token)
+def release(conn: Connection, claim: Claim) -> None:
+    """Release a claim that was never finished; the attempt did not happen."""
+    _release(conn, claim.session_id, TrainingJob.lease_token == claim.token)
 
 
-def hand_back_all(conn: Connection, session_id: int, worker: str) -> None:
-    """Return whatever this worker still holds of a session."""
+def release_all(conn: Connection, session_id: int, worker: str) -> None:
+    """Release whatever this worker still holds of a session."""
     mine = (TrainingJob.session_id == session_id) & (TrainingJob.worker == worker)
-    _hand_back(conn, session_id, mine)
+    _release(conn, session_id, mine)
 
 
-def _hand_back(conn: Connection, session_id: int, which: ColumnElement[bool]) -> None:
+def _release(conn: Connection, session_id: int, which: ColumnElement[bool]) -> None:
     lock_sessions(conn, [session_id])
     returned = conn.execute(
         update(TrainingJob)

@@ -17,7 +17,7 @@ from app.db.errors import DATABASE_ERRORS, backup_folder, backups, raise_plain
 from app.errors import AppError
 from app.locks import holders
 
-HEAD = "0005"
+SCHEMA_REVISION = "0005"
 """The newest revision; a test compares it with Alembic's. Naming it here spares every start that
 has nothing to upgrade the import of Alembic."""
 
@@ -60,10 +60,10 @@ def _migrate() -> None:
     engine = get_sync_engine()
     with engine.connect() as connection:
         revision = _revision(connection)
-    if revision == HEAD:
+    if revision == SCHEMA_REVISION:
         return
     known = known_revisions()
-    if HEAD not in known:
+    if SCHEMA_REVISION not in known:
         raise AppError(
             f"The program is incomplete: the folder {MIGRATIONS} is missing or damaged.",
             "Install the program again; your data stays.",

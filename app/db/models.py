@@ -12,12 +12,14 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
     String,
     Text,
     UniqueConstraint,
+    case,
     literal_column,
     text,
 )
@@ -79,6 +81,16 @@ class ImageAsset(Base):
     """Since when the file is gone; searches hide it, its vector is kept until it is pruned."""
     excluded: Mapped[bool] = mapped_column(default=False)
     """The person asked to leave this file out of every session."""
+
+
+def is_present(asset: Any = ImageAsset) -> ColumnElement[bool]:
+    """That the file was there at the last look; written such that SQLite, which knows nothing of
+    how many are missing, does not take the index on it and goes through nearly all pictures.
+
+    Args:
+        asset: the table, or an alias of it.
+    """
+    return case((asset.missing_since.is_(None), 1), else_=0) == 1
 
 
 class EmbeddingModel(Base):

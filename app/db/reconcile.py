@@ -102,7 +102,7 @@ def release(worker: str) -> None:
     def work(conn: Connection) -> None:
         holding = select(TrainingJob.session_id).where(IS_HELD, TrainingJob.worker == worker)
         for session_id in sorted(set(conn.scalars(holding))):
-            jobs.hand_back_all(conn, session_id, worker)
+            jobs.release_all(conn, session_id, worker)
         _note_stopped(conn, [worker])
 
     in_transaction(work)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, upd
 
 from app.api.error_kinds import ErrorKind
 from app.db.clock import ledger_now
-from app.db.jobs import Claim, ClaimedJob
+from app.db.jobs import Claim, ClaimedJob, reopen_jobs
 from app.db.models import (
     IS_HELD,
     AssetVector,
@@ -108,7 +108,8 @@ def settle(
     """Write evidence, statuses, facts and counters of finished attempts, in one transaction.
 
     Only jobs whose lease is still this claim's are touched: a worker that was presumed dead and
-    wakes up settles nothing.
+    wakes up settles nothing. Where the session is to be indexed with other weights by now, what
+    succeeded waits for those.
 
     Args:
         fence: number of the store of these pictures, as :func:`app.db.vectors.begin_store` gave it.
@@ -158,6 +159,10 @@ def settle(
         .where(TrainingSession.id == claim.session_id)
         .values(last_progress_at=now)
     )
+    wanted = select(TrainingSession.model_id).where(TrainingSession.id == claim.session_id)
+    if conn.scalar(wanted) not in (None, model_id):
+        done = [outcome.job.asset_id for outcome in settled if outcome.error_kind is None]
+        reopen_jobs(conn, claim.session_id, done)
     return {outcome.job.job_id for outcome in settled}
 
 
@@ -229,7 +234,7 @@ def expire_leases(
     """Take back what dead workers held; each such attempt gets its evidence row.
 
     A job goes back to pending, or to cancelled where its session is. What was there at a death is
-    a suspect from then on, and tried alone. Only a death while it was alone speaks against it:
+    perhaps poison from then on, and tried alone. Only a death while it was alone speaks against it:
     one is enough where somebody saw that the worker ended by itself; where everything may have
     ended at once, as in a power cut, it takes some more. Then it is set aside as failed.
 
@@ -268,7 +273,7 @@ def _numbers_held(conn: Connection, workers: Collection[str]) -> Counter[str | N
 
 
 def _crashes_after(before: int, *, alone: bool, seen: bool) -> int:
-    """What a job's ``crashes`` are after one more death: 1 makes a suspect."""
+    """What a job's ``crashes`` are after one more death: 1 says that it may be poison."""
     if not before or not alone:
         return max(before, 1)
     return max(before + 1, CRASHES_TO_QUARANTINE) if seen else before + 1

@@ -42,7 +42,7 @@ SESSION_MOVES: dict[str, frozenset[str]] = {
 JOB_MOVES: dict[str, frozenset[str]] = {
     # pending → completed: the file is unchanged and has its vector, so it is not opened again
     JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.COMPLETED, JobStatus.CANCELLED}),
-    # running → pending: claimed ahead and handed back, or its worker died
+    # running → pending: claimed ahead and released, or its worker died
     JobStatus.RUNNING: frozenset(
         {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING, JobStatus.CANCELLED}
     ),

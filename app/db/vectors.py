@@ -137,16 +137,19 @@ def sessions_of(conn: Connection, asset_ids: Sequence[int]) -> dict[int, list[in
 
 
 def is_broken_off() -> ColumnElement[bool]:
-    """That a store was begun and nobody will settle it: no job of the picture waits or runs."""
+    """That a store was begun and nobody will settle it: no job of the picture waits or runs.
+
+    One that runs may be storing for a session that was cancelled meanwhile, or with other weights.
+    """
+    waits = (
+        (TrainingJob.status == JobStatus.PENDING)
+        & (TrainingSession.model_id == AssetVector.model_id)
+        & (TrainingSession.status != SessionStatus.CANCELLED)
+    )
     job = (
         select(TrainingJob.id)
         .join(TrainingSession, TrainingSession.id == TrainingJob.session_id)
-        .where(
-            TrainingJob.asset_id == AssetVector.asset_id,
-            TrainingJob.status.in_([JobStatus.PENDING, JobStatus.RUNNING]),
-            TrainingSession.model_id == AssetVector.model_id,
-            TrainingSession.status != SessionStatus.CANCELLED,
-        )
+        .where(TrainingJob.asset_id == AssetVector.asset_id, IS_HELD | waits)
     )
     return IS_UNSETTLED & ~exists(job.correlate(AssetVector))
 

@@ -41,8 +41,8 @@ class Encoder:
         dimension: components of an embedding.
         pixels: how it wants to see pictures.
         precision: ``fp32``, ``bf16`` or ``fp16``.
-        device: ``cpu``, ``mps``, or ``cuda:0`` and the name of the card.
-        place: the same for torch.
+        device_label: ``cpu``, ``mps``, or ``cuda:0`` and the name of the card.
+        torch_device: the same for torch.
         threads: that it computes with on a CPU.
         notice: what a person should know about how it runs, in one sentence; mostly empty.
     """
@@ -52,13 +52,13 @@ class Encoder:
         self.version = checkpoint.version
         self.digest = checkpoint.digest
         self.precision = "fp32"
-        self.device = "cpu"
-        self.place = torch.device("cpu")
+        self.device_label = "cpu"
+        self.torch_device = torch.device("cpu")
         self.threads = MOST_THREADS
         self.notice = ""
         self._model: Any = checkpoint.model.eval()
         self._tokenizer = checkpoint.tokenizer
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self.pixels, self._mean, self._std = _preprocessing(self._model.visual.preprocess_cfg)
         self.dimension: int = self.encode_texts([""]).shape[1]
 
@@ -96,15 +96,15 @@ class Encoder:
 
     def how(self) -> str:
         """On what it runs, for the log: ``on cpu in bf16 with 8 threads``."""
-        threads = f" with {self.threads} threads" if self.place.type == "cpu" else ""
-        return f"on {self.device} in {self.precision}{threads}"
+        threads = f" with {self.threads} threads" if self.torch_device.type == "cpu" else ""
+        return f"on {self.device_label} in {self.precision}{threads}"
 
-    def move(self, place: torch.device) -> None:
+    def move(self, torch_device: torch.device) -> None:
         """Take the model to another device."""
-        self._model.to(place)
-        self.place = place
-        card = f" {torch.cuda.get_device_name(place)}" if place.type == "cuda" else ""
-        self.device = f"{place}{card}"
+        self._model.to(torch_device)
+        self.torch_device = torch_device
+        card = f" {torch.cuda.get_device_name(torch_device)}" if torch_device.type == "cuda" else ""
+        self.device_label = f"{torch_device}{card}"
 
     def fall_back(self, cause: str) -> None:
         """Go on with the CPU, loudly; ``cause`` is a sentence without its full stop."""
@@ -129,17 +129,17 @@ class Encoder:
         return twin
 
     def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:
-        if self.place.type == "cuda":  # which fetches from pinned memory while Python goes on
+        if self.torch_device.type == "cuda":  # fetches from pinned memory while Python goes on
             pixels = pixels.pin_memory()
         # Permuted, not copied: channels stay last in memory, as convolutions like them best.
-        values = pixels.to(self.place, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+        values = pixels.to(self.torch_device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
         # Normalised before the cast: bf16 has only 8 bits for the mean.
-        values = (values - self._mean.to(self.place)) / self._std.to(self.place)
+        values = (values - self._mean.to(self.torch_device)) / self._std.to(self.torch_device)
         features: torch.Tensor = self._model.encode_image(values.to(DTYPES[self.precision]))
         return features
 
     def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
-        features: torch.Tensor = self._model.encode_text(tokens.to(self.place))
+        features: torch.Tensor = self._model.encode_text(tokens.to(self.torch_device))
         return features
 
     def _embed(self, encode: _Encode, rows: torch.Tensor) -> NDArray[np.float32]:
@@ -154,9 +154,11 @@ class Encoder:
                     start += size
                 elif size > 1:
                     size //= 2
-                    log.warning("out of memory on %s: going on with %d at once", self.device, size)
-                elif self.place.type != "cpu":
-                    self.fall_back(f"There is not enough memory on {self.device}")
+                    log.warning(
+                        "out of memory on %s: going on with %d at once", self.device_label, size
+                    )
+                elif self.torch_device.type != "cpu":
+                    self.fall_back(f"There is not enough memory on {self.device_label}")
                     size = len(rows)
                 else:
                     raise AppError(
@@ -167,7 +169,7 @@ class Encoder:
 
     def _attempt(self, encode: _Encode, rows: torch.Tensor) -> NDArray[np.float32] | None:
         """Unit vectors; None where memory did not suffice."""
-        if self.place.type == "cpu":
+        if self.torch_device.type == "cpu":
             torch.set_num_threads(self.threads)  # for this thread and for this model
         try:
             with torch.inference_mode():
@@ -185,7 +187,7 @@ class Encoder:
 
     def _exclusive(self) -> contextlib.AbstractContextManager[Any]:
         """One thread at a time on an accelerator, which the model may leave; it stays on a CPU."""
-        return contextlib.nullcontext() if self.place.type == "cpu" else self._turn
+        return contextlib.nullcontext() if self.torch_device.type == "cpu" else self._lock
 
 
 def _preprocessing(config: Mapping[str, Any]) -> tuple[PixelSpec, torch.Tensor, torch.Tensor]:

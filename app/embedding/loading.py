@@ -30,20 +30,20 @@ def load_encoder(
         AppError: there is no such model, its files are missing or damaged, it cannot be
             downloaded, the device is not there, or memory does not suffice.
     """
-    place = _find_device(device)
+    torch_device = _find_device(device)
     encoder = _first_use(load_checkpoint(spec))
     try:
-        encoder.move(place)
+        encoder.move(torch_device)
         return tuning.tuned(encoder, precision, busy=busy)
     except (RuntimeError, MemoryError) as error:
-        if device != "auto" or place.type == "cpu":
+        if device != "auto" or torch_device.type == "cpu":
             raise AppError(
-                f"The model {encoder.name} cannot run on {place} with precision {precision}: "
-                f"{first_line(error)}.",
+                f"The model {encoder.name} cannot run on {torch_device} with precision "
+                f"{precision}: {first_line(error)}.",
                 "Set AFTERIMAGE_DEVICE to cpu and AFTERIMAGE_PRECISION to auto.",
             ) from error
         failure = first_line(error)
-    encoder.fall_back(f"The model cannot run on {place} ({failure})")
+    encoder.fall_back(f"The model cannot run on {torch_device} ({failure})")
     return encoder
 
 

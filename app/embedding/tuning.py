@@ -86,7 +86,7 @@ def tuned(encoder: Encoder, precision: str, *, busy: bool) -> Encoder:
 def _key(encoder: Encoder, precision: str) -> str:
     """All that the outcome of measuring depends on."""
     capability = torch.backends.cpu.get_cpu_capability()
-    parts = (encoder.digest, encoder.device, precision, processor_name(), capability)
+    parts = (encoder.digest, encoder.device_label, precision, processor_name(), capability)
     return " | ".join((*parts, str(MOST_THREADS), torch.__version__, version("afterimage")))
 
 
@@ -101,7 +101,7 @@ def processor_name() -> str:
 
 def quickest_faithful(encoder: Encoder) -> Encoder:
     """The encoder, or a copy in a lower precision that is quicker and as good."""
-    if encoder.place.type != "cpu":
+    if encoder.torch_device.type != "cpu":
         return _compare(encoder, 32, time.perf_counter)
     # On one thread and by its own time the outcome does not depend on what else is running.
     before, encoder.threads = encoder.threads, 1
@@ -116,7 +116,7 @@ def quickest_threads(encoder: Encoder) -> int:
     One for each core is too many where a container has fewer, or where a small model's threads
     spend their time waiting for each other.
     """
-    if encoder.place.type != "cpu":
+    if encoder.torch_device.type != "cpu":
         return encoder.threads
     twin = copy.copy(encoder)
     twin.threads = MOST_THREADS
@@ -135,25 +135,27 @@ def quickest_threads(encoder: Encoder) -> int:
 
 def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
     """Try each precision on up to ``most`` pictures, fewer where that would take long."""
-    if encoder.place.type == "cpu":
+    if encoder.torch_device.type == "cpu":
         pictures = _bearable(encoder, most, clock)
     else:
         pictures = probe_pictures(encoder.pixels.size, most)
     expected, best_seconds = _measure(encoder, pictures, clock)
     best = encoder
     for precision in ("bf16", "fp16"):
-        if encoder.place.type == "cpu" and _is_emulated(DTYPES[precision], clock):
+        if encoder.torch_device.type == "cpu" and _is_emulated(DTYPES[precision], clock):
             continue
         try:
             twin = encoder.in_precision(precision)
             embeddings, seconds = _measure(twin, pictures, clock)
         except (AppError, RuntimeError, MemoryError) as error:
-            log.info("%s cannot be used on %s: %s", precision, encoder.device, first_line(error))
+            log.info(
+                "%s cannot be used on %s: %s", precision, encoder.device_label, first_line(error)
+            )
             continue
         cosine = float((embeddings * expected).sum(axis=1).min())
         saved = best_seconds - seconds
         log.debug("%s saves %.1f ms a picture, cosine %.4f", precision, 1000 * saved, cosine)
-        least = WORTHWHILE_SECONDS if encoder.place.type == "cpu" else 0.0
+        least = WORTHWHILE_SECONDS if encoder.torch_device.type == "cpu" else 0.0
         worthwhile = saved >= max(least, WORTHWHILE_SHARE * best_seconds)
         if worthwhile and cosine >= MIN_COSINE:
             best, best_seconds = twin, seconds

@@ -47,7 +47,7 @@ from app.pictures.files import FileContent, read_file
 from app.pictures.frames import go_to_frame_that_shows_something
 from app.pictures.limits import check_size, check_work
 from app.pictures.metadata import orientation_and_time, time_of_change
-from app.pictures.pixels import TURNS, PixelSpec, Turn, fit
+from app.pictures.pixels import ORIENTATIONS, Orientation, PixelSpec, fit
 from app.pictures.raw import RawFile, UnknownRawError, known_time, open_raw
 from app.pictures.rescue import rescue
 
@@ -119,7 +119,7 @@ class LoadedPicture(NamedTuple):
     picture: Image.Image
     area: tuple[float, float]
     """Exact width and height of what ``picture`` shows, see :func:`app.pictures.pixels.fit`."""
-    turn: Turn
+    orientation: Orientation
     width: int
     """Pixels, of the whole picture, upright."""
     height: int
@@ -144,7 +144,7 @@ def decode(content: FileContent, name: str, spec: PixelSpec, max_megapixels: int
     """
     with quietly():
         loaded = load(content.data, name, spec, max_megapixels)
-        pixels = fit(loaded.picture, loaded.area, loaded.turn, spec, loaded.colours)
+        pixels = fit(loaded.picture, loaded.area, loaded.orientation, spec, loaded.colours)
     return DecodedPicture(
         pixels, loaded.width, loaded.height, loaded.format, loaded.taken_at, loaded.note
     )
@@ -198,13 +198,13 @@ def load(data: bytes, name: str, spec: PixelSpec, max_megapixels: int) -> Loaded
     picture, note = _load(opened, data, kind, spec)
     if reduced is None:
         stored = picture.size  # a HEIF header may be off; a TIFF is turned while it is loaded
-    orientation, taken_at = orientation_and_time(picture)
-    turn = TURNS.get(orientation, Turn())
-    width, height = reversed(stored) if turn.swap else stored
+    exif_orientation, taken_at = orientation_and_time(picture)
+    orientation = ORIENTATIONS.get(exif_orientation, Orientation())
+    width, height = reversed(stored) if orientation.swap else stored
     notes = " ".join(filter(None, (name_note(kind, name), note)))
     colours = colours_of(picture, kind)
     return LoadedPicture(
-        picture, reduced or stored, turn, width, height, kind, taken_at, notes, colours
+        picture, reduced or stored, orientation, width, height, kind, taken_at, notes, colours
     )
 
 
@@ -262,7 +262,7 @@ def _develop(
         small = f"Only a preview of {preview.width} × {preview.height} pixels could be read."
         cut_off = "The file is cut off." if share < 1 and not preview.note else preview.note
         return preview._replace(note=f"{cut_off} {small}".lstrip())
-    return LoadedPicture(picture, picture.size, Turn(), 0, 0, "", taken_at, note)
+    return LoadedPicture(picture, picture.size, Orientation(), 0, 0, "", taken_at, note)
 
 
 def _load_preview(raw: RawFile, spec: PixelSpec, max_megapixels: int) -> LoadedPicture | None:
@@ -271,18 +271,21 @@ def _load_preview(raw: RawFile, spec: PixelSpec, max_megapixels: int) -> LoadedP
     if preview is None:
         return None
     if isinstance(preview, Image.Image):
-        loaded = LoadedPicture(preview, preview.size, Turn(), *preview.size, "", None, "")
+        loaded = LoadedPicture(preview, preview.size, Orientation(), *preview.size, "", None, "")
     else:
         try:
             loaded = load(preview, "", spec, max_megapixels)
         except PictureError:
             return None
-    turn = TURNS.get(raw.orientation, Turn()) if loaded.turn == Turn() else loaded.turn
+    orientation = loaded.orientation
+    if orientation == Orientation():
+        orientation = ORIENTATIONS.get(raw.exif_orientation, Orientation())
     shape = loaded.area[0] - loaded.area[1]
-    if turn.swap and shape * (raw.width - raw.height) > 0:
-        turn = Turn()  # it is as wide or as high as it should be: somebody has turned it already
+    if orientation.swap and shape * (raw.width - raw.height) > 0:
+        # It is as wide or as high as it should be: somebody has turned it already.
+        orientation = Orientation()
     taken_at = loaded.taken_at or known_time(time_of_change(loaded.picture))
-    return loaded._replace(turn=turn, taken_at=taken_at)
+    return loaded._replace(orientation=orientation, taken_at=taken_at)
 
 
 def _draft(picture: ImageFile.ImageFile, spec: PixelSpec) -> tuple[float, float] | None:

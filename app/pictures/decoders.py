@@ -151,7 +151,7 @@ class Decoders:
         if not _is_worth_another_try(done.error):
             return done
         self.rest()  # whatever ended one process may have ended the others, too
-        with self._turn_alone():
+        with self._slot_alone():
             return self._try(niceness, (function, args), data, self._limits.memory_alone)
 
     def prepare(self) -> None:
@@ -209,7 +209,7 @@ class Decoders:
             decoder.end(self._starter)  # while it had nothing to do; no picture is to blame
 
     @contextlib.contextmanager
-    def _turn_alone(self) -> Iterator[None]:
+    def _slot_alone(self) -> Iterator[None]:
         while not self._alone.acquire(timeout=LOOK_EVERY_S):
             if self._stop.is_set():
                 raise Stopped

@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from app.api.error_kinds import ErrorKind
+from app.file_types import NAME_ENDINGS
 from app.pictures.iso_media import brands
 from app.pictures.tiff_layout import TIFF_LIKE_STARTS, TIFF_STARTS, first_tags
 
@@ -32,26 +33,7 @@ class PictureError(Exception):
         return self.message
 
 
-# fmt: off
-NAME_ENDINGS: dict[str, frozenset[str]] = {
-    "JPEG": frozenset({"jpg", "jpeg", "jpe", "jfif", "jif", "jps", "pjpeg", "pjp", "mpo"}),
-    "PNG": frozenset({"png", "apng"}),
-    "WEBP": frozenset({"webp"}),
-    "GIF": frozenset({"gif"}),
-    "BMP": frozenset({"bmp", "dib"}),
-    "TIFF": frozenset({"tif", "tiff"}),
-    "HEIF": frozenset({"heic", "heif", "heics", "heifs", "hif"}),
-    "AVIF": frozenset({"avif", "avifs"}),
-    "RAW": frozenset({
-        "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dcs", "dng", "drf", "erf", "fff", "gpr", "iiq",
-        "k25", "kc2", "kdc", "mef", "mos", "mrw", "nef", "nrw", "orf", "ori", "pef", "ptx", "raf",
-        "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
-    }),
-}
-# fmt: on
-"""The formats that are read, each with the endings that its files go by."""
-
-_PICTURE_ENDINGS = frozenset[str]().union(*NAME_ENDINGS.values())
+_PICTURE_ENDINGS = frozenset(ending for endings in NAME_ENDINGS.values() for ending in endings)
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -105,7 +87,7 @@ _MAGICS = (
 
 
 def identify(data: bytes, name: str) -> str:
-    """The format of a picture: one of the keys of :data:`NAME_ENDINGS`.
+    """The format of a picture: one of the keys of :data:`app.file_types.NAME_ENDINGS`.
 
     Args:
         data: the whole content of the file, not empty.

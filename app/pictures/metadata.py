@@ -18,12 +18,12 @@ def orientation_and_time(picture: Image.Image) -> tuple[int, datetime | None]:
     Returns:
         the orientation, 1 to 8 where the file keeps to EXIF, and the camera's local time.
     """
-    orientation, taken_at = None, None
+    exif_orientation, taken_at = None, None
     with contextlib.suppress(Exception):
         exif = picture.getexif()
-        orientation = exif.get(ExifTags.Base.Orientation)
+        exif_orientation = exif.get(ExifTags.Base.Orientation)
         taken_at = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
-    return orientation if isinstance(orientation, int) else 1, _time(taken_at)
+    return exif_orientation if isinstance(exif_orientation, int) else 1, _time(taken_at)
 
 
 def time_of_change(picture: Image.Image) -> datetime | None:

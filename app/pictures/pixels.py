@@ -44,7 +44,7 @@ class PixelSpec:
     """Grey level, 0 to 255, that pads the square in mode ``longest``."""
 
 
-class Turn(NamedTuple):
+class Orientation(NamedTuple):
     """How the stored picture becomes the one that a person sees: first swapped, then mirrored."""
 
     swap: bool = False
@@ -53,14 +53,14 @@ class Turn(NamedTuple):
     mirror_y: bool = False
 
 
-TURNS = {
-    2: Turn(mirror_x=True),
-    3: Turn(mirror_x=True, mirror_y=True),
-    4: Turn(mirror_y=True),
-    5: Turn(swap=True),
-    6: Turn(swap=True, mirror_x=True),
-    7: Turn(swap=True, mirror_x=True, mirror_y=True),
-    8: Turn(swap=True, mirror_y=True),
+ORIENTATIONS = {
+    2: Orientation(mirror_x=True),
+    3: Orientation(mirror_x=True, mirror_y=True),
+    4: Orientation(mirror_y=True),
+    5: Orientation(swap=True),
+    6: Orientation(swap=True, mirror_x=True),
+    7: Orientation(swap=True, mirror_x=True, mirror_y=True),
+    8: Orientation(swap=True, mirror_y=True),
 }
 """EXIF orientations; every other value leaves the picture as it is stored."""
 
@@ -70,7 +70,7 @@ _Box = tuple[float, float, float, float]
 def fit(
     picture: Image.Image,
     size: tuple[float, float],
-    turn: Turn,
+    orientation: Orientation,
     spec: PixelSpec,
     colours: Colours = SRGB,
 ) -> NDArray[np.uint8]:
@@ -80,19 +80,19 @@ def fit(
         picture: as stored in the file, of any mode; perhaps decoded at a reduced scale.
         size: exact width and height of the content of ``picture`` in its own pixels; with a
             reduced scale this is a fraction, and the last column and row reach beyond it.
-        turn: what makes the picture upright.
+        orientation: what makes the picture upright.
         spec: what the model wants.
         colours: what the numbers in ``picture`` mean.
 
     Returns:
         shape (spec.size, spec.size, 3), RGB, contiguous.
     """
-    width, height = reversed(size) if turn.swap else size
+    width, height = reversed(size) if orientation.swap else size
     (wide, high), box = _plan(width, height, spec)
-    box = _as_stored(box, width, height, turn)
-    stored_size = (high, wide) if turn.swap else (wide, high)
+    box = _as_stored(box, width, height, orientation)
+    stored_size = (high, wide) if orientation.swap else (wide, high)
     resized = resampled(picture, stored_size, box, _RESAMPLING[spec.interpolation])
-    pixels = upright(np.asarray(on_white(to_srgb(resized, colours))), turn)
+    pixels = upright(np.asarray(on_white(to_srgb(resized, colours))), orientation)
     return _padded(pixels, spec)
 
 
@@ -113,23 +113,23 @@ def _plan(width: float, height: float, spec: PixelSpec) -> tuple[tuple[int, int]
     return (side, side), (x * across, y * down, (x + side) * across, (y + side) * down)
 
 
-def _as_stored(box: _Box, width: float, height: float, turn: Turn) -> _Box:
+def _as_stored(box: _Box, width: float, height: float, orientation: Orientation) -> _Box:
     """Where a box of the upright picture of ``width`` × ``height`` lies in the stored one."""
     left, top, right, bottom = box
-    if turn.mirror_x:
+    if orientation.mirror_x:
         left, right = width - right, width - left
-    if turn.mirror_y:
+    if orientation.mirror_y:
         top, bottom = height - bottom, height - top
-    return (top, left, bottom, right) if turn.swap else (left, top, right, bottom)
+    return (top, left, bottom, right) if orientation.swap else (left, top, right, bottom)
 
 
-def upright(pixels: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:
+def upright(pixels: NDArray[np.uint8], orientation: Orientation) -> NDArray[np.uint8]:
     """``pixels``, shape (height, width, …), as a person sees the picture."""
-    if turn.swap:
+    if orientation.swap:
         pixels = pixels.swapaxes(0, 1)
-    if turn.mirror_x:
+    if orientation.mirror_x:
         pixels = pixels[:, ::-1]
-    if turn.mirror_y:
+    if orientation.mirror_y:
         pixels = pixels[::-1]
     return pixels
 

@@ -48,9 +48,9 @@ class RawFile:
     def __init__(self, opened: rawpy.RawPy) -> None:
         self._opened = opened
         sizes = opened.sizes
-        self.orientation = _EXIF_ORIENTATIONS.get(sizes.flip, 1)
+        self.exif_orientation = _EXIF_ORIENTATIONS.get(sizes.flip, 1)
         """How the sensor's picture is turned to be upright, 1 to 8 as in EXIF."""
-        swapped = self.orientation >= 5
+        swapped = self.exif_orientation >= 5
         self.width = sizes.height if swapped else sizes.width
         """Pixels, of the full picture, upright."""
         self.height = sizes.width if swapped else sizes.height

@@ -57,7 +57,9 @@ def make_thumbnail(data: bytes, name: str, edge: int, max_megapixels: int) -> Th
         wide, high = max(1, round(right / ratio)), max(1, round(bottom / ratio))
         resized = resampled(loaded.picture, (wide, high), (0.0, 0.0, right, bottom))
         resized = to_srgb(resized, loaded.colours)
-        image = Image.fromarray(np.ascontiguousarray(upright(np.asarray(resized), loaded.turn)))
+        image = Image.fromarray(
+            np.ascontiguousarray(upright(np.asarray(resized), loaded.orientation))
+        )
     texts = {
         "Thumb::Mimetype": _MIME_TYPES[loaded.format],
         "Thumb::Image::Width": str(loaded.width),

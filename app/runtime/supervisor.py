@@ -110,7 +110,7 @@ class Supervisor:
     def stop(self, timeout: float = STOP_WITHIN_S) -> None:
         """End the worker after its batch, then the embedded Redis unless others use it.
 
-        A worker that is not done in time is killed; what it held is handed back at once.
+        A worker that is not done in time is killed; what it held is released at once.
 
         Args:
             timeout: seconds after which all of that has happened.

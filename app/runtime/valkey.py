@@ -90,8 +90,8 @@ def launch(program: Path) -> tuple[EmbeddedServer, subprocess.Popen[bytes]]:
         )
     try:
         assert guard.stdout is not None
-        with guard.stdout as said:
-            pid = said.readline()
+        with guard.stdout as output:
+            pid = output.readline()
         if not pid:
             raise OSError(errno.ECHILD, "the queue server ended immediately")
         server = EmbeddedServer(str(path), int(pid))

@@ -101,8 +101,8 @@ class WorkerProcess:
         """The AppError that it ended with, where it wrote one."""
         for line in reversed(self.output().splitlines()):
             with suppress(ValueError, TypeError, KeyError):
-                said = json.loads(line)
-                return AppError(said["message"], said["hint"])
+                report = json.loads(line)
+                return AppError(report["message"], report["hint"])
         return None
 
     def _close_input(self) -> None:

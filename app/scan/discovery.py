@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Sequence
 
 from app.api.training_schemas import FolderCount
-from app.config import DEFAULT_EXTENSIONS
 from app.db.types import normal_path
+from app.file_types import DEFAULT_EXTENSIONS
 from app.scan.exclusions import Exclusions
 from app.scan.file_walk import WalkReport, check_folder, walk
 from app.scan.session_walk import SessionWalk

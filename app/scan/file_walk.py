@@ -11,6 +11,7 @@ from app.db.files import FoundFile
 from app.db.types import path_to_text
 from app.errors import AppError
 from app.pictures.file_times import storable_ns
+from app.printable import printable
 from app.scan.exclusions import BY_PATTERN, HIDDEN, Exclusions
 
 REASONS = 5
@@ -170,8 +171,8 @@ def missing_folder(path: str) -> AppError:
 def left_out_text(skipped: Mapping[str, int]) -> str:
     """What was left out and why, the most frequent first: ``12 × .mp4, 3 × hidden``."""
     first = Counter(skipped).most_common(REASONS)
-    said = ", ".join(f"{count:,} × {reason}" for reason, count in first)
-    return f"{said} and others" if len(skipped) > len(first) else said
+    text = ", ".join(f"{count:,} × {reason}" for reason, count in first)
+    return f"{text} and others" if len(skipped) > len(first) else text
 
 
 def no_pictures(path: str, report: WalkReport) -> AppError:
@@ -181,8 +182,3 @@ def no_pictures(path: str, report: WalkReport) -> AppError:
         f"There are no pictures in {printable(path)}.",
         f"Skipped: {left_out}." if left_out else "The folder is empty.",
     )
-
-
-def printable(path: str) -> str:
-    """A path that any terminal and window can show."""
-    return os.fsencode(path).decode("utf-8", "replace").replace("\n", "⏎")

@@ -22,8 +22,9 @@ from app.api.update_schemas import WatchedFolder
 from app.db.files import FoundFile
 from app.db.types import text_to_path
 from app.errors import first_line
+from app.printable import printable
 from app.scan.exclusions import Exclusions
-from app.scan.file_walk import WalkReport, is_below, printable, walk
+from app.scan.file_walk import WalkReport, is_below, walk
 
 STEP_MS = 200
 """How often the thread looks whether it is to end."""

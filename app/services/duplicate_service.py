@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -20,12 +19,11 @@ from app.api.library_schemas import (
     Listing,
     ScanStatus,
 )
-from app.db.models import ImageAsset, NearDuplicate
-from app.errors import AppError
+from app.db.models import ImageAsset, NearDuplicate, is_present
 from app.services import duplicate_scan
+from app.services.csv_export import write_csv
 from app.services.library_listing import (
     ids_of,
-    is_present,
     make_listing,
     pictures_by_id,
 )
@@ -103,13 +101,8 @@ class DuplicateService:
             for at, number in enumerate(numbers, start + 1):
                 for place, picture in enumerate(members[number]):
                     lines.append(_line(at, picture, best=place == 0))
-        try:
-            await asyncio.to_thread(_write_csv, target, lines)
-        except OSError as error:
-            raise AppError(
-                f"The list could not be written to {target}: {error.strerror}.",
-                "Choose another place.",
-            ) from error
+        heading = ["group", "file", "best", "bytes", "width", "height", "taken"]
+        await asyncio.to_thread(write_csv, target, heading, lines)
         return len(lines)
 
     # Pictures that look alike are looked for by the worker, when a person asks for it
@@ -204,10 +197,3 @@ def _line(number: int, picture: LibraryPicture, *, best: bool) -> list[Any]:
         picture.height or "",
         picture.takenAt.date().isoformat() if picture.takenAt else "",
     ]
-
-
-def _write_csv(target: str, lines: Sequence[Sequence[Any]]) -> None:
-    with open(target, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(["group", "file", "best", "bytes", "width", "height", "taken"])
-        writer.writerows(lines)

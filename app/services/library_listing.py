@@ -56,12 +56,6 @@ def picture_state() -> ColumnElement[str]:
     )
 
 
-def is_present() -> ColumnElement[bool]:
-    """That the file was there at the last look; written such that SQLite, which knows nothing of
-    how many are missing, does not take the index on it and goes through nearly all pictures."""
-    return case((ImageAsset.missing_since.is_(None), 1), else_=0) == 1
-
-
 def pictures_and_vectors(model_id: int | None) -> FromClause:
     """Every picture, beside it the vector of this model where it has one."""
     assets, vectors = ImageAsset.__table__, AssetVector.__table__

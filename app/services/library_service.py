@@ -15,7 +15,6 @@ from sqlalchemy import (
     extract,
     func,
     literal,
-    or_,
     select,
     type_coerce,
     update,
@@ -34,6 +33,7 @@ from app.config import get_settings
 from app.db.engine import write_transaction
 from app.db.jobs import chunks
 from app.db.models import ImageAsset, TrainingSession
+from app.db.relocation import is_stored_below
 from app.db.types import path_to_text
 from app.services.duplicate_service import DuplicateService
 from app.services.library_listing import (
@@ -156,7 +156,7 @@ def _order(group: LibraryGroup, *, every_row: bool) -> list[ColumnElement[Any]]:
 def _within(db: AsyncSession, group: LibraryGroup) -> list[ColumnElement[bool]]:
     """The conditions of a group."""
     if group.folder is not None:
-        return _inside(path_to_text(group.folder), indexed=not _is_postgresql(db))
+        return _below(group.folder, indexed=not _is_postgresql(db))
     if group.undated:
         return [ImageAsset.taken_at.is_(None)]
     if group.year is None:
@@ -167,29 +167,22 @@ def _within(db: AsyncSession, group: LibraryGroup) -> list[ColumnElement[bool]]:
     return [ImageAsset.taken_at >= begin, ImageAsset.taken_at < end]
 
 
-def _inside(folder: str, *, indexed: bool) -> list[ColumnElement[bool]]:
+def _below(folder: str, *, indexed: bool) -> list[ColumnElement[bool]]:
     """That a path lies below a folder.
 
     Args:
-        folder: escaped like every stored path.
         indexed: texts are sorted by their characters, so that these paths are one run of the
             index; PostgreSQL sorts as the language of the server does.
     """
-    begin = folder.rstrip(os.sep) + os.sep
     path = type_coerce(ImageAsset.path, Text)
-    length = len(begin)
-    conditions: list[ColumnElement[bool]] = [
-        func.substr(path, 1, length) == begin,
-        # "/a//dcff" is not below "/a": it is its neighbour, whose name goes on with a byte that
-        # is not UTF-8; below it would be "/a///dcff"
-        or_(
-            func.substr(path, length + 1, 1) != "/",
-            func.substr(path, length + 1, 2) == "//",
-        ),
-    ]
+    conditions = [is_stored_below(path, folder)]
     if indexed:
-        end = begin[:-1] + chr(ord(os.sep) + 1)
-        conditions += [path >= literal(begin, Text), path < literal(end, Text)]
+        begin = path_to_text(folder).rstrip(os.sep)
+        next_sign = chr(ord(os.sep) + 1)
+        conditions += [
+            path >= literal(begin + os.sep, Text),
+            path < literal(begin + next_sign, Text),
+        ]
     return conditions
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from app.db.engine import in_transaction
 from app.db.models import HAS_FAILED, ImageAsset, JobStatus, TrainingEvidence, TrainingJob
 from app.db.sessions import count, lock_sessions
 from app.db.types import utc_now
-from app.errors import AppError
+from app.services.csv_export import write_csv
 
 
 class PictureService:
@@ -99,14 +98,9 @@ class PictureService:
         Raises:
             AppError: the file cannot be written.
         """
-        rows = [row async for row in self._all_failures(db, session_id)]
-        try:
-            await asyncio.to_thread(_write_csv, target, rows)
-        except OSError as error:
-            raise AppError(
-                f"The list could not be written to {target}: {error.strerror}.",
-                "Choose another place.",
-            ) from error
+        rows = [_csv_row(row) async for row in self._all_failures(db, session_id)]
+        heading = ["file", "cause", "message", "attempts", "when"]
+        await asyncio.to_thread(write_csv, target, heading, rows)
         return len(rows)
 
     async def _all_failures(
@@ -204,10 +198,6 @@ def _exclude(conn: Connection, job_ids: list[int]) -> int:
     return len(moved)
 
 
-def _write_csv(target: str, rows: Sequence[JobRow]) -> None:
-    with open(target, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "cause", "message", "attempts", "when"])
-        for row in rows:
-            when = row.finishedAt.isoformat() if row.finishedAt else ""
-            writer.writerow([row.path, row.errorKind, row.errorMessage, row.attempts, when])
+def _csv_row(row: JobRow) -> list[object]:
+    when = row.finishedAt.isoformat() if row.finishedAt else ""
+    return [row.path, row.errorKind, row.errorMessage, row.attempts, when]

@@ -18,8 +18,8 @@ from app.api.search_schemas import (
     SearchFilter,
     SearchHit,
     SearchModel,
-    SearchPage,
     SearchQuery,
+    SearchResultPage,
 )
 from app.config import get_settings, save_setting
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, SessionStatus, TrainingSession
@@ -78,7 +78,7 @@ class SearchService:
 
     async def search(
         self, db: AsyncSession, query: SearchQuery, *, offset: int = 0, limit: int = 200
-    ) -> SearchPage:
+    ) -> SearchResultPage:
         """The pictures nearest to a query, best first; up to ``MAX_RESULTS`` of them in pages.
 
         Raises:
@@ -104,7 +104,7 @@ class SearchService:
             )
             found = await asyncio.to_thread(find, request)
         following = offset + limit
-        return SearchPage(
+        return SearchResultPage(
             hits=await _hits(db, found),
             nextOffset=following if limit == len(found) and following < MAX_RESULTS else None,
             modelId=known.model.modelId,

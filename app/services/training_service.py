@@ -32,11 +32,12 @@ from app.db.progress import session_progress
 from app.db.sessions import find_session
 from app.db.types import normal_path, path_to_text
 from app.embedding.catalogue import check_model
-from app.errors import AppError
+from app.errors import AppError, first_refused
 from app.logs import log_unforeseen
+from app.printable import printable
 from app.queue.enqueue import enqueue_session
 from app.scan.discovery import take_steps
-from app.scan.file_walk import check_folder, is_below, printable
+from app.scan.file_walk import check_folder, is_below
 from app.scan.session_walk import STARTED, SessionWalk
 
 _log = logging.getLogger(__name__)
@@ -290,5 +291,5 @@ def _changed(config: dict[str, Any], **changes: Any) -> dict[str, Any]:
     try:
         return SessionConfig.model_validate(wanted).model_dump()
     except ValidationError as error:
-        first = error.errors()[0]
-        raise AppError(f"{first['loc'][0]}: {first['msg']}.") from error
+        name, message = first_refused(error)
+        raise AppError(f"{name} {message}.") from error

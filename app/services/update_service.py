@@ -30,10 +30,11 @@ from app.db.sessions import find_session
 from app.db.types import normal_path, text_to_path
 from app.errors import AppError
 from app.pictures.thumbnail_paths import remove_thumbnails
+from app.printable import printable
 from app.queue.enqueue import enqueue_session_if_possible
 from app.queue.questions import RemoveVectorsRequest, remove_vectors
 from app.scan.discovery import take_steps
-from app.scan.file_walk import check_folder, is_gone, printable
+from app.scan.file_walk import check_folder, is_gone
 from app.scan.session_walk import UPDATED, SessionWalk
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,13 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from app.api.search_schemas import Restriction
-from app.vectors.embedded_errors import FREE_TO_WRITE, LOCK_NAME, damaged, disk_full, plain_errors
+from app.vectors.embedded_errors import (
+    FREE_TO_WRITE,
+    LOCK_NAME,
+    damaged,
+    disk_full,
+    translate_errors,
+)
 from app.vectors.protocol import (
     FENCE,
     IDS_PER_PAGE,
@@ -86,7 +92,7 @@ class EmbeddedStore:
         self._owner = FileLock(
             folder / LOCK_NAME, timeout=0, thread_local=False, fallback_to_soft=False
         )
-        with plain_errors(folder):
+        with translate_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._owner.acquire()
             for unfinished in folder.glob(".new-*"):
@@ -104,7 +110,7 @@ class EmbeddedStore:
                     raise dimension_error(name, collection.dimension, dimension)
 
     def collections(self) -> list[str]:
-        with self._lock, plain_errors(self._folder):
+        with self._lock, translate_errors(self._folder):
             self._check_open()
             folders = [path for path in self._folder.iterdir() if not path.name.startswith(".")]
             return sorted(_read_description(path)[0] for path in folders if path.is_dir())
@@ -113,7 +119,7 @@ class EmbeddedStore:
         with self._lock:
             self._check_open()
             path = self._path(name)
-            with plain_errors(path):
+            with translate_errors(path):
                 if (opened := self._open.pop(name, None)) is not None:
                     opened.shard.close()
                 if path.exists():  # renamed first, so that no half-removed one is found
@@ -127,9 +133,9 @@ class EmbeddedStore:
         with self._use(collection) as opened:
             for point in points:
                 check_shape(point.vector, opened.dimension)
-            for some in chunked(points, POINTS_PER_CALL):
-                stored = qe.UpdateOperation.upsert_points(_to_engine(some, fence), condition=below)
-                self._update(opened, stored, len(some))
+            for batch in chunked(points, POINTS_PER_CALL):
+                stored = qe.UpdateOperation.upsert_points(_to_engine(batch, fence), condition=below)
+                self._update(opened, stored, len(batch))
             opened.shard.flush()
 
     def set_payloads(self, collection: str, payloads: Mapping[int, Mapping[str, object]]) -> None:
@@ -145,9 +151,9 @@ class EmbeddedStore:
 
     def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
-        for some in chunked(asset_ids, POINTS_PER_CALL):
+        for batch in chunked(asset_ids, POINTS_PER_CALL):
             with self._use(collection) as opened:
-                for record in opened.shard.retrieve(list(some), False, True):
+                for record in opened.shard.retrieve(list(batch), False, True):
                     found[int(record.id)] = np.asarray(record.vector, dtype=np.float32)
         return found
 
@@ -166,9 +172,9 @@ class EmbeddedStore:
 
     def delete(self, collection: str, asset_ids: Sequence[int]) -> None:
         with self._use(collection) as opened:
-            for some in chunked(asset_ids, POINTS_PER_CALL):
-                operation = qe.UpdateOperation.delete_points(list(some))
-                self._update(opened, operation, len(some))
+            for batch in chunked(asset_ids, POINTS_PER_CALL):
+                operation = qe.UpdateOperation.delete_points(list(batch))
+                self._update(opened, operation, len(batch))
             opened.shard.flush()
 
     def count(self, collection: str) -> int:
@@ -214,7 +220,7 @@ class EmbeddedStore:
                 return
             self._closed = True
             try:
-                with plain_errors(self._folder):
+                with translate_errors(self._folder):
                     for collection in self._open.values():
                         collection.shard.close()
             finally:
@@ -227,7 +233,7 @@ class EmbeddedStore:
         with self._lock:
             self._check_open()
             path = self._path(name)
-            with plain_errors(path):
+            with translate_errors(path):
                 if name not in self._open:
                     self._open[name] = self._load(name, path)
                 yield self._open[name]
@@ -247,7 +253,7 @@ class EmbeddedStore:
         """Make a collection beside its place and rename it, so that no half-made one is found."""
         path = self._path(name)
         unfinished = path.with_name(f".new-{path.name}")
-        with plain_errors(path):
+        with translate_errors(path):
             self._require_free(FREE_TO_WRITE)
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()

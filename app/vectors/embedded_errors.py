@@ -19,7 +19,7 @@ FREE_TO_WRITE = 256 * 2**20
 
 
 @contextmanager
-def plain_errors(folder: Path) -> Iterator[None]:
+def translate_errors(folder: Path) -> Iterator[None]:
     """Turn errors of the engine and of the file system into sentences; others pass."""
     try:
         yield

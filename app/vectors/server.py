@@ -58,7 +58,7 @@ class ServerStore:
 
     def ensure_collection(self, name: str, dimension: int) -> None:
         check_name(name)
-        with self._plain_errors():
+        with self._translate_errors():
             self._check_version()
             if not self._client.collection_exists(name):
                 self._create(name, dimension)
@@ -74,39 +74,42 @@ class ServerStore:
                     )
 
     def collections(self) -> list[str]:
-        with self._plain_errors():
+        with self._translate_errors():
             return sorted(each.name for each in self._client.get_collections().collections)
 
     def drop_collection(self, name: str) -> None:
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimensions.pop(name, None)
             if is_name(name) and self._client.collection_exists(name):
                 self._client.delete_collection(name)
 
     def upsert(self, collection: str, points: Sequence[VectorPoint], fence: int = 0) -> None:
         number = {FENCE: fence} if fence else {}
-        with self._plain_errors():
+        with self._translate_errors():
             dimension = self._dimension(collection)
             for point in points:
                 check_shape(point.vector, dimension)
-            for some in chunked(points, POINTS_PER_REQUEST):
-                batch = models.Batch(
-                    ids=[point.asset_id for point in some],
-                    vectors=[point.vector.tolist() for point in some],
-                    payloads=[{**point.payload, **number} for point in some],
+            for batch in chunked(points, POINTS_PER_REQUEST):
+                request = models.Batch(
+                    ids=[point.asset_id for point in batch],
+                    vectors=[point.vector.tolist() for point in batch],
+                    payloads=[{**point.payload, **number} for point in batch],
                 )
                 self._confirm(
                     self._client.upsert(
-                        collection, batch, wait=True, update_filter=_below(fence) if fence else None
+                        collection,
+                        request,
+                        wait=True,
+                        update_filter=_below(fence) if fence else None,
                     )
                 )
 
     def set_payloads(self, collection: str, payloads: Mapping[int, Mapping[str, object]]) -> None:
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimension(collection)
-            for some in chunked(list(payloads), POINTS_PER_REQUEST):
+            for batch in chunked(list(payloads), POINTS_PER_REQUEST):
                 there = self._client.retrieve(
-                    collection, list(some), with_payload=False, with_vectors=False
+                    collection, list(batch), with_payload=False, with_vectors=False
                 )
                 replaced = [
                     models.OverwritePayloadOperation(
@@ -122,11 +125,11 @@ class ServerStore:
 
     def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimension(collection)
-            for some in chunked(asset_ids, POINTS_PER_REQUEST):
+            for batch in chunked(asset_ids, POINTS_PER_REQUEST):
                 for record in self._client.retrieve(
-                    collection, list(some), with_payload=False, with_vectors=True
+                    collection, list(batch), with_payload=False, with_vectors=True
                 ):
                     found[int(record.id)] = np.asarray(record.vector, dtype=np.float32)
         return found
@@ -134,7 +137,7 @@ class ServerStore:
     def ids(self, collection: str) -> Iterator[list[int]]:
         following: models.ExtendedPointId | None = None
         while True:
-            with self._plain_errors():
+            with self._translate_errors():
                 self._dimension(collection)
                 records, following = self._client.scroll(
                     collection,
@@ -149,14 +152,14 @@ class ServerStore:
                 return
 
     def delete(self, collection: str, asset_ids: Sequence[int]) -> None:
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimension(collection)
-            for some in chunked(asset_ids, IDS_PER_PAGE):
-                chosen = models.PointIdsList(points=list(some))
+            for batch in chunked(asset_ids, IDS_PER_PAGE):
+                chosen = models.PointIdsList(points=list(batch))
                 self._confirm(self._client.delete(collection, chosen, wait=True))
 
     def count(self, collection: str) -> int:
-        with self._plain_errors():
+        with self._translate_errors():
             self._dimension(collection)
             return self._client.count(collection, exact=True).count
 
@@ -169,7 +172,7 @@ class ServerStore:
         min_score: float | None = None,
         restriction: Restriction | None = None,
     ) -> list[ScoredAsset]:
-        with self._plain_errors():
+        with self._translate_errors():
             check_shape(vector, self._dimension(collection))
             hits = self._client.query_points(
                 collection,
@@ -247,7 +250,7 @@ class ServerStore:
             )
 
     @contextmanager
-    def _plain_errors(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Turn errors of the connection and of the server into sentences; others pass."""
         try:
             yield

@@ -40,7 +40,7 @@ class WorkerContext:
     def __init__(self) -> None:
         self.name = process_name()
         self.stop = threading.Event()
-        """Set when the process is to end; jobs finish their batch and hand back the rest."""
+        """Set when the process is to end; jobs finish their batch and release the rest."""
         self.notice = ""
         self._states: dict[int, str] = {}
         self._encoder: Encoder | None = None
@@ -58,7 +58,7 @@ class WorkerContext:
     def state(self) -> str:
         """What the worker is doing: of what its threads do, that which tells most."""
         doing = list(self._states.values())
-        return min(doing, key=_telling, default=IDLE)
+        return min(doing, key=_rank, default=IDLE)
 
     @state.setter
     def state(self, value: str) -> None:
@@ -158,7 +158,7 @@ class WorkerContext:
         """Write to the ledger that this worker is alive, or that it has stopped."""
         encoder = self._encoder
         values: dict[str, Any] = {
-            "device": encoder.device if encoder else "",
+            "device": encoder.device_label if encoder else "",
             "model": encoder.name if encoder else "",
             "state": self.state,
             "notice": self.notice or (encoder.notice if encoder else ""),
@@ -197,7 +197,7 @@ class WorkerContext:
                 self._decoders = None
 
 
-def _telling(state: str) -> int:
+def _rank(state: str) -> int:
     """A rank: people wait for the model first, and ask for their sessions next."""
     return 0 if state == LOADING else 1 if state.startswith("session") else 2
 

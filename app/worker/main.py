@@ -13,7 +13,7 @@ import psutil
 from app.db.errors import DATABASE_ERRORS, ledger_error
 from app.db.reconcile import release
 from app.errors import AppError
-from app.logs import log_told, log_unforeseen, set_up_logs
+from app.logs import log_app_error, log_unforeseen, set_up_logs
 from app.runtime.ending import END_WITHIN_S, end_queue_server, leave, leave_within
 from app.runtime.parent_watch import watch_parent
 from app.runtime.redis_server import ensure_redis
@@ -48,7 +48,7 @@ def run(*, child: bool) -> int:
     except AppError as error:
         if not child:
             raise
-        log_told(error)
+        log_app_error(error)
         print(json.dumps({"message": error.message, "hint": error.hint}), flush=True)
         code = EXIT_ELSEWHERE if isinstance(error, WorkerElsewhereError) else EXIT_FAILED
     finally:

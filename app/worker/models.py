@@ -45,7 +45,7 @@ def measure(request: ModelRequest) -> ModelSpeed:
     encoder = context().encoder(request.spec)
     model_id = register_model(encoder, request.spec)
     speed = round(pictures_per_second(encoder), 2)
-    device = encoder.device[:DEVICE_LENGTH]
+    device = encoder.device_label[:DEVICE_LENGTH]
     with write_transaction() as conn:
         conn.execute(
             update(EmbeddingModel)

@@ -1,13 +1,13 @@
 """Find pictures that look alike: every pair of vectors whose cosine similarity is high enough.
 
 All pairs are compared, but most of them by a bound that is an eighth of the work. Vectors are
-turned so that their first ``HEAD`` numbers hold most of their length, and the rest of each is
-summed up as its length alone: the product of two heads plus the product of the two lengths of the
-rests is never below the product of the whole vectors. Where that bound reaches the threshold, and
-nowhere else, whole vectors are read and multiplied. So no pair is missed.
+rotated so that their first ``HEAD_COMPONENTS`` numbers hold most of their length, and the rest of
+each is summed up as its length alone: the product of two heads plus the product of the two lengths
+of the rests is never below the product of the whole vectors. Where that bound reaches the
+threshold, and nowhere else, whole vectors are read and multiplied. So no pair is missed.
 
-Memory: 4 * (``HEAD`` + 1) bytes for each picture and some 20 more, 280 MB for a million, and the
-products of one block, under 200 MB. It is kept between turns.
+Memory: 4 * (``HEAD_COMPONENTS`` + 1) bytes for each picture and some 20 more, 280 MB for a
+million, and the products of one block, under 200 MB. It is kept between slices of time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from redis.exceptions import RedisError
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased
 
@@ -31,21 +31,21 @@ from app.db.duplicate_scans import (
     claim_scan,
     fail_scan,
     finish_scan,
-    hand_back_scan,
+    release_scan,
     report_scan,
 )
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.jobs import chunks
-from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate
+from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate, is_present
 from app.errors import AppError, first_line
 from app.queue.queues import QUEUES, get_queue
 from app.vectors.protocol import UnknownCollectionError
 from app.worker.context import IDLE, context
 
-HEAD = 64
+HEAD_COMPONENTS = 64
 BLOCK = 2_048
 SAMPLE = 4_096
-"""Vectors that the turn is worked out from; another sample changes the speed, not the result."""
+"""Vectors that the rotation is found from; another sample changes the speed, not the result."""
 ROUNDING = 1e-4
 """What float32 may take off the bound."""
 READING = 4
@@ -58,7 +58,7 @@ Positions = NDArray[np.int64]
 
 log = logging.getLogger(__name__)
 _under_way: dict[tuple[int, datetime], NearDuplicateScan] = {}
-"""The scan that this process has begun, between two of its turns; by model and request."""
+"""The scan that this process has begun, between two of its slices of time; by model and request."""
 
 
 def find_near_duplicates() -> bool:
@@ -76,15 +76,15 @@ def find_near_duplicates() -> bool:
         return False
     worker.state = "comparing pictures"
     try:
-        return _take_turn(claim)
+        return _compare_for_a_while(claim)
     except UnknownCollectionError:
         log.warning("there is no index in which to compare pictures")
         _commit(fail_scan, claim, "The index of this model no longer exists.")
         return False
     except (AppError, OperationalError) as error:  # a store or a ledger that is away comes back
         log.warning("comparing pictures waits: %s", error)
-        said = str(error) if isinstance(error, AppError) else f"{first_line(error)}."
-        _commit(hand_back_scan, claim, 0.0, said)
+        message = str(error) if isinstance(error, AppError) else f"{first_line(error)}."
+        _commit(release_scan, claim, 0.0, message)
         return False
     except Exception as error:
         _commit(fail_scan, claim, f"{type(error).__name__}: {first_line(error)}.")
@@ -93,11 +93,11 @@ def find_near_duplicates() -> bool:
         worker.state = IDLE
 
 
-def _take_turn(claim: ClaimedScan) -> bool:
+def _compare_for_a_while(claim: ClaimedScan) -> bool:
     which = claim.model_id, claim.requested_at
     scan = _under_way.pop(which, None) or NearDuplicateScan(claim.model_id, claim.threshold)
     _under_way.clear()  # of a scan that nobody went on with
-    turn_ends = time.monotonic() + get_settings().job_timeout / 2
+    ends_at = time.monotonic() + get_settings().job_timeout / 2
     looked = 0.0
     for share in scan.steps:
         if time.monotonic() - looked < LOOK_EVERY_S:
@@ -106,8 +106,8 @@ def _take_turn(claim: ClaimedScan) -> bool:
         if not _commit(report_scan, claim, share):
             return False  # stopped, or taken over
         stop = context().stop.is_set()
-        if stop or looked > turn_ends or _others_wait():
-            if _commit(hand_back_scan, claim, 0.0 if stop else share) and not stop:
+        if stop or looked > ends_at or _others_wait():
+            if _commit(release_scan, claim, 0.0 if stop else share) and not stop:
                 _under_way[which] = scan
             return False
     with write_transaction() as conn:
@@ -180,10 +180,10 @@ class NearDuplicateScan:
                 yield done / everything
 
     def _basis(self) -> Vectors:
-        """The directions that hold most of the vectors' lengths, shape (dimension, HEAD)."""
+        """Directions that hold most of the vectors' lengths, shape (dimension, HEAD_COMPONENTS)."""
         sample = self._vectors(self._ids[:: max(len(self._ids) // SAMPLE, 1)][:SAMPLE])
         _, directions = np.linalg.eigh(sample.T @ sample)  # the greatest come last
-        basis: Vectors = np.ascontiguousarray(directions[:, -HEAD:])
+        basis: Vectors = np.ascontiguousarray(directions[:, -HEAD_COMPONENTS:])
         return basis
 
     def _vectors(self, asset_ids: Sequence[int] | Positions) -> Vectors:
@@ -221,19 +221,19 @@ class NearDuplicateScan:
             for asset, group, score in zip(members, groups, scores, strict=True)
         ]
         conn.execute(delete(NearDuplicate).where(NearDuplicate.model_id == self._model_id))
-        for some in chunks(rows, 10_000):
+        for batch in chunks(rows, 10_000):
             there = set(  # pictures and whole indexes may have been removed meanwhile
                 conn.scalars(
                     select(ImageAsset.id)
                     .join(AssetVector, AssetVector.asset_id == ImageAsset.id)
                     .where(
                         AssetVector.model_id == self._model_id,
-                        ImageAsset.id.in_([row["asset_id"] for row in some]),
+                        ImageAsset.id.in_([row["asset_id"] for row in batch]),
                     )
                     .with_for_update(read=True, of=ImageAsset)
                 )
             )
-            if kept := [row for row in some if row["asset_id"] in there]:
+            if kept := [row for row in batch if row["asset_id"] in there]:
                 conn.execute(insert(NearDuplicate), kept)
         log.info("%d of %d pictures look like others", len(rows), len(self._ids))
 
@@ -296,8 +296,7 @@ def _compared(stored: Sequence[int], model_id: int) -> Positions:
 
 def _indexed(asset: Any, vector: Any) -> ColumnElement[bool]:
     return and_(
-        # in a form that keeps SQLite from going through the index of all that are not missing
-        case((asset.missing_since.is_(None), 1), else_=0) == 1,
+        is_present(asset),
         asset.excluded.is_(False),
         asset.size == vector.size,
         asset.mtime_ns == vector.mtime_ns,

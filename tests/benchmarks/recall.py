@@ -17,12 +17,14 @@ def demo_recall() -> float:
     from PIL.Image import Image
 
     from app.embedding.loading import load_encoder
-    from app.pictures.pixels import Turn, fit
+    from app.pictures.pixels import Orientation, fit
 
     encoder = load_encoder(DEMO_MODEL)
 
     def encode_images(pictures: Sequence[Image]) -> Vectors:
-        squares = [fit(picture, picture.size, Turn(), encoder.pixels) for picture in pictures]
+        squares = [
+            fit(picture, picture.size, Orientation(), encoder.pixels) for picture in pictures
+        ]
         return encoder.encode_images(np.stack(squares))
 
     return held_out_recall(encode_images, encoder.encode_texts)

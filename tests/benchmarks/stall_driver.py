@@ -99,7 +99,7 @@ class Driver:
             if any(item.status not in GOING_ON for item in sessions):
                 ended.set()
 
-        page.sessionsPolled.connect(look)
+        page.sessions_polled.connect(look)
         page.start_session(session.id)
         await _look_around(window, ended)
         indexing = self._heartbeat.take()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -151,7 +152,7 @@ def test_a_command_ends_with_all_that_it_started(
     assert command.wait() == 128 + number
     assert command.stderr is not None
     errors = command.stderr.read()
-    assert "Paused. Continue with: resume 1" in errors
+    assert re.search(r"(Paused|Stopped)\. Continue with: (resume|start) 1\n", errors)
     assert "Traceback" not in errors
 
 

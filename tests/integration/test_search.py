@@ -13,7 +13,7 @@ from conftest import draw_pictures, finished, until
 from drawing import Scene, captions, distinct_scenes, draw
 from sqlalchemy import select, update
 
-from app.api.search_schemas import SearchFilter, SearchPage, SearchQuery, SearchTerm
+from app.api.search_schemas import SearchFilter, SearchQuery, SearchResultPage, SearchTerm
 from app.api.training_schemas import TrainingSessionCreate
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset
@@ -56,18 +56,18 @@ async def index(backend: Backend, root: Path) -> object:
 
 async def search(
     backend: Backend, *terms: SearchTerm | str, offset: int = 0, limit: int = 200, **rest: object
-) -> SearchPage:
+) -> SearchResultPage:
     wanted = [SearchTerm(text=term) if isinstance(term, str) else term for term in terms]
     query = SearchQuery.model_validate({"terms": wanted, **rest})
     async with backend.db() as db:
         return await backend.search.search(db, query, offset=offset, limit=limit)
 
 
-def names(page: SearchPage) -> list[str]:
+def names(page: SearchResultPage) -> list[str]:
     return [os.path.basename(hit.path) for hit in page.hits]
 
 
-def number(page: SearchPage) -> int:
+def number(page: SearchResultPage) -> int:
     """The number of the scene that ranks first."""
     return int(names(page)[0].split(".")[0])
 

@@ -8,7 +8,9 @@ from typing import Any
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QWidget
 
+from app.ui.pages.library.tree import GroupTree
 from app.ui.parts.actions import ActionRunner
+from app.ui.parts.commands import Commands
 from app.ui.parts.poller import Poller
 from app.ui.parts.theme import theme
 
@@ -17,13 +19,15 @@ class Parts:
     """Poller and runner of one test::
 
     async with Parts(backend) as parts:
-        page = parts.show(SessionsPage(backend, parts.runner, parts.poller))
+        page = parts.show(ModelsPage(backend, parts.runner, parts.poller))
     """
 
     def __init__(self, backend: Any) -> None:
         theme()  # as in the program: colours are there before the first widget
         self.window = QWidget()
         self.window.resize(1100, 720)
+        self.commands = Commands(self.window)
+        self.window.addActions(list(self.commands.session_actions.values()))
         self.poller = Poller(self.window)
         self.runner = ActionRunner(self.window, backend)
         self.problems: list[str] = []
@@ -51,6 +55,13 @@ class Parts:
         self.window.show()
         widget.show()
         return widget
+
+
+def choose_node(tree: GroupTree, key: str) -> None:
+    """Choose a folder or a month as a click does."""
+    row = tree.nodes.row_of(key)
+    assert row is not None
+    tree.setCurrentIndex(tree.nodes.index(row, 0))
 
 
 def save_picture(path: str, width: int = 64, height: int = 48, colour: str = "teal") -> str:

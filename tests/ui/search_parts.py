@@ -10,9 +10,9 @@ from typing import Any
 from page_parts import Parts
 from PySide6.QtCore import QSettings
 
-from app.api.search_schemas import SearchHit, SearchModel, SearchPage, SearchQuery
+from app.api.search_schemas import SearchHit, SearchModel, SearchQuery, SearchResultPage
 from app.errors import AppError
-from app.ui.pages.search.page import SearchPage as Page
+from app.ui.pages.search.page import SearchPage
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 
@@ -63,7 +63,7 @@ class Service:
 
     async def search(
         self, db: Any, query: SearchQuery, *, offset: int = 0, limit: int = 200
-    ) -> SearchPage:
+    ) -> SearchResultPage:
         self.asked.append((query, offset))
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -76,7 +76,7 @@ class Service:
         least = -1.0 if query.minScore is None else query.minScore
         found = [item for item in self.hits if item.score >= least]
         after = offset + limit
-        return SearchPage(
+        return SearchResultPage(
             hits=found[offset:after], nextOffset=after if after < len(found) else None, modelId=1
         )
 
@@ -102,8 +102,8 @@ class Shown:
 
     async def __aenter__(self) -> Shown:
         await self.parts.__aenter__()
-        self.page: Page = self.parts.show(
-            Page(
+        self.page: SearchPage = self.parts.show(
+            SearchPage(
                 self.backend,
                 self.parts.runner,
                 self.parts.poller,
@@ -117,7 +117,7 @@ class Shown:
 
     async def __aexit__(self, *error: object) -> None:
         self.service.go.set()
-        self.page.asker.forget()
+        self.page.search_runner.forget()
         await self.parts.__aexit__(*error)
         self.loader.close()
 
@@ -138,4 +138,4 @@ class Shown:
 
     def found(self) -> bool:
         """An answer is shown, and no other is awaited."""
-        return self.place() in ("results", "message") and not self.page.asker.waiting
+        return self.place() in ("results", "message") and not self.page.search_runner.waiting

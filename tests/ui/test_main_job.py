@@ -22,7 +22,7 @@ from app.embedding.loading import load_encoder
 from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.shell import main
 from app.ui.shell.pages import Pages
-from app.ui.shell.program import Parts, Program
+from app.ui.shell.program import Program, ProgramHooks
 from app.ui.shell.tray import Tray
 from app.ui.shell.window import MainWindow
 from app.vectors.factory import open_store
@@ -78,8 +78,8 @@ def test_a_folder_is_indexed_paused_resumed_and_mended_from_the_window(
     window = MainWindow(main.memory())
     window.show()
     tray = Tray(window, main.app_icon())
-    parts = Parts(main.open_backend, main.close_backend, main.make_runtime, main.add_pages)
-    program = Program(window, tray, parts)
+    hooks = ProgramHooks(main.open_backend, main.close_backend, main.make_runtime, main.add_pages)
+    program = Program(window, tray, hooks)
     qt_loop.run(_with(program, _main_job(qt_loop, window, root)), timeout=240)
     tray.deleteLater()
 

@@ -70,10 +70,6 @@ class ActionRunner:
             self._begin(control, task, busy_text)
         return task
 
-    def is_busy(self, control: Control) -> bool:
-        """Whether work of this control is under way."""
-        return control in self._busy
-
     def set_enabled(self, control: Control, enabled: bool) -> None:
         """Enable a control now, or when its work is done: pages call this instead of Qt's."""
         if busy := self._busy.get(control):

@@ -26,52 +26,53 @@ class Commands(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self.new_session = self._action("&New session…", "Ctrl+N", "Index another folder")
-        self.quit = self._action("&Quit", "Ctrl+Q", "Close Afterimage")
-        self.start = self._action("&Start", "Ctrl+Return", "Start this session")
-        self.pause = self._action("&Pause", "Ctrl+P", "Stop after the current pictures")
-        self.resume = self._action("&Resume", "Ctrl+R", "Continue where it was paused")
-        self.cancel = self._action("&Cancel…", "Ctrl+Shift+X", "Stop this session permanently")
-        self.retry_failed = self._action(
-            "Retry &failed", "Ctrl+Shift+R", "Retry the failed pictures"
+        self.new_session = make_action(self, "&New session…", "Ctrl+N", "Index another folder")
+        self.quit = make_action(self, "&Quit", "Ctrl+Q", "Close Afterimage")
+        self.start = make_action(self, "&Start", "Ctrl+Return", "Start this session")
+        self.pause = make_action(self, "&Pause", "Ctrl+P", "Stop after the current pictures")
+        self.resume = make_action(self, "&Resume", "Ctrl+R", "Continue where it was paused")
+        self.cancel = make_action(self, "&Cancel…", "Ctrl+Shift+X", "Stop this session permanently")
+        self.retry_failed = make_action(
+            self, "Retry &failed", "Ctrl+Shift+R", "Retry the failed pictures"
         )
-        self.update = self._action(
-            "&Update", "Ctrl+U", "Look for new, changed and missing pictures"
+        self.update = make_action(
+            self, "&Update", "Ctrl+U", "Look for new, changed and missing pictures"
         )
-        self.relocate = self._action(
-            "Re&locate folder…", "", "Choose where this session's folder is now"
+        self.relocate = make_action(
+            self, "Re&locate folder…", "", "Choose where this session's folder is now"
         )
-        self.session_actions = (
-            self.start,
-            self.pause,
-            self.resume,
-            self.cancel,
-            self.retry_failed,
-            self.update,
-            self.relocate,
-        )
-        for action in self.session_actions:
+        self.session_actions = {
+            "start": self.start,
+            "pause": self.pause,
+            "resume": self.resume,
+            "cancel": self.cancel,
+            "retry": self.retry_failed,
+            "update": self.update,
+            "relocate": self.relocate,
+        }
+        for action in self.session_actions.values():
             action.setEnabled(False)
         self.pages = {
-            key: self._action(f"&{title}", f"Ctrl+{number}", f"Show {title}", checkable=True)
+            key: make_action(self, f"&{title}", f"Ctrl+{number}", f"Show {title}", checkable=True)
             for number, (key, title) in enumerate(PAGES, 1)
         }
         self.schemes = {
-            key: self._action(f"&{title}", "", "", checkable=True) for key, title in SCHEMES
+            key: make_action(self, f"&{title}", "", "", checkable=True) for key, title in SCHEMES
         }
         for actions in (self.pages, self.schemes):
             group = QActionGroup(self)
             for action in actions.values():
                 group.addAction(action)
-        self.copy_diagnostics = self._action(
+        self.copy_diagnostics = make_action(
+            self,
             "Copy &diagnostics",
             "Ctrl+Shift+D",
             "Information for someone who helps you, without passwords",
         )
-        self.open_data_folder = self._action(
-            "&Open data folder", "", "Where the index, the logs and the settings are"
+        self.open_data_folder = make_action(
+            self, "&Open data folder", "", "Where the index, the logs and the settings are"
         )
-        self.about = self._action("&About Afterimage", "", "Version and licence")
+        self.about = make_action(self, "&About Afterimage", "", "Version and licence")
         self.quit.setMenuRole(QAction.MenuRole.QuitRole)
         self.about.setMenuRole(QAction.MenuRole.AboutRole)
 
@@ -84,7 +85,7 @@ class Commands(QObject):
         file.addAction(self.new_session)
         file.addSeparator()
         file.addAction(self.quit)
-        session.addActions(list(self.session_actions))
+        session.addActions(list(self.session_actions.values()))
         session.insertSeparator(self.cancel)
         session.insertSeparator(self.update)
         view.addActions(list(self.pages.values()))
@@ -102,15 +103,19 @@ class Commands(QObject):
             if action not in (self.quit, *self.schemes.values()):
                 action.setEnabled(False)
 
-    def _action(self, text: str, shortcut: str, tip: str, *, checkable: bool = False) -> QAction:
-        action = QAction(text, self)
-        action.setCheckable(checkable)
-        if shortcut:
-            action.setShortcut(QKeySequence(shortcut))
-        if tip:
-            action.setStatusTip(tip)
-            action.setToolTip(tip)
-        return action
+
+def make_action(
+    parent: QObject, text: str, shortcut: str = "", tip: str = "", *, checkable: bool = False
+) -> QAction:
+    """An entry for menus and buttons, with its key."""
+    action = QAction(text, parent)
+    action.setCheckable(checkable)
+    if shortcut:
+        action.setShortcut(QKeySequence(shortcut))
+    if tip:
+        action.setStatusTip(tip)
+        action.setToolTip(tip)
+    return action
 
 
 def follow(button: QPushButton, action: QAction) -> None:

@@ -85,7 +85,7 @@ class FactTable(QTableWidget):
             self.setColumnWidth(column, whole * weight // total)
 
 
-class Facts(QWidget):
+class FactGrid(QWidget):
     """Names on the left, values on the right; long values are shortened."""
 
     def __init__(self, names: Sequence[str]) -> None:

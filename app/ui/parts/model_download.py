@@ -28,7 +28,7 @@ _PHASES = {
 }
 
 
-class DownloadProgress(QWidget):
+class DownloadBar(QWidget):
     """A bar with its words; hidden while there is nothing to show."""
 
     stop_asked = Signal()
@@ -113,7 +113,7 @@ class DownloadOffer(QWidget):
         self.text = label(role="secondary")
         self.text.setWordWrap(True)
         self.download_button = button("Download now", "", "download-simple")
-        self.progress = DownloadProgress()
+        self.progress = DownloadBar()
         self.download_button.clicked.connect(self.start)
         self.progress.start_asked.connect(self.start)
         self.progress.stop_asked.connect(self._stop)

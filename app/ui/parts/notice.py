@@ -23,7 +23,7 @@ class Notice(QWidget):
         row.addWidget(self.text, 1)
         self.hide()
 
-    def say(self, icon_name: str, sentence: str) -> None:
+    def show_message(self, icon_name: str, sentence: str) -> None:
         """Show a sentence."""
         self._icon.set_icon(icon_name)
         self.text.setText(sentence)

@@ -79,22 +79,22 @@ class Watch:
             result = await self._fetch()
             if not self._stopped and (self._owner is None or shiboken6.isValid(self._owner)):
                 self._deliver(result)
-            self._say("")
+            self._set_problem("")
         except AppError as error:
             if str(error) != self.problem:  # the same failure twice a second is logged once
                 _log.warning("a refresh failed: %s", error, exc_info=error.__cause__)
-            self._say(str(error))
+            self._set_problem(str(error))
         except Exception:  # noqa: BLE001 — one bad refresh must not end the polling
             if not self.problem:
                 _log.exception("a refresh failed")
-            self._say("The display could not be refreshed; see the log.")
+            self._set_problem("The display could not be refreshed; see the log.")
         finally:
             self.task = None
         if self._again and not self._stopped:
             self._again = False
             self._start()
 
-    def _say(self, problem: str) -> None:
+    def _set_problem(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
             self._poller.report()

@@ -12,7 +12,7 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 
 from app.errors import AppError
-from app.ui.parts import words
+from app.printable import printable
 
 
 async def reveal(path: str) -> None:
@@ -25,9 +25,7 @@ async def reveal(path: str) -> None:
     """
     folder = await asyncio.to_thread(_reveal, path)
     if folder and not QDesktopServices.openUrl(QUrl.fromLocalFile(folder)):
-        raise AppError(
-            "No file manager could be opened.", f"The file is in {words.printable(folder)}."
-        )
+        raise AppError("No file manager could be opened.", f"The file is in {printable(folder)}.")
 
 
 def _reveal(path: str) -> str:

@@ -18,13 +18,12 @@ from app.bundled import RESOURCES
 from app.ui.parts.icons import GlyphIconEngine
 from app.ui.parts.stylesheet import style_sheet
 
-SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL, SPACE_XXL = SPACE = (4, 8, 12, 16, 24, 32)
+SPACE_XS, SPACE_S, SPACE_M, SPACE_L, SPACE_XL, SPACE_XXL = (4, 8, 12, 16, 24, 32)
 RADIUS = 6
 ROW_HEIGHT = 32
-ICON_SIZE = 20
 
 Scheme = Literal["light", "dark", "system"]
-Role = Literal["title", "section", "body", "secondary", "count", "mono"]
+FontRole = Literal["title", "section", "body", "secondary", "count", "mono"]
 
 _PIXELS = {"title": 22, "section": 15, "body": 13, "secondary": 12, "count": 13, "mono": 12}
 _STATE_ICONS = {
@@ -60,11 +59,6 @@ class Theme(QObject):
     def scheme(self) -> str:
         """``light`` or ``dark``, whatever is shown now."""
         return self._name
-
-    @property
-    def wanted_scheme(self) -> Scheme:
-        """What was set: ``light``, ``dark`` or ``system``."""
-        return self._wanted
 
     def set_scheme(self, scheme: Scheme) -> None:
         """Show one scheme, or follow the system again."""
@@ -147,7 +141,7 @@ def load_tokens(scheme: str) -> dict[str, str]:
     return tokens
 
 
-def font(role: Role = "body") -> QFont:
+def font(role: FontRole = "body") -> QFont:
     """The font of a role; figures are of equal width where numbers change in place."""
     result = QFont(_families(role == "mono"))
     result.setPixelSize(_PIXELS[role])

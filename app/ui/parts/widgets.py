@@ -26,7 +26,7 @@ from app.ui.parts.theme import (
     SPACE_M,
     SPACE_S,
     SPACE_XS,
-    Role,
+    FontRole,
     font,
     icon,
     state_icon_name,
@@ -55,7 +55,7 @@ ICON_BESIDE_TEXT = QSize(20, 16)
 """A glyph of 16 in a little more room, because Qt leaves only 4 between icon and text."""
 
 
-def label(text: str = "", role: Role = "body", tone: str = "") -> QLabel:
+def label(text: str = "", role: FontRole = "body", tone: str = "") -> QLabel:
     """A line of plain text; ``tone`` is secondary, failed, paused or completed."""
     result = QLabel(text)
     result.setTextFormat(Qt.TextFormat.PlainText)
@@ -162,7 +162,7 @@ class ElidedLabel(QLabel):
         self,
         text: str = "",
         mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
-        role: Role = "body",
+        role: FontRole = "body",
         tone: str = "",
     ) -> None:
         super().__init__()
@@ -343,7 +343,7 @@ class Page(QWidget):
             self.buttons.addWidget(item)
 
 
-def text_width(text: str, role: Role = "body") -> int:
+def text_width(text: str, role: FontRole = "body") -> int:
     """How wide a text is, for columns."""
     return QFontMetrics(font(role)).horizontalAdvance(text)
 

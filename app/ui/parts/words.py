@@ -188,12 +188,6 @@ def elide_path(path: str, limit: int = 60) -> str:
     return head[:keep] + "…" + os.sep + tail
 
 
-def printable(path: str) -> str:
-    """A path that any label can show, also where it is not UTF-8 or has line breaks."""
-    text = os.fsencode(path).decode("utf-8", "replace")
-    return text.replace("\r", "").replace("\n", "⏎")
-
-
 def shorten(text: str, limit: int) -> str:
     """A name of at most ``limit`` characters."""
     text = " ".join(text.split())

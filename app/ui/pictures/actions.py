@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence
 
 from app.errors import AppError
-from app.ui.parts import words
+from app.printable import printable
 from app.ui.parts.reveal import reveal
 from app.ui.parts.theme import icon
 from app.ui.pictures.grid import PictureGrid, Tile
@@ -28,7 +28,7 @@ async def open_picture(path: str) -> None:
     Raises:
         AppError: the file is gone, or there is no such program.
     """
-    name = words.printable(os.path.basename(path))
+    name = printable(os.path.basename(path))
     if not await asyncio.to_thread(os.path.exists, path):
         raise VanishedError(
             f"{name} is no longer there.",

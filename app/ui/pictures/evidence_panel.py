@@ -107,7 +107,7 @@ class EvidencePanel(QWidget):
         self.close_button.setAccessibleName("Close the details")
         self.close_button.clicked.connect(self.closed)
         self.show_button.clicked.connect(self._reveal)
-        self._facts = Facts()
+        self._facts = FactForm()
         self._attempts = QVBoxLayout()
         self._attempts.setSpacing(SPACE_M)
         self._lay_out()
@@ -208,13 +208,13 @@ def attempt_part(record: EvidenceRow) -> QWidget:
     column.addLayout(head)
     for text, tone in ((record.errorMessage, "failed"), (record.note, "secondary")):
         if text:
-            said = label(text, "secondary", tone)
-            said.setWordWrap(True)
-            said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            column.addWidget(said)
+            paragraph = label(text, "secondary", tone)
+            paragraph.setWordWrap(True)
+            paragraph.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            column.addWidget(paragraph)
     version = f" ({record.modelVersion})" if record.modelVersion else ""
     device = " · ".join(filter(None, (words.device_name(record.device), record.precision)))
-    facts = Facts()
+    facts = FactForm()
     facts.show_facts(
         [
             ("Model", f"{record.modelName}{version}" if record.modelName else ""),
@@ -228,7 +228,7 @@ def attempt_part(record: EvidenceRow) -> QWidget:
     return part
 
 
-class Facts(QWidget):
+class FactForm(QWidget):
     """Names and values in two columns; what is empty is left out."""
 
     def __init__(self) -> None:
@@ -249,6 +249,6 @@ class Facts(QWidget):
         while self._form.rowCount():
             self._form.removeRow(0)
         for name, value in facts:
-            said: QLabel = ElidedLabel(value, role="secondary", tone="text")
-            said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._form.addRow(label(name, "secondary"), said)
+            shown: QLabel = ElidedLabel(value, role="secondary", tone="text")
+            shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._form.addRow(label(name, "secondary"), shown)

@@ -86,7 +86,7 @@ class PictureGrid(QAbstractItemView):
         self._thumbnails = thumbnails
         self._cell = QSize(EDGE, EDGE + CAPTION_GAP + LINE * caption_lines)
         self._dimmed = False
-        self._told: Tile | None = None
+        self._notified: Tile | None = None
         self._anchor = (0, 0)
         self._resizing = False
         self.setItemDelegate(TileDelegate(self, thumbnails, caption_lines))
@@ -108,7 +108,7 @@ class PictureGrid(QAbstractItemView):
         for changed in (model.rowsInserted, model.rowsRemoved, model.modelReset):
             changed.connect(self._count_changed)
         model.stale.connect(self.viewport().update)
-        model.arrived.connect(self._tell)
+        model.arrived.connect(self._notify)
         thumbnails.ready.connect(self.viewport().update)
 
     # What a page asks for
@@ -248,7 +248,7 @@ class PictureGrid(QAbstractItemView):
     def _count_changed(self) -> None:
         self.updateGeometries()
         self.viewport().update()
-        self._tell()
+        self._notify()
         self._look_for_end()
 
     def reset(self) -> None:
@@ -342,12 +342,12 @@ class PictureGrid(QAbstractItemView):
     def currentChanged(self, current: Index, previous: Index) -> None:
         super().currentChanged(current, previous)
         self.viewport().update()
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         tile = self.current_tile()
-        if tile != self._told:
-            self._told = tile
+        if tile != self._notified:
+            self._notified = tile
             self.current_changed.emit(tile)
 
     def focusInEvent(self, event: QFocusEvent) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from app.ui.parts import words
+from app.printable import printable
 
 if TYPE_CHECKING:
     from app.api.training_schemas import JobRow
@@ -18,12 +18,12 @@ def state_of(row: JobRow) -> str:
 
 def file_name(row: JobRow) -> str:
     """The name of a picture's file, for any label."""
-    return words.printable(os.path.basename(row.path))
+    return printable(os.path.basename(row.path))
 
 
 def folder_name(row: JobRow) -> str:
     """The folder of a picture, for any label."""
-    return words.printable(os.path.dirname(row.path))
+    return printable(os.path.dirname(row.path))
 
 
 def dimensions(row: JobRow) -> str:

@@ -33,7 +33,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.config import RAW_EXTENSIONS
+from app.file_types import NAME_ENDINGS
 from app.ui.parts.theme import icon, theme
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.tiles import EDGE, draw_rounded
@@ -168,7 +168,7 @@ class _Read(QRunnable):
 
 def read_picture(path: str, edge: int) -> QImage:
     """A picture scaled to ``edge`` on its longest side, upright; null where it cannot be shown."""
-    if path.rpartition(".")[2].lower() in RAW_EXTENSIONS:
+    if path.rpartition(".")[2].lower() in NAME_ENDINGS["RAW"]:
         return QImage()  # Qt would take it for a TIFF, and show the smallest picture in it
     data = _content(path)
     if data is None:

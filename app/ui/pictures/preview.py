@@ -11,11 +11,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from app.ui.parts import words
+from app.printable import printable
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import ICON_BESIDE_TEXT, ElidedLabel, button, label
-from app.ui.pictures.evidence_panel import Facts, attempt_part
+from app.ui.pictures.evidence_panel import FactForm, attempt_part
 from app.ui.pictures.grid import PictureGrid, Tile
 from app.ui.pictures.large_picture import LargePicture
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -58,7 +58,7 @@ class PicturePreview(QWidget):
         self.folder = ElidedLabel(role="secondary")
         self.note = label(role="secondary")
         self.note.setWordWrap(True)
-        self.facts = Facts()
+        self.facts = FactForm()
         self.buttons = [_action_button(action) for action in actions]
         self.close_button = button("", "quiet", "x", "Close the preview (Escape)")
         self.close_button.setAccessibleName("Close the preview")
@@ -70,7 +70,7 @@ class PicturePreview(QWidget):
         self._lay_out()
         self.close_button.clicked.connect(self.closed)
         self.details_button.toggled.connect(self._show_details)
-        self.picture.shown.connect(self._say_what_is_shown)
+        self.picture.shown.connect(self._describe_shown)
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -113,8 +113,8 @@ class PicturePreview(QWidget):
         self.facts.show_facts(details)
         if not another:
             return
-        self.name.set_text(words.printable(os.path.basename(tile.path)))
-        self.folder.set_text(words.printable(os.path.dirname(tile.path)))
+        self.name.set_text(printable(os.path.basename(tile.path)))
+        self.folder.set_text(printable(os.path.dirname(tile.path)))
         self.setAccessibleDescription(self.name.full_text())
         self.note.hide()
         self.picture.show_file(tile.path)
@@ -139,7 +139,7 @@ class PicturePreview(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def _say_what_is_shown(self, whole: bool) -> None:
+    def _describe_shown(self, whole: bool) -> None:
         self.note.setVisible(not whole)
         if whole:
             return

@@ -35,7 +35,7 @@ TICK_MS = 50
 """How long requests are gathered, and how often it is asked whether they are answered."""
 REST_MS = 3000
 """Pause where nobody answers, because the worker starts or is gone."""
-TURN_S = 0.05
+PAINTED_TOGETHER_S = 0.05
 """What is asked for within this time was painted together: its first is fetched first."""
 
 Key = tuple[str, int]
@@ -46,7 +46,7 @@ class _Kept(NamedTuple):
     at: float
 
 
-class _Heard(NamedTuple):
+class _Reply(NamedTuple):
     answers: dict[str, bool]
     sent: str
     """The id of the request that was made, if one was."""
@@ -61,20 +61,20 @@ class ThumbnailLoader(QObject):
     ready = Signal(str)
     """A thumbnail came, or there can be none, or it is worth asking again."""
 
-    _looked = Signal(object, object)
-    _heard = Signal(object)
+    _loaded = Signal(object, object)
+    _replied = Signal(object)
 
     def __init__(self, service: ThumbnailRequests, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._service = service
-        self._looks, self._talks = QThreadPool(self), QThreadPool(self)
-        self._looks.setMaxThreadCount(THREADS)
-        self._talks.setMaxThreadCount(1)
+        self._load_pool, self._exchange_pool = QThreadPool(self), QThreadPool(self)
+        self._load_pool.setMaxThreadCount(THREADS)
+        self._exchange_pool.setMaxThreadCount(1)
         self._cache: OrderedDict[Key, _Kept] = OrderedDict()
         self._bytes = 0
         self._waiting: OrderedDict[Key, float] = OrderedDict()
-        """To be looked up, each with the turn in which it was asked for."""
-        self._looking: dict[Key, float] = {}
+        """To be looked up, each with the order in which it was asked for."""
+        self._loading: dict[Key, float] = {}
         self._wanted: OrderedDict[Key, float] = OrderedDict()
         """To be made."""
         self._asked: dict[str, list[Key]] = {}
@@ -83,13 +83,13 @@ class ThumbnailLoader(QObject):
         self._answered: set[Key] = set()
         """Has been made, or cannot be: to be looked up for the last time."""
         self._put_off: set[str] = set()
-        self._talking = False
+        self._exchanging = False
         self._tick = QTimer(self, interval=TICK_MS)
-        self._tick.timeout.connect(self._talk)
+        self._tick.timeout.connect(self._start_exchange)
         self._rest = QTimer(self, interval=REST_MS, singleShot=True)
         self._rest.timeout.connect(self._try_again)
-        self._looked.connect(self._seen, Qt.ConnectionType.QueuedConnection)
-        self._heard.connect(self._told, Qt.ConnectionType.QueuedConnection)
+        self._loaded.connect(self._take_loaded, Qt.ConnectionType.QueuedConnection)
+        self._replied.connect(self._take_reply, Qt.ConnectionType.QueuedConnection)
 
     def get(self, path: str, edge: int) -> QPixmap | None:
         """The thumbnail, or None while it is on its way; null where there can be none.
@@ -104,16 +104,16 @@ class ThumbnailLoader(QObject):
             self._cache.move_to_end(key)
             if time.monotonic() - kept.at < FRESH_S:
                 return kept.pixmap
-        if key not in self._looking and key not in self._being_made():
-            _put_last(self._wanted if key in self._wanted else self._waiting, key, _turn())
-            self._look()
+        if key not in self._loading and key not in self._being_made():
+            _put_last(self._wanted if key in self._wanted else self._waiting, key, _order())
+            self._load_next()
         return kept.pixmap if kept else None
 
     def cancel_waiting(self) -> None:
         """Forget what was asked for and has not begun: something else is shown now."""
         self._waiting.clear()
         self._wanted.clear()
-        self._answered &= self._looking.keys()
+        self._answered &= self._loading.keys()
 
     def close(self) -> None:
         """Read and ask no more, and wait for what has begun."""
@@ -121,41 +121,41 @@ class ThumbnailLoader(QObject):
         self._asked, self._sending = {}, []
         self._tick.stop()
         self._rest.stop()
-        self._looks.waitForDone()
-        self._talks.waitForDone()
-        self._looking.clear()
+        self._load_pool.waitForDone()
+        self._exchange_pool.waitForDone()
+        self._loading.clear()
 
     @property
     def pending(self) -> int:
         """Thumbnails that are not there yet."""
-        return sum(map(len, (self._waiting, self._looking, self._wanted, self._being_made())))
+        return sum(map(len, (self._waiting, self._loading, self._wanted, self._being_made())))
 
     def _being_made(self) -> list[Key]:
         return [*self._sending, *(key for keys in self._asked.values() for key in keys)]
 
-    # Looking
+    # Loading
 
-    def _look(self) -> None:
-        while self._waiting and len(self._looking) < THREADS:
+    def _load_next(self) -> None:
+        while self._waiting and len(self._loading) < THREADS:
             key = max(self._waiting, key=self._waiting.__getitem__)
             self._wanted.pop(key, None)
-            self._looking[key] = self._waiting.pop(key)
-            self._looks.start(_Look(self, key))
+            self._loading[key] = self._waiting.pop(key)
+            self._load_pool.start(_Load(self, key))
 
-    def _seen(self, key: Key, image: QImage | None) -> None:
-        turn = self._looking.pop(key, None)
-        if turn is None:  # closed meanwhile
+    def _take_loaded(self, key: Key, image: QImage | None) -> None:
+        order = self._loading.pop(key, None)
+        if order is None:  # closed meanwhile
             return
         last = key in self._answered
         self._answered.discard(key)
         if image is None and not last:
-            _put_last(self._wanted, key, turn)
+            _put_last(self._wanted, key, order)
             if not self._rest.isActive() and not self._tick.isActive():
                 self._tick.start()
         else:
             self._keep(key, QPixmap() if image is None else QPixmap.fromImage(image))
             self.ready.emit(key[0])
-        self._look()
+        self._load_next()
 
     def _keep(self, key: Key, pixmap: QPixmap) -> None:
         if (before := self._cache.pop(key, None)) is not None:
@@ -168,16 +168,16 @@ class ThumbnailLoader(QObject):
 
     # Asking
 
-    def _talk(self) -> None:
+    def _start_exchange(self) -> None:
         """Ask for some thumbnails, and whether those asked for earlier are made."""
-        if self._talking:
+        if self._exchanging:
             return
         self._sending = self._next_batch() if len(self._asked) < REQUESTS else []
         if not self._sending and not self._asked:
             self._tick.stop()
             return
-        self._talking = True
-        self._talks.start(_Talk(self, self._service, list(self._asked), self._sending))
+        self._exchanging = True
+        self._exchange_pool.start(_Exchange(self, self._service, list(self._asked), self._sending))
 
     def _next_batch(self) -> list[Key]:
         """What was painted last, from its first on; no file twice at once."""
@@ -193,30 +193,30 @@ class ThumbnailLoader(QObject):
             del self._wanted[key]
         return batch
 
-    def _told(self, heard: _Heard | None) -> None:
+    def _take_reply(self, reply: _Reply | None) -> None:
         """What was heard of the worker; None: the queue does not answer."""
-        self._talking = False
+        self._exchanging = False
         put_off: list[Key] = []
-        if heard is None:
+        if reply is None:
             put_off = self._being_made()
             self._asked.clear()
         else:
-            if heard.sent:
-                self._asked[heard.sent] = self._sending
-            for request, answered in heard.answers.items():
+            if reply.sent:
+                self._asked[reply.sent] = self._sending
+            for request, answered in reply.answers.items():
                 keys = self._asked.pop(request, [])
                 if not answered:
                     put_off += keys
                     continue
                 for key in keys:
                     self._answered.add(key)
-                    _put_last(self._waiting, key, _turn())
+                    _put_last(self._waiting, key, _order())
         self._sending = []
         if put_off:
             self._put_off |= {path for path, _edge in put_off}
             self._tick.stop()
             self._rest.start()
-        self._look()
+        self._load_next()
 
     def _try_again(self) -> None:
         """What is still in sight is asked for again by the views."""
@@ -226,7 +226,7 @@ class ThumbnailLoader(QObject):
         self._tick.start()
 
 
-class _Look(QRunnable):
+class _Load(QRunnable):
     """One thumbnail, in a thread of the pool."""
 
     def __init__(self, loader: ThumbnailLoader, key: Key) -> None:
@@ -236,10 +236,10 @@ class _Look(QRunnable):
     def run(self) -> None:
         image = read_thumbnail(*self._key)
         with suppress(RuntimeError):  # the loader went meanwhile
-            self._loader._looked.emit(self._key, image)
+            self._loader._loaded.emit(self._key, image)
 
 
-class _Talk(QRunnable):
+class _Exchange(QRunnable):
     """One exchange with the queue, in a thread of the pool."""
 
     def __init__(
@@ -254,27 +254,27 @@ class _Talk(QRunnable):
         self._asked, self._batch = asked, batch
 
     def run(self) -> None:
-        heard: _Heard | None = None
+        reply: _Reply | None = None
         with suppress(AppError):
-            heard = self._exchange()
+            reply = self._exchange()
         with suppress(RuntimeError):  # the loader went meanwhile
-            self._loader._heard.emit(heard)
+            self._loader._replied.emit(reply)
 
-    def _exchange(self) -> _Heard:
+    def _exchange(self) -> _Reply:
         answers = self._service.answered(self._asked) if self._asked else {}
         if not self._batch:
-            return _Heard(answers, "")
+            return _Reply(answers, "")
         paths = list(dict.fromkeys(path for path, _edge in self._batch))
-        return _Heard(answers, self._service.request(paths, made_edge(self._batch[0][1])))
+        return _Reply(answers, self._service.request(paths, made_edge(self._batch[0][1])))
 
 
-def _turn() -> float:
-    return time.monotonic() // TURN_S
+def _order() -> float:
+    return time.monotonic() // PAINTED_TOGETHER_S
 
 
-def _put_last(line: OrderedDict[Key, float], key: Key, turn: float) -> None:
+def _put_last(line: OrderedDict[Key, float], key: Key, order: float) -> None:
     """At the end of a line, which stays so short that nothing in it is out of sight for long."""
-    line[key] = turn
+    line[key] = order
     line.move_to_end(key)
     while len(line) > WAITING:
         line.popitem(last=False)

@@ -19,9 +19,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from app.ui.parts import words
+from app.printable import printable
+from app.ui.parts.drawing import draw_text
 from app.ui.parts.paged_model import NO_PARENT, PAGE, Index, PagedModel
-from app.ui.parts.theme import RADIUS, SPACE_S, SPACE_XS, Role, font, icon, theme
+from app.ui.parts.theme import RADIUS, SPACE_S, SPACE_XS, font, icon, theme
 from app.ui.parts.widgets import plain_tip
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
@@ -59,7 +60,7 @@ class Tile:
 
 def tile_for(asset_id: int, path: str, state: TileState = "", note: str = "") -> Tile:
     """A tile with the file's name under it."""
-    return Tile(asset_id, path, words.printable(os.path.basename(path)), state, note)
+    return Tile(asset_id, path, printable(os.path.basename(path)), state, note)
 
 
 class TileModel(PagedModel[Tile]):
@@ -80,7 +81,7 @@ class TileModel(PagedModel[Tile]):
         if tile is None or role == TILE_ROLE:
             return tile
         if role == DataRole.ToolTipRole:
-            return plain_tip(words.printable(tile.path))
+            return plain_tip(printable(tile.path))
         if role == DataRole.AccessibleTextRole:
             word = _BADGES[tile.state][0] if tile.state else ""
             return ", ".join(filter(None, (tile.caption.replace("\n", ", "), tile.note, word)))
@@ -203,9 +204,11 @@ class TileDelegate(QStyledItemDelegate):
             painter.setPen(theme().color("text-secondary"))
             painter.drawText(area, _RIGHT, tile.note)
             room.setRight(area.right() - QFontMetrics(used).horizontalAdvance(tile.note) - SPACE_S)
-        _draw_line(painter, room, first, "secondary", "text")
+        small, middle = font("secondary"), Qt.TextElideMode.ElideMiddle
+        draw_text(painter, room, first, small, "text", middle)
         if self._lines > 1 and second:
-            _draw_line(painter, area.translated(0, LINE), second, "secondary", "text-secondary")
+            below = area.translated(0, LINE)
+            draw_text(painter, below, second, small, "text-secondary", middle)
 
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -246,14 +249,6 @@ def _draw_badge(painter: QPainter, box: QRect, state: str) -> None:
     painter.setFont(used)
     painter.setPen(theme().color(token))
     painter.drawText(pill.adjusted(SPACE_S + 14 + SPACE_XS, 0, 0, 0), _LEFT, word)
-
-
-def _draw_line(painter: QPainter, area: QRect, text: str, role: Role, token: str) -> None:
-    used = font(role)
-    painter.setFont(used)
-    painter.setPen(theme().color(token))
-    shown = QFontMetrics(used).elidedText(text, Qt.TextElideMode.ElideMiddle, area.width())
-    painter.drawText(area, _LEFT, shown)
 
 
 def _fill(painter: QPainter, area: QRect, colour: QColor) -> None:

@@ -50,7 +50,7 @@ def run_window() -> int:
     try:
         return _serve(app, window, tray)
     except Exception as error:  # noqa: BLE001 — a window never closes without a word
-        _say_last(error)
+        _show_last_error(error)
         return 1
     finally:
         instance.release()
@@ -84,15 +84,15 @@ def paint(app: QApplication, window: MainWindow) -> None:
 def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
     from app.ui.shell.collector import Collector
     from app.ui.shell.event_loop import left_behind, make_loop
-    from app.ui.shell.program import Parts, Program
+    from app.ui.shell.program import Program, ProgramHooks
 
     loop = make_loop(app)
     collector = Collector()
     collector.start()
     code = 1
     try:
-        parts = Parts(open_backend, close_backend, make_runtime, add_pages, end_in_time)
-        program = Program(window, tray, parts)
+        hooks = ProgramHooks(open_backend, close_backend, make_runtime, add_pages, end_in_time)
+        program = Program(window, tray, hooks)
         _end_on_signals(program)
         code = loop.run_until_complete(program.run())
     finally:
@@ -106,13 +106,13 @@ def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
     return code
 
 
-def _say_last(error: Exception) -> None:
+def _show_last_error(error: Exception) -> None:
     """The window cannot go on: a dialog says so, and waits until it is read."""
     from app.logs import log_unforeseen
     from app.ui.parts.error_dialog import ErrorDialog, details_of
 
-    said = log_unforeseen(error)
-    ErrorDialog(None, said.message, said.hint, details_of(error)).exec()
+    problem = log_unforeseen(error)
+    ErrorDialog(None, problem.message, problem.hint, details_of(error)).exec()
 
 
 def _end_on_signals(program: Program) -> None:

@@ -45,15 +45,7 @@ class Pages(QObject):
             backend,
             runner,
             poller,
-            actions={
-                "start": commands.start,
-                "pause": commands.pause,
-                "resume": commands.resume,
-                "cancel": commands.cancel,
-                "retry": commands.retry_failed,
-                "update": commands.update,
-                "relocate": commands.relocate,
-            },
+            actions=commands.session_actions,
             thumbnails=thumbnails,
         )
         self.failed = FailedView(backend, runner, poller, thumbnails=thumbnails)
@@ -75,14 +67,14 @@ class Pages(QObject):
         commands.new_session.triggered.connect(lambda _checked=False: self.new_session())
         commands.about.triggered.connect(self._about)
         self._window.folder_dropped.connect(self.new_session)
-        self.sessions.newSessionRequested.connect(self.new_session)
-        self.sessions.whyFailedRequested.connect(self.show_failed)
-        self.sessions.noSessions.connect(self._show_invitation)
+        self.sessions.new_session_requested.connect(self.new_session)
+        self.sessions.why_failed_requested.connect(self.show_failed)
+        self.sessions.no_sessions.connect(self._show_invitation)
         self._poller.problem.connect(self._show_problem)
-        self.sessions.activeProgress.connect(self._look)
+        self.sessions.active_progress.connect(self._look)
         self.first_run.folder_chosen.connect(self.new_session)
         self.first_run.created.connect(self.sessions.start_session)
-        self.failed.countChanged.connect(self._window.set_failed_count)
+        self.failed.count_changed.connect(self._window.set_failed_count)
 
     def _offer(self) -> None:
         """The pages that can wait: the window builds them when it has a quiet moment."""
@@ -112,8 +104,8 @@ class Pages(QObject):
             thumbnails=self._thumbnails,
             memory=self._window.memory,
         )
-        self.library.likeWanted.connect(self.search_like)
-        self.library.newSessionWanted.connect(self.new_session)
+        self.library.like_wanted.connect(self.search_like)
+        self.library.new_session_wanted.connect(self.new_session)
         return self.library
 
     def search_like(self, asset_id: int) -> None:

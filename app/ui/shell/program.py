@@ -33,7 +33,7 @@ STOP_WITHIN_S = 1.4
 CLOSE_WITHIN_S = 0.2
 """For what is given back at the end: connections; the system takes back what is stuck."""
 SYSTEM_EVERY_S = 2.0
-STARTING = "Starting the indexing process…"
+STARTING_RUNTIME = "Starting the indexing process…"
 
 
 class Runtime(Protocol):
@@ -47,7 +47,7 @@ class Runtime(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ProgramHooks:
     """What the composition root hands over; all of it is heavy, so it is built when called."""
 
     open_backend: Callable[[], Backend]
@@ -63,8 +63,8 @@ class Parts:
 class Program:
     """One run of the window."""
 
-    def __init__(self, window: MainWindow, tray: Tray, parts: Parts) -> None:
-        self.window, self.tray, self._parts = window, tray, parts
+    def __init__(self, window: MainWindow, tray: Tray, hooks: ProgramHooks) -> None:
+        self.window, self.tray, self._hooks = window, tray, hooks
         self.poller = Poller(window)
         self.runner = ActionRunner(window)
         self.task_bar = TaskBar()
@@ -104,11 +104,11 @@ class Program:
 
     async def _open(self) -> bool:
         try:
-            backend = await asyncio.to_thread(self._parts.open_backend)
+            backend = await asyncio.to_thread(self._hooks.open_backend)
             self._backend = self.runner.backend = backend
-            self.feed = self._parts.add_pages(self.window, backend, self.runner, self.poller)
+            self.feed = self._hooks.add_pages(self.window, backend, self.runner, self.poller)
         except Exception as error:  # noqa: BLE001 — whatever it is, the window says so and stays
-            self._say_why_not(error)
+            self._show_start_error(error)
             return False
         gc.freeze()  # what is loaded stays; to look through it again would stall the window
         self._connect_feed(self.feed)
@@ -117,14 +117,14 @@ class Program:
         self.runner.run(None, self._start_runtime)
         return True
 
-    def _say_why_not(self, error: Exception) -> None:
-        from app.logs import log_told, log_unforeseen
+    def _show_start_error(self, error: Exception) -> None:
+        from app.logs import log_app_error, log_unforeseen
 
         if isinstance(error, AppError):
-            log_told(said := error)
+            log_app_error(problem := error)
         else:
-            said = log_unforeseen(error)
-        self.window.show_message("warning-circle", said.message, said.hint)
+            problem = log_unforeseen(error)
+        self.window.show_message("warning-circle", problem.message, problem.hint)
         self.window.status.set_problem("Afterimage could not start.")
 
     def _connect_feed(self, feed: SessionsFeed) -> None:
@@ -133,8 +133,8 @@ class Program:
 
     async def _start_runtime(self) -> None:
         """Start queue and worker, then go on with what was interrupted."""
-        self.window.status.set_runtime(STARTING)
-        self._runtime = runtime = self._parts.make_runtime()
+        self.window.status.set_runtime(STARTING_RUNTIME)
+        self._runtime = runtime = self._hooks.make_runtime()
         self.poller.watch(self._look_at_runtime, self.window.status.set_runtime)
         runtime.start()
         await self._queue_ready.wait()
@@ -147,9 +147,9 @@ class Program:
             resumed = await self._backend.training.resume_interrupted(db)
             if len(resumed) == 1:
                 progress = await self._backend.training.get_session_progress(db, resumed[0])
-                self.window.status.tell(_resumed_at(progress.progress))
+                self.window.status.show_message(_resumed_at(progress.progress))
             elif resumed:
-                self.window.status.tell(f"Resumed {len(resumed)} sessions.")
+                self.window.status.show_message(f"Resumed {len(resumed)} sessions.")
 
     # Looking
 
@@ -178,7 +178,7 @@ class Program:
     def _announce(self, title: str, text: str) -> None:
         if not self.window.isActiveWindow():
             self.tray.notify(title, text)
-        self.window.status.tell(f"{title} {text}")
+        self.window.status.show_message(f"{title} {text}")
 
     # Closing
 
@@ -215,7 +215,7 @@ class Program:
 
     async def _close(self) -> None:
         """Let the worker finish what it has in hand; nothing is lost if it does not."""
-        self._parts.end_in_time()
+        self._hooks.end_in_time()
         self.window.show_message(
             "hourglass", "Finishing the current pictures…", "Afterimage will close in a moment."
         )
@@ -225,7 +225,7 @@ class Program:
         await stopped
         if self._backend is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._parts.close_backend(), CLOSE_WITHIN_S)
+                await asyncio.wait_for(self._hooks.close_backend(), CLOSE_WITHIN_S)
         self.task_bar.show(None)
         self.tray.hide()
         self.window.let_close()

@@ -21,23 +21,23 @@ def take_messages() -> None:
 
 
 def _take(kind: QtMsgType, _context: QMessageLogContext, text: str | None) -> None:
-    said = " ".join((text or "").split())
+    message = " ".join((text or "").split())
     if kind == QtMsgType.QtFatalMsg:
-        _give_up(said)
-    _log.debug("Qt: %s", said)
+        _give_up(message)
+    _log.debug("Qt: %s", message)
     if kind != QtMsgType.QtDebugMsg and len(_complaints) < COMPLAINTS_KEPT:
-        _complaints.append(said)
+        _complaints.append(message)
 
 
-def _give_up(said: str) -> None:
+def _give_up(message: str) -> None:
     """Qt would abort after this, with a dump of memory; there is nothing left that can be saved."""
     from app.logs import set_up_logs  # it takes time that the first paint has not
 
     with suppress(Exception):  # settings or disk may be wrong, too; the sentence comes anyway
         if not logging.getLogger().handlers:
             set_up_logs("window")
-        _log.critical("Qt gave up: %s; before: %s", said, _complaints)
-    reasons = [text for text in _complaints if "display" in text] or [*_complaints, said]
+        _log.critical("Qt gave up: %s; before: %s", message, _complaints)
+    reasons = [text for text in _complaints if "display" in text] or [*_complaints, message]
     reason = reasons[0].partition(". ")[0].rstrip(" .")
     print(
         f"The window cannot be opened: {reason}.",

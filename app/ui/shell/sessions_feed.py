@@ -40,7 +40,7 @@ class SessionsFeed(QObject):
         self.progressed.emit(*self._progress())
         for session in self._sessions:
             if session.sessionId in ran:
-                self._tell_end(session)
+                self._notify_end(session)
 
     def _running(self) -> list[TrainingProgress]:
         return [item for item in self._sessions if item.status == "running"]
@@ -55,7 +55,7 @@ class SessionsFeed(QObject):
         done = sum(item.progress.current for item in running)
         return (done * 100 / total if total else 0.0), words.plural(len(running), "session")
 
-    def _tell_end(self, session: TrainingProgress) -> None:
+    def _notify_end(self, session: TrainingProgress) -> None:
         name, summary = f"“{words.shorten(session.name, 40)}”", session.jobsSummary
         if session.status == "completed":
             achieved = words.achieved(

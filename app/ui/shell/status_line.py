@@ -14,8 +14,8 @@ from app.ui.parts.widgets import ElidedLabel, IconLabel, label, line
 if TYPE_CHECKING:
     from app.api.training_schemas import SystemStatus, WorkerStatus
 
-STARTING = "Starting…"
-TOLD_MS = 8_000
+STARTING_PROGRAM = "Starting…"
+MESSAGE_MS = 8_000
 
 
 class StatusLine(QWidget):
@@ -24,15 +24,15 @@ class StatusLine(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._problem = ""
-        self._runtime = STARTING
-        self._told = ""
+        self._runtime = STARTING_PROGRAM
+        self._message = ""
         self._indexing = False
         self._system: SystemStatus | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._forget)
         self._icon = IconLabel("circle-half", "pending", 16)
-        self._sentence = ElidedLabel(STARTING, role="secondary")
+        self._sentence = ElidedLabel(STARTING_PROGRAM, role="secondary")
         self._queue, self._store = label(role="secondary"), label(role="secondary")
         self._gap = line(vertical=True)
         row = QHBoxLayout(self)
@@ -69,14 +69,14 @@ class StatusLine(QWidget):
             self._problem = sentence
             self._show()
 
-    def tell(self, sentence: str) -> None:
+    def show_message(self, sentence: str) -> None:
         """Say something that happened, for a few seconds."""
-        self._told = " ".join(sentence.split())
-        self._timer.start(TOLD_MS)
+        self._message = " ".join(sentence.split())
+        self._timer.start(MESSAGE_MS)
         self._show()
 
     def _forget(self) -> None:
-        self._told = ""
+        self._message = ""
         self._show()
 
     def set_system(self, system: SystemStatus) -> None:
@@ -86,20 +86,20 @@ class StatusLine(QWidget):
 
     def _show(self) -> None:
         if self._problem:
-            self._say("warning-circle", "failed", self._problem)
-        elif self._told:
-            self._say("info", "running", self._told)
+            self._display("warning-circle", "failed", self._problem)
+        elif self._message:
+            self._display("info", "running", self._message)
         elif self._runtime:
-            self._say("circle-half", "pending", self._runtime)
+            self._display("circle-half", "pending", self._runtime)
         elif self._system is not None:
-            self._say(*_sentence(self._system.workers, self._indexing))
+            self._display(*_sentence(self._system.workers, self._indexing))
         system = self._system
         settled = system is not None and not self._runtime
         self._queue.setText(_queue(system) if system and settled else "")
         self._store.setText(_store(system) if system else "")
         self._gap.setVisible(settled)
 
-    def _say(self, icon_name: str, token: str, sentence: str) -> None:
+    def _display(self, icon_name: str, token: str, sentence: str) -> None:
         self._icon.set_icon(icon_name, token)
         self._sentence.set_text(sentence)
         self.setAccessibleName(f"Status: {sentence}")

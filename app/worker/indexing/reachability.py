@@ -20,7 +20,8 @@ from app.db.jobs import ClaimedJob
 from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.db.types import text_to_path
 from app.errors import AppError
-from app.scan.file_walk import is_below, printable
+from app.printable import printable
+from app.scan.file_walk import is_below
 from app.worker.indexing.stages import Picture
 
 SAMPLE = 64

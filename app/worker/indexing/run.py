@@ -77,7 +77,7 @@ class SessionRun:
         while (problem := self._try()) is not None and before != self._counts:
             before = dict(self._counts)
         if problem is not None:
-            self._say_waiting(str(problem))
+            self._note_waiting(str(problem))
         return self._counts
 
     def _try(self) -> AppError | None:
@@ -151,7 +151,7 @@ class SessionRun:
                 .where(TrainingSession.id == self.session_id, TrainingSession.model == self._model)
                 .values(
                     model_id=self._stages.model_id,
-                    device=encoder.device,
+                    device=encoder.device_label,
                     precision=encoder.precision,
                     last_progress_at=utc_now(),
                 )
@@ -176,13 +176,13 @@ class SessionRun:
                     if stored is not None:
                         stored.result()
                         stored = None
-                    if not self._one_suspect() and not self._wait_for_walk():
+                    if not self._one_poison() and not self._wait_for_walk():
                         break
                 if stored is not None:
                     stored.result()
             finally:
                 for batch in ahead:
-                    self._hand_back(batch)
+                    self._release(batch)
 
     def _fill(self, ahead: deque[Batch]) -> None:
         while len(ahead) < 1 + LOOK_AHEAD:
@@ -227,9 +227,9 @@ class SessionRun:
         self.out_of_time = self.out_of_time or not same
         return same
 
-    def _one_suspect(self) -> bool:
+    def _one_poison(self) -> bool:
         """Try one picture that was there when a worker died, with nothing else at risk."""
-        batch = self._claim(1, suspects=True)
+        batch = self._claim(1, poison=True)
         self._finish_batch(batch)
         return bool(batch.claim.jobs)
 
@@ -238,7 +238,7 @@ class SessionRun:
 
     def _may_go_on(self) -> bool:
         if self._waits and self._counts["batches"]:
-            self._say_waiting(None)
+            self._note_waiting(None)
         self.out_of_time = self.out_of_time or time.monotonic() > self._deadline
         if self.out_of_time or self.worker.stop.is_set():
             return False
@@ -310,15 +310,15 @@ class SessionRun:
         self._counts["reused"] += sum(o.reused for o in outcomes)
         self._counts["batches"] += 1
 
-    def _hand_back(self, batch: Batch) -> None:
+    def _release(self, batch: Batch) -> None:
         for future in batch.pictures:
             future.cancel()
         with write_transaction() as conn:
-            jobs.hand_back(conn, batch.claim)
+            jobs.release(conn, batch.claim)
 
     # --- the end --------------------------------------------------------------------------------
 
-    def _say_waiting(self, sentence: str | None) -> None:
+    def _note_waiting(self, sentence: str | None) -> None:
         """Note why the session stands still; not where the ledger itself is why."""
         self._waits = sentence is not None
         try:
@@ -359,7 +359,7 @@ class SessionRun:
 
     def _let_go(self, conn: Connection) -> None:
         """Hand back everything; a pause or cancel that somebody wrote also stops the clock."""
-        jobs.hand_back_all(conn, self.session_id, self.worker.name)
+        jobs.release_all(conn, self.session_id, self.worker.name)
         status = conn.scalar(
             select(TrainingSession.status).where(TrainingSession.id == self.session_id)
         )

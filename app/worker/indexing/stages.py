@@ -325,7 +325,7 @@ class Stages:
             "model_name": self.encoder.name,
             "model_version": self.encoder.version,
             "weights_digest": self.encoder.digest,
-            "device": self.encoder.device,
+            "device": self.encoder.device_label,
             "precision": self.encoder.precision,
         }
 

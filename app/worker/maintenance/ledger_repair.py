@@ -102,10 +102,10 @@ def _forget(
 ) -> None:
     if collection in store.collections():
         store.delete(collection, asset_ids)
-    for some in chunks(asset_ids, 10_000):
+    for batch in chunks(asset_ids, 10_000):
         conn.execute(
             delete(AssetVector).where(
-                AssetVector.model_id == model_id, AssetVector.asset_id.in_(some)
+                AssetVector.model_id == model_id, AssetVector.asset_id.in_(batch)
             )
         )
 

@@ -74,8 +74,8 @@ def _wrong(store: VectorStore, model: Any, number: int, report: SampleReport) ->
         return []  # the weights of that name have changed, and its sessions are indexed again
     wrong = []
     for start in range(0, len(chosen), AT_ONCE):
-        some = chosen[start : start + AT_ONCE]
-        seen = {row.id: pixels for row in some if (pixels := _pixels(row, encoder)) is not None}
+        batch = chosen[start : start + AT_ONCE]
+        seen = {row.id: pixels for row in batch if (pixels := _pixels(row, encoder)) is not None}
         stored = store.vectors(model.collection, list(seen))
         both = [asset_id for asset_id in seen if asset_id in stored]
         if not both:
@@ -86,7 +86,7 @@ def _wrong(store: VectorStore, model: Any, number: int, report: SampleReport) ->
             for asset_id, vector in zip(both, vectors, strict=True)
             if float(vector @ stored[asset_id]) < AGREES
         ]
-        wrong += _still(model.id, differ, {row.id: row.fence for row in some})
+        wrong += _still(model.id, differ, {row.id: row.fence for row in batch})
         report.compared += len(both)
     return wrong
 

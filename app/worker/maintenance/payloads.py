@@ -70,8 +70,8 @@ def _models_with_stale_payloads() -> list[tuple[int, str]]:
 
 def _refresh(store: VectorStore, model_id: int, collection: str) -> int:
     written = 0
-    while some := _refresh_some(store, model_id, collection):
-        written += some
+    while refreshed := _refresh_some(store, model_id, collection):
+        written += refreshed
     return written
 
 

@@ -124,10 +124,6 @@ def test_long_texts_keep_what_tells_them_apart() -> None:
     assert words.elide_path("/a/b", 30) == "/a/b"
     assert words.shorten("a\nb", 10) == "a b"
     assert words.shorten("x" * 50, 10) == "x" * 9 + "…"
-    assert words.printable("a\nb") == "a⏎b"
-    assert (
-        words.printable(b"\xff".decode("utf-8", "surrogateescape")) == "\N{REPLACEMENT CHARACTER}"
-    )
 
 
 def test_devices_and_models_have_names() -> None:

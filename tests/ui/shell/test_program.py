@@ -22,7 +22,7 @@ from app.ui.parts.theme import app_icon
 from app.ui.shell import main
 from app.ui.shell.about import AboutDialog
 from app.ui.shell.close_dialog import CloseDialog
-from app.ui.shell.program import Parts, Program
+from app.ui.shell.program import Program, ProgramHooks
 from app.ui.shell.tray import Tray
 from app.ui.shell.window import MainWindow
 
@@ -62,8 +62,10 @@ class Run:
         async def nothing() -> None: ...
 
         self.open: Callable[[], Any] = lambda: backend
-        self.parts = Parts(lambda: self.open(), nothing, lambda: self.runtime, main.add_pages)
-        self.program = Program(self.window, self.tray, self.parts)
+        self.hooks = ProgramHooks(
+            lambda: self.open(), nothing, lambda: self.runtime, main.add_pages
+        )
+        self.program = Program(self.window, self.tray, self.hooks)
 
     def begin(self) -> asyncio.Task[int]:
         return asyncio.ensure_future(self.program.run())
@@ -151,7 +153,7 @@ def test_a_start_that_fails_unforeseen_is_told_in_the_window_too(
         if where == "open":
             run.open = fail
         else:
-            run.program._parts = replace(run.parts, add_pages=fail)  # type: ignore[arg-type]
+            run.program._hooks = replace(run.hooks, add_pages=fail)  # type: ignore[arg-type]
         task = run.begin()
         page = run.window.stack.currentWidget
         await qt_loop.until(lambda: "RuntimeError: disk image" in page().accessibleName())
@@ -171,7 +173,7 @@ def test_processes_that_do_not_stop_do_not_keep_the_window(qt_loop: Any, run: Ru
 
         run.runtime.stop = fail  # type: ignore[method-assign]
         ends: list[str] = []
-        run.program._parts = replace(run.parts, end_in_time=lambda: ends.append("in time"))
+        run.program._hooks = replace(run.hooks, end_in_time=lambda: ends.append("in time"))
         task = run.begin()
         await qt_loop.until(lambda: "start" in run.runtime.calls)
         run.window.close()

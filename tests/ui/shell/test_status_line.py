@@ -52,7 +52,7 @@ def test_a_running_session_is_known_before_the_worker_says_so(line: StatusLine) 
 def test_what_is_wrong_comes_first(line: StatusLine) -> None:
     line.set_system(system(worker()))
     line.set_runtime("The indexing process ended unexpectedly. It starts again in 4 s.")
-    line.tell("Resumed at 12,345 of 80,000.")
+    line.show_message("Resumed at 12,345 of 80,000.")
     assert line.text == "Resumed at 12,345 of 80,000."
     line.set_problem("The disk is full.")
     assert line.text == "The disk is full."

@@ -76,7 +76,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_keeps_it_waiting_is_said_once_each(capsys: pytest.CaptureFixture[str]) -> None:
     waiting = Waiting(Supervised(STARTING, *RESTARTING, STARTING, READY))  # type: ignore[arg-type]
     for _ in range(6):
-        waiting.tell()
+        waiting.report()
     starting = STARTING.message
     assert capsys.readouterr().err.splitlines() == [starting, "It ended.", starting]
 
@@ -86,9 +86,9 @@ def test_a_worker_that_stays_failed_ends_the_command(
 ) -> None:
     monkeypatch.setattr(foreground, "GIVE_UP_AFTER_S", -1)
     waiting = Waiting(Supervised(FAILED))  # type: ignore[arg-type]
-    waiting.tell()
+    waiting.report()
     with pytest.raises(AppError, match="store is damaged"):
-        waiting.tell()
+        waiting.report()
     assert "store is damaged" in capsys.readouterr().err
 
 

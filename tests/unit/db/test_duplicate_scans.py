@@ -14,7 +14,7 @@ from app.db.duplicate_scans import (
     claim_scan,
     fail_scan,
     finish_scan,
-    hand_back_scan,
+    release_scan,
     report_scan,
     request_scan,
     scan_waits,
@@ -106,7 +106,7 @@ def test_whoever_lost_the_scan_writes_nothing() -> None:
     do(take_back_scans, [])
     assert (row().state, row().share, row().worker) == ("waiting", 0.0, None)
     held = do(claim_scan, "v")
-    for move in (report_scan, hand_back_scan):
+    for move in (report_scan, release_scan):
         assert not do(move, lost, 0.9)
     assert not do(finish_scan, lost)
     assert not do(fail_scan, lost, "why")
@@ -140,7 +140,7 @@ def test_a_stop_holds_at_once_and_for_whoever_runs_it(begun: bool) -> None:
 def test_a_turn_that_ends_keeps_what_is_done_and_when_it_began() -> None:
     claim = running()
     began = row().started_at
-    assert do(hand_back_scan, claim, 0.4, "Qdrant does not answer.")
+    assert do(release_scan, claim, 0.4, "Qdrant does not answer.")
     assert (row().state, row().share, row().error) == ("waiting", 0.4, "Qdrant does not answer.")
     again = do(claim_scan, "w")
     assert again.requested_at == claim.requested_at

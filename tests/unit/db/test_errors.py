@@ -18,7 +18,7 @@ from app.db import engine as engine_module
 from app.db import migrate as migrate_module
 from app.db.engine import close_engines, get_sync_engine, open_db, write_transaction
 from app.db.errors import LedgerError, ledger_error
-from app.db.migrate import HEAD, migrate
+from app.db.migrate import SCHEMA_REVISION, migrate
 from app.errors import AppError
 
 HOLDER = """
@@ -199,7 +199,7 @@ def test_a_copy_that_cannot_be_made_stops_the_upgrade_and_leaves_nothing_half(
     with pytest.raises(LedgerError, match="is full"):
         migrate()
     assert list((data_dir / "backups").iterdir()) == []
-    assert HEAD != "0001"
+    assert SCHEMA_REVISION != "0001"
 
 
 def test_an_upgrade_that_somebody_else_is_at_is_waited_for_and_then_named(

@@ -23,6 +23,7 @@ from app.db.models import (
     TrainingSession,
 )
 from app.db.settle import Outcome, expire_leases, settle, settle_unchanged
+from app.db.switching import adopt_weights
 from app.db.types import utc_now
 from app.db.vectors import begin_store
 
@@ -78,15 +79,15 @@ def new_session(pictures: int, *, running: bool = True) -> int:
     return session_id
 
 
-def new_model() -> int:
+def new_model(name: str = "m") -> int:
     with write_transaction() as conn:
         return conn.execute(
             EmbeddingModel.__table__.insert().values(
-                name="m",
+                name=name,
                 version="v",
                 weights_digest="d",
                 dimension=4,
-                collection="c",
+                collection=name,
                 created_at=utc_now(),
             )
         ).inserted_primary_key[0]
@@ -197,7 +198,7 @@ def test_what_is_handed_back_was_never_tried() -> None:
     session_id = new_session(3)
     taken = claim(session_id)
     with write_transaction() as conn:
-        jobs.hand_back(conn, taken)
+        jobs.release(conn, taken)
     assert statuses(session_id) == {"pending": 3}
     assert {job.attempt for job in claim(session_id).jobs} == {1}
     check_counters(session_id)
@@ -216,12 +217,27 @@ def test_settling_writes_status_evidence_and_counters_together() -> None:
     assert the_session(session_id).finished_at is not None
 
 
+def test_what_is_settled_after_a_change_of_weights_waits_for_the_new_ones() -> None:
+    session_id, old = new_session(3), new_model()
+    with write_transaction() as conn:
+        conn.execute(update(TrainingSession).values(model_id=old))
+    taken = claim(session_id)
+    new = new_model("newer")
+    with write_transaction() as conn:
+        assert adopt_weights(conn, "demo", new, only_newer=True) == 1
+    assert finish(taken, old, failing=1) == {job.job_id for job in taken.jobs}
+    assert statuses(session_id) == {"failed": 1, "pending": 2}
+    assert evidence_rows() == 3
+    check_counters(session_id)
+    assert {job.attempt for job in claim(session_id).jobs} == {2}
+
+
 def test_a_worker_presumed_dead_settles_nothing() -> None:
     session_id, model_id = new_session(2), new_model()
     late = claim(session_id, worker="late")
     with write_transaction() as conn:
         assert expire_leases(conn, dead_workers=["late"]) == 2
-    again = [claim(session_id, suspects=True), claim(session_id, suspects=True)]
+    again = [claim(session_id, poison=True), claim(session_id, poison=True)]
     assert finish(late, model_id) == set()
     for one in again:
         finish(one, model_id)
@@ -258,13 +274,13 @@ def test_a_renewed_lease_holds() -> None:
         assert expire_leases(conn) == 0
 
 
-def test_after_a_death_fresh_pictures_come_first_and_suspects_come_alone() -> None:
+def test_after_a_death_fresh_pictures_come_first_and_poison_comes_alone() -> None:
     session_id = new_session(6)
-    suspects = {job.job_id for job in claim(session_id, 3).jobs}
+    poison = {job.job_id for job in claim(session_id, 3).jobs}
     with write_transaction() as conn:
         expire_leases(conn, dead_workers=["w"])
-    assert suspects.isdisjoint(job.job_id for job in claim(session_id, 10).jobs)
-    assert len(claim(session_id, 10, suspects=True).jobs) == 1
+    assert poison.isdisjoint(job.job_id for job in claim(session_id, 10).jobs)
+    assert len(claim(session_id, 10, poison=True).jobs) == 1
 
 
 def test_a_picture_that_was_there_at_two_deaths_is_set_aside() -> None:
@@ -272,7 +288,7 @@ def test_a_picture_that_was_there_at_two_deaths_is_set_aside() -> None:
     claim(session_id)
     with write_transaction() as conn:
         expire_leases(conn, dead_workers=["w"])
-    claim(session_id, suspects=True)
+    claim(session_id, poison=True)
     with write_transaction() as conn:
         expire_leases(conn, dead_workers=["w"])
     assert statuses(session_id) == {"failed": 1}

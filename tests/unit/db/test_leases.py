@@ -81,7 +81,7 @@ def test_only_the_one_that_was_alone_at_a_second_death_is_set_aside() -> None:
     session_id = new_session(4)
     claim(session_id)
     die()
-    culprit = claim(session_id, suspects=True).jobs[0]
+    culprit = claim(session_id, poison=True).jobs[0]
     die()
     assert statuses(session_id) == {"failed": 1, "pending": 3}
     with get_sync_engine().connect() as conn:
@@ -90,12 +90,12 @@ def test_only_the_one_that_was_alone_at_a_second_death_is_set_aside() -> None:
     check_counters(session_id)
 
 
-def test_a_suspect_of_two_workers_is_alone_in_its_own() -> None:
+def test_a_poison_picture_of_two_workers_is_alone_in_its_own() -> None:
     session_id = new_session(6)
     claim(session_id, 2, worker="other")
     die(worker="other")
     claim(session_id, 4)
-    claim(session_id, suspects=True, worker="other")
+    claim(session_id, poison=True, worker="other")
     die(worker="other")
     assert statuses(session_id) == {"failed": 1, "pending": 1, "running": 4}
 
@@ -103,10 +103,10 @@ def test_a_suspect_of_two_workers_is_alone_in_its_own() -> None:
 def test_power_cuts_set_no_innocent_picture_aside() -> None:
     session_id = new_session(1)
     for cuts in (1, 2, 3):
-        claim(session_id, suspects=cuts > 1)
+        claim(session_id, poison=cuts > 1)
         die(seen=False)
         assert statuses(session_id) == {"pending": 1}
-    claim(session_id, suspects=True)
+    claim(session_id, poison=True)
     die(seen=False)  # nobody watches over this worker, and it dies at this picture for ever
     assert statuses(session_id) == {"failed": 1}
 
@@ -173,7 +173,7 @@ def test_a_retry_that_commits_in_the_same_moment_keeps_the_session_from_ending()
 
 
 @pytest.mark.usefixtures("shared_server")
-@pytest.mark.parametrize("first", ["claim", "prune", "hand back", "expire"])
+@pytest.mark.parametrize("first", ["claim", "prune", "release", "expire"])
 def test_removing_pictures_and_working_on_them_take_turns(first: str) -> None:
     session_id = new_session(6)
     claimed = claim(session_id, 3)
@@ -183,7 +183,7 @@ def test_removing_pictures_and_working_on_them_take_turns(first: str) -> None:
     ways: dict[str, Callable[[Connection], object]] = {
         "claim": lambda conn: jobs.claim(conn, session_id, "v", 2, 10**9),
         "prune": lambda conn: removal.remove_assets(conn, assets),
-        "hand back": lambda conn: jobs.hand_back(conn, claimed),
+        "release": lambda conn: jobs.release(conn, claimed),
         "expire": lambda conn: expire_leases(conn, dead_workers=["w"]),
     }
     others = [way for name, way in ways.items() if name != first]

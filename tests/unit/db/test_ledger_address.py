@@ -40,10 +40,10 @@ async def test_the_ledger_and_its_copies_lie_in_the_data_folder(
     await close_engines()
     with closing(sqlite3.connect(data / "ledger.sqlite3")) as ledger:
         assert ledger.execute("SELECT version_num FROM alembic_version").fetchone() == (
-            module.HEAD,
+            module.SCHEMA_REVISION,
         )
-    await asyncio.to_thread(module._back_up, data / "ledger.sqlite3", module.HEAD)
-    assert (data / "backups" / f"ledger-{module.HEAD}.sqlite3").exists()
+    await asyncio.to_thread(module._back_up, data / "ledger.sqlite3", module.SCHEMA_REVISION)
+    assert (data / "backups" / f"ledger-{module.SCHEMA_REVISION}.sqlite3").exists()
     strays = [path for path in (tmp_path / "top").rglob("*") if data not in (path, *path.parents)]
     assert strays == [data.parent]
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.bundled import MIGRATIONS
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.migrate import HEAD, migrate
+from app.db.migrate import SCHEMA_REVISION, migrate
 from app.db.models import AssetVector, Base, ImageAsset, TrainingJob, TrainingSession
 from app.errors import AppError
 
@@ -29,7 +29,7 @@ def fresh() -> None:
 def test_the_newest_revision_is_the_one_the_program_expects() -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_REVISION
 
 
 @pytest.mark.usefixtures("ledger")
@@ -51,7 +51,7 @@ def test_an_older_ledger_is_copied_before_it_is_upgraded(data_dir: Path, fresh: 
     with write_transaction() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.db.migrate.known_revisions", lambda: {"0000", HEAD})
+        patch.setattr("app.db.migrate.known_revisions", lambda: {"0000", SCHEMA_REVISION})
         patch.setattr("app.db.migrate._upgrade", lambda: None)
         migrate()
     copies = list((data_dir / "backups").glob("*.sqlite3"))

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, select, update
 from test_jobs import claim, finish, new_model, new_session
 
-from app.db import jobs
+from app.db import jobs, sessions
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.jobs import Claim
 from app.db.models import (
@@ -21,7 +21,14 @@ from app.db.models import (
 )
 from app.db.relocation import relocate
 from app.db.settle import expire_leases, settle_unchanged
-from app.db.vectors import BegunStore, begin_store, hold, is_broken_off, settle_store
+from app.db.vectors import (
+    BegunStore,
+    begin_store,
+    hold,
+    is_broken_off,
+    sessions_of,
+    settle_store,
+)
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -86,7 +93,7 @@ def test_each_store_of_a_picture_has_a_greater_number() -> None:
         claimed = claim(session_id)
         fences.append(begin(claimed, model_id).fence)
         with write_transaction() as conn:
-            jobs.hand_back(conn, claimed)
+            jobs.release(conn, claimed)
     assert fences == sorted(set(fences))
 
 
@@ -116,7 +123,7 @@ def test_a_store_that_was_overtaken_settles_no_vector() -> None:
     (asset_id,) = early.paths
     with write_transaction() as conn:
         expire_leases(conn, dead_workers=["w"])
-    late = begin(claim(session_id, suspects=True, worker="other"), model_id)
+    late = begin(claim(session_id, poison=True, worker="other"), model_id)
     facts = {"size": 1, "mtime_ns": 1, "sha256": "old", "checksum": "old"}
     with write_transaction() as conn:
         settle_store(conn, model_id, early.fence, [{"asset_id": asset_id, **facts}])
@@ -157,7 +164,7 @@ def test_a_store_that_nobody_will_end_is_told_from_one_that_waits() -> None:
     begin(claimed, model_id)
     assert broken_off() == []
     with write_transaction() as conn:
-        jobs.hand_back(conn, claimed)
+        jobs.release(conn, claimed)
     assert broken_off() == []
     with write_transaction() as conn:
         conn.execute(
@@ -165,6 +172,30 @@ def test_a_store_that_nobody_will_end_is_told_from_one_that_waits() -> None:
         )
         jobs.cancel_pending(conn, session_id)
     assert broken_off() == sorted(job.asset_id for job in claimed.jobs)
+
+
+def test_a_store_is_not_taken_for_broken_off_while_somebody_has_it_in_hand() -> None:
+    session_id, model_id = new_session(pictures=2), new_model()
+    use_model(session_id, model_id)
+    claimed = claim(session_id)
+    begun = begin(claimed, model_id)
+    with write_transaction() as conn:
+        assert sessions.move_session(conn, session_id, SessionStatus.CANCELLED)
+        jobs.cancel_pending(conn, session_id)
+    assert broken_off() == []
+    with write_transaction() as conn:
+        expire_leases(conn, dead_workers=["w"])
+    assert broken_off() == sorted(begun.paths)
+
+
+def test_a_session_that_gets_known_pictures_makes_the_payloads_of_every_index_stale() -> None:
+    first, model_id = new_session(pictures=2), new_model()
+    finish(claim(first), model_id)
+    assert [row.payload_stale for row in rows().values()] == [False, False]
+    second = new_session(pictures=3)
+    assert [row.payload_stale for row in rows().values()] == [True, True]
+    with get_sync_engine().connect() as conn:
+        assert set(map(tuple, sessions_of(conn, list(rows())).values())) == {(first, second)}
 
 
 def test_a_row_is_held_only_where_there_was_none() -> None:

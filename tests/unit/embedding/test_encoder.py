@@ -107,7 +107,12 @@ def test_facts(tiny: Encoder, tiny_model: Path) -> None:
     assert (tiny.name, tiny.version) == ("Tiny Modèle", "local")
     assert tiny.digest == hashlib.sha256(weights).hexdigest()
     assert tiny.collection == f"tiny-mod-le-local-{tiny.digest[:12]}"
-    assert (tiny.dimension, tiny.device, tiny.precision, tiny.notice) == (24, "cpu", "fp32", "")
+    assert (tiny.dimension, tiny.device_label, tiny.precision, tiny.notice) == (
+        24,
+        "cpu",
+        "fp32",
+        "",
+    )
     assert tiny.pixels == PixelSpec(32, "longest", "bilinear", 9)
 
 
@@ -255,12 +260,12 @@ def test_quick_but_unfaithful(tiny_model: Path, monkeypatch: pytest.MonkeyPatch)
 
 def on_the_processor(this: Encoder, encode: Any, rows: torch.Tensor) -> Any:
     """:meth:`Encoder._embed` where only the device's name is another."""
-    place, this.place = this.place, torch.device("cpu")
+    torch_device, this.torch_device = this.torch_device, torch.device("cpu")
     try:
         with torch.inference_mode():
             return torch.nn.functional.normalize(encode(rows).float(), dim=-1).numpy()
     finally:
-        this.place = place
+        this.torch_device = torch_device
 
 
 def test_a_card_takes_half_precision_however_little_it_saves(
@@ -268,7 +273,9 @@ def test_a_card_takes_half_precision_however_little_it_saves(
 ) -> None:
     clock = FakeTime(monkeypatch, {"fp32": 0.0003, "bf16": 0.0001, "fp16": 0.0001})
     on_card = load_encoder(str(tiny_model), "cpu", "fp32")
-    on_card.place = torch.device("meta")  # neither a processor nor a card; nothing is moved there
+    on_card.torch_device = torch.device(
+        "meta"
+    )  # neither a processor nor a card; nothing is moved there
     monkeypatch.setattr(Encoder, "_embed", on_the_processor)
     chosen = tuning._compare(on_card, 8, lambda: clock.now)
     assert chosen.precision == "bf16"
@@ -418,11 +425,15 @@ def test_falls_back_to_the_cpu(tiny: Encoder, caplog: pytest.LogCaptureFixture) 
     faulty = tiny.in_precision("bf16")
     tried = short_of_memory(faulty, 0, torch.OutOfMemoryError, "CUDA out of memory.")
     # torch's own device without memory stands in for a graphics card
-    faulty.place, faulty.device = torch.device("meta"), "cuda:0 Card"
+    faulty.torch_device, faulty.device_label = torch.device("meta"), "cuda:0 Card"
     with caplog.at_level(logging.WARNING, "app"):
         vectors = faulty.encode_images(pictures(4))
     assert tried == [4, 2, 1, 4]
-    assert (faulty.device, faulty.precision, faulty.place.type) == ("cpu", "fp32", "cpu")
+    assert (faulty.device_label, faulty.precision, faulty.torch_device.type) == (
+        "cpu",
+        "fp32",
+        "cpu",
+    )
     assert faulty.notice == (
         "There is not enough memory on cuda:0 Card, so the model runs on the CPU, which is slower."
     )
@@ -433,7 +444,7 @@ def test_falls_back_to_the_cpu(tiny: Encoder, caplog: pytest.LogCaptureFixture) 
 def test_search_while_the_model_leaves_the_device(tiny: Encoder) -> None:
     """A search meanwhile waits, and then uses the model where it has gone."""
     expected = tiny.encode_texts(["a dog"])
-    tiny.place = torch.device("meta")
+    tiny.torch_device = torch.device("meta")
     real, running, release = tiny._model.encode_image, threading.Event(), threading.Event()
 
     def encode_image(values: torch.Tensor) -> torch.Tensor:
@@ -467,10 +478,10 @@ def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyP
     meta = torch.device("meta")
     monkeypatch.setattr(loading, "_find_device", lambda wanted: meta)
 
-    def move(this: Encoder, place: torch.device) -> None:
-        if place == meta:
+    def move(this: Encoder, torch_device: torch.device) -> None:
+        if torch_device == meta:
             raise RuntimeError("CUDA error: no kernel image is available for execution.")
-        real_move(this, place)
+        real_move(this, torch_device)
 
     real_move = Encoder.move
     monkeypatch.setattr(Encoder, "move", move)

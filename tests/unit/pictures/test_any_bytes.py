@@ -9,39 +9,55 @@ import pytest
 from drawn_heif import AVIF_TILES, HEIF_TILES, grid
 from drawn_pictures import content, encoded, photo
 from drawn_raw import dng, tiff_of_rows
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from app.api.error_kinds import ErrorKind
+from app.file_types import NAME_ENDINGS
+from app.pictures.colour_profiles import profile_of_nclx
 from app.pictures.decode import PictureError, PixelSpec, decode
-from app.pictures.diagnosis import NAME_ENDINGS
 from app.pictures.thumbnail import make_thumbnail
+from app.pictures.tiff_layout import TIFF_LIKE_STARTS
 
 SMALL = photo(61, 43)
 OTHER = photo(61, 43).rotate(180)
 CLEAR = SMALL.copy()
 CLEAR.putalpha(OTHER.convert("L"))
 GREY = SMALL.convert("L")
+TAKEN = Image.Exif()
+TAKEN[274], TAKEN[306] = 6, "2024:05:17 12:30:00"
+TAKEN.get_ifd(0x8769)[36867] = TAKEN[306]
+WIDE = profile_of_nclx({"color_primaries": 9, "transfer_characteristics": 13})
+ABOUT = {"exif": TAKEN, "icc_profile": WIDE}
 FILES = {
     "JPEG": encoded(SMALL, "JPEG"),
     "progressive JPEG": encoded(SMALL, "JPEG", progressive=True),
     "CMYK JPEG": encoded(SMALL.convert("CMYK"), "JPEG"),
+    "JPEG of a camera": encoded(SMALL, "JPEG", **ABOUT),
     "MPO": encoded(SMALL, "MPO", save_all=True, append_images=[OTHER]),
     "PNG": encoded(CLEAR, "PNG"),
     "palette PNG": encoded(SMALL.quantize(9), "PNG"),
+    "deep PNG": encoded(Image.fromarray(np.asarray(GREY, np.uint16) * 257), "PNG"),
+    "PNG of a camera": encoded(SMALL, "PNG", **ABOUT),
     "APNG": encoded(Image.new("RGB", SMALL.size), "PNG", save_all=True, append_images=[OTHER]),
     "GIF": encoded(Image.new("L", SMALL.size), "GIF", save_all=True, append_images=[GREY]),
     "BMP": encoded(SMALL, "BMP"),
+    "palette BMP": encoded(SMALL.quantize(9), "BMP"),
     "TIFF": encoded(CLEAR, "TIFF", tiffinfo={274: 6}),
     "packed TIFF": encoded(SMALL, "TIFF", compression="tiff_lzw"),
+    "TIFF of a JPEG": encoded(SMALL, "TIFF", compression="jpeg", icc_profile=WIDE),
+    "TIFF of a fax": encoded(SMALL.convert("1"), "TIFF", compression="group4"),
     "TIFF of floats": encoded(GREY.convert("F"), "TIFF"),
     "TIFF of strips": tiff_of_rows(20, 30),
     "WEBP": encoded(CLEAR, "WEBP"),
+    "WEBP of a camera": encoded(SMALL, "WEBP", **ABOUT),
     "moving WEBP": encoded(SMALL, "WEBP", save_all=True, append_images=[OTHER], lossless=True),
     "HEIF": encoded(CLEAR, "HEIF"),
+    "HEIF of a camera": encoded(SMALL, "HEIF", exif=TAKEN.tobytes(), icc_profile=WIDE),
     "HEIF of tiles": grid(HEIF_TILES),
     "AVIF": encoded(CLEAR, "AVIF"),
+    "AVIF of a camera": encoded(SMALL, "AVIF", **ABOUT),
     "AVIF of tiles": grid(AVIF_TILES),
     "moving AVIF": encoded(SMALL, "AVIF", save_all=True, append_images=[OTHER]),
     "RAW": dng(photo(98, 62), photo(60, 40)),
@@ -50,12 +66,13 @@ FILES = {
 SPECS = st.builds(PixelSpec, st.just(32), st.sampled_from(["shortest", "longest", "squash"]))
 NAMES = st.sampled_from([f"a.{ending}" for endings in NAME_ENDINGS.values() for ending in endings])
 BLANKS = st.sampled_from([b"", bytes(700), b"\xff" * 5000, b"\0\0\0\1mdat" + bytes(9)])
-FEW = settings(
-    max_examples=20,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
+CAMERA_STARTS = (
+    *TIFF_LIKE_STARTS,
+    b"FUJIFILMCCD-RAW 0201FF383501",
+    b"FOVb\0\0\2\0",  # Sigma
+    b"\0MRM\0\0\1\0",  # Minolta
+    b"II\x1a\0\0\0HEAPCCDR",  # Canon, before CR2
+    b"\0\0\0\x18ftypcrx \0\0\0\1crx isom",  # and after it
 )
 
 
@@ -82,6 +99,11 @@ def check(data: bytes, name: str, spec: PixelSpec) -> str:
 @pytest.mark.parametrize("kind", FILES)
 def test_whole_files_are_read_without_a_word(kind: str) -> None:
     assert check(FILES[kind], "a", PixelSpec(32)) == ""
+
+
+def test_every_format_that_is_read_is_among_these_files() -> None:
+    read = {decode(content(data), "a", PixelSpec(32), 20).format for data in FILES.values()}
+    assert read == set(NAME_ENDINGS)
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -111,7 +133,6 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", FILES)
 def test_damaged_files(kind: str) -> None:
-    @FEW
     @given(damaged(FILES[kind]), NAMES, SPECS)
     def any_damage(data: bytes, name: str, spec: PixelSpec) -> None:
         check(data, name, spec)
@@ -119,13 +140,22 @@ def test_damaged_files(kind: str) -> None:
     any_damage()
 
 
-@FEW
 @given(st.sampled_from(list(FILES.values())), st.binary(max_size=300), NAMES, st.integers(0, 64))
 def test_any_bytes_behind_any_start(start: bytes, rest: bytes, name: str, kept: int) -> None:
     check(start[:kept] + rest or b"x", name, PixelSpec(32))
 
 
-@FEW
+@pytest.mark.parametrize("start", CAMERA_STARTS)
+def test_any_bytes_behind_the_start_of_a_camera_s_file(start: bytes) -> None:
+    whole = start + FILES["RAW"][len(start) :]
+
+    @given(damaged(whole), st.binary(max_size=300), st.integers(0, len(whole)))
+    def anything_behind(data: bytes, rest: bytes, kept: int) -> None:
+        check(start + data[len(start) : kept] + rest, "a", PixelSpec(32))
+
+    anything_behind()
+
+
 @given(
     st.sampled_from(list(FILES.values())),
     st.sampled_from(list(FILES.values())),

@@ -8,8 +8,8 @@ import pytest
 from drawn_pictures import encoded, photo
 
 from app.api.error_kinds import ErrorKind
+from app.file_types import NAME_ENDINGS
 from app.pictures.diagnosis import (
-    NAME_ENDINGS,
     PictureError,
     identify,
     may_be_tiff,

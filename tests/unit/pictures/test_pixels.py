@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from app.pictures import pixels
 from app.pictures.colour import SRGB, to_srgb
 from app.pictures.decode import DecodedPicture, PixelSpec, decode
-from app.pictures.pixels import Turn, fit, resampled
+from app.pictures.pixels import Orientation, fit, resampled
 
 SHAPES = [(640, 480), (481, 643), (224, 224), (100, 61), (1000, 90)]
 
@@ -192,8 +192,8 @@ MODES += ["RGBX", "RGBa", "I;16", "I;16L", "I;16B", "I;16N"]
 @pytest.mark.parametrize("size", [(40, 30), (3000, 700)], ids=str)
 def test_every_mode_that_pillow_knows_can_be_resampled(mode: str, size: tuple[int, int]) -> None:
     picture = Image.new(mode, size)
-    for turn in (Turn(), Turn(swap=True)):
-        assert fit(picture, size, turn, PixelSpec(32)).shape == (32, 32, 3)
+    for orientation in (Orientation(), Orientation(swap=True)):
+        assert fit(picture, size, orientation, PixelSpec(32)).shape == (32, 32, 3)
     assert to_srgb(resampled(picture, (20, 10), (0.0, 0.0, *size)), SRGB).mode in (
         ("L", "RGB", "RGBA")
     )

@@ -81,15 +81,15 @@ def test_without_a_preview_of_use_the_sensors_data_is_developed(preview) -> None
     assert picture.note == ""
 
 
-@pytest.mark.parametrize("orientation", BACK)
+@pytest.mark.parametrize("exif_orientation", BACK)
 @pytest.mark.parametrize("developed", [False, True])
-def test_every_orientation_comes_out_upright(orientation: int, developed: bool) -> None:
+def test_every_orientation_comes_out_upright(exif_orientation: int, developed: bool) -> None:
     upright = with_corner(400, 600)
-    back = BACK[orientation]
+    back = BACK[exif_orientation]
     stored = upright if back is None else upright.transpose(back)
     preview = None if developed else stored.resize((stored.width // 2, stored.height // 2))
 
-    picture = decoded(dng(stored, preview, orientation=orientation))
+    picture = decoded(dng(stored, preview, exif_orientation=exif_orientation))
     assert corners(picture.pixels) == ["B", "R", "R", "R"]
     assert (picture.width, picture.height) == (400, 600)
 
@@ -106,16 +106,16 @@ def test_a_preview_that_says_itself_how_it_is_turned_is_turned_once() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     preview = from_camera(stored, exif)
-    assert corners(decoded(dng(stored, preview, orientation=6)).pixels) == ["B", "R", "R", "R"]
+    assert corners(decoded(dng(stored, preview, exif_orientation=6)).pixels) == ["B", "R", "R", "R"]
     exif[0x0112] = 1
     preview = from_camera(stored, exif)
-    assert corners(decoded(dng(stored, preview, orientation=6)).pixels) == ["B", "R", "R", "R"]
+    assert corners(decoded(dng(stored, preview, exif_orientation=6)).pixels) == ["B", "R", "R", "R"]
 
 
 def test_a_preview_that_is_upright_already_is_not_turned_again() -> None:
     upright = with_corner(400, 600)
     stored = upright.transpose(Image.Transpose.ROTATE_90)
-    assert corners(decoded(dng(stored, upright, orientation=6)).pixels) == ["B", "R", "R", "R"]
+    assert corners(decoded(dng(stored, upright, exif_orientation=6)).pixels) == ["B", "R", "R", "R"]
 
 
 @pytest.mark.parametrize("preview", [PREVIEW, None], ids=["preview", "developed"])
@@ -268,16 +268,18 @@ def test_lack_of_memory_is_told_apart_from_damage(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("preview", [PREVIEW, None], ids=["preview", "developed"])
-@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("exif_orientation", [1, 6])
 def test_a_thumbnail_is_upright_and_names_the_full_size(
-    preview: Image.Image | None, orientation: int
+    preview: Image.Image | None, exif_orientation: int
 ) -> None:
-    made = make_thumbnail(dng(SENSOR, preview, orientation=orientation), "a.dng", 128, 200)
-    assert made.image.size == ((128, 85) if orientation == 1 else (85, 128))
+    made = make_thumbnail(
+        dng(SENSOR, preview, exif_orientation=exif_orientation), "a.dng", 128, 200
+    )
+    assert made.image.size == ((128, 85) if exif_orientation == 1 else (85, 128))
     assert made.texts == {
         "Thumb::Mimetype": "image/x-dcraw",
-        "Thumb::Image::Width": "600" if orientation == 1 else "400",
-        "Thumb::Image::Height": "400" if orientation == 1 else "600",
+        "Thumb::Image::Width": "600" if exif_orientation == 1 else "400",
+        "Thumb::Image::Height": "400" if exif_orientation == 1 else "600",
     }
 
 
@@ -299,8 +301,8 @@ def test_threads_do_not_disturb_each_other() -> None:
     work = [
         dng(picture, picture),
         dng(picture),
-        dng(picture, orientation=6),
-        dng(picture, PREVIEW, orientation=8),
+        dng(picture, exif_orientation=6),
+        dng(picture, PREVIEW, exif_orientation=8),
     ] * 8
     alone = [decoded(data) for data in work[:4]] * 8
     with ThreadPoolExecutor(8) as threads:

@@ -16,7 +16,6 @@ from sqlalchemy import func, select, update
 
 from app.api.error_kinds import ErrorKind
 from app.api.update_schemas import UpdateSummary
-from app.config import FORMER_DEFAULT_EXTENSIONS
 from app.db import sessions
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import (
@@ -31,6 +30,7 @@ from app.db.models import (
 from app.db.schedule import due_sessions
 from app.db.types import utc_now
 from app.errors import AppError
+from app.file_types import FORMER_DEFAULT_EXTENSIONS
 from app.scan import session_walk
 from app.scan.exclusions import BY_PATTERN, EXCLUDED, Exclusions
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk

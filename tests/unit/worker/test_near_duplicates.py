@@ -135,7 +135,7 @@ def test_every_pair_is_found_and_no_other(
     monkeypatch: pytest.MonkeyPatch, block: int, threshold: float
 ) -> None:
     monkeypatch.setattr(near_duplicates, "BLOCK", block)
-    monkeypatch.setattr(near_duplicates, "HEAD", 16)
+    monkeypatch.setattr(near_duplicates, "HEAD_COMPONENTS", 16)
     rng = np.random.default_rng(7)
     centres = unit(rng.standard_normal((30, DIMENSION)))
     noise = rng.standard_normal((200, DIMENSION)) / np.sqrt(DIMENSION)

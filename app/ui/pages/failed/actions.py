@@ -33,17 +33,17 @@ class Retried:
 
     def sentence(self) -> str:
         """What to tell the person."""
-        said = "No pictures are retried."
+        message = "No pictures are retried."
         if self.pictures:
             verb = "is" if self.pictures == 1 else "are"
-            said = f"{words.plural(self.pictures, 'picture')} {verb} being retried."
+            message = f"{words.plural(self.pictures, 'picture')} {verb} being retried."
         if self.left:
             verb = "belongs" if self.left == 1 else "belong"
-            said += (
+            message += (
                 f" {words.plural(self.left, 'picture')} {verb} to a cancelled session; "
                 "start a new session for the folder instead."
             )
-        return said
+        return message
 
 
 def how_to(how: str) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFontMetrics, QPainter, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QListView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
@@ -25,7 +24,8 @@ from PySide6.QtWidgets import (
 
 from app.ui.pages.failed.model import kind_of
 from app.ui.parts import words
-from app.ui.parts.theme import RADIUS, ROW_HEIGHT, SPACE_S, Role, font, theme
+from app.ui.parts.drawing import draw_background, draw_text
+from app.ui.parts.theme import ROW_HEIGHT, SPACE_S, font
 
 if TYPE_CHECKING:
     from app.api.training_schemas import FailureGroup
@@ -68,7 +68,7 @@ class CauseList(QListView):
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setAccessibleName("Causes")
         self.kind: str | None = None
-        self.selectionModel().currentChanged.connect(self._say)
+        self.selectionModel().currentChanged.connect(self._notify_picked)
 
     def show_groups(self, groups: Sequence[FailureGroup]) -> None:
         """Show these causes; the chosen one stays chosen, or becomes all when it is gone."""
@@ -80,10 +80,10 @@ class CauseList(QListView):
         self._items.clear()
         self._add(title_of(None), None, sum(group.count for group in groups))
         for heading, transient in ((AGAIN, True), (LOOK, False)):
-            some = [group for group in groups if is_transient(group.errorKind) == transient]
-            if some:
+            members = [group for group in groups if is_transient(group.errorKind) == transient]
+            if members:
                 self._items.appendRow(_heading(heading))
-            for group in some:
+            for group in members:
                 self._add(title_of(group.errorKind), group.errorKind, group.count)
         kinds = {group.errorKind for group in groups}
         self.kind = before if before in kinds else None
@@ -91,12 +91,6 @@ class CauseList(QListView):
         self.blockSignals(blocked)
         if self.kind != before:
             self.picked.emit(self.kind)
-
-    def choose(self, kind: str | None) -> None:
-        """Pick a cause."""
-        self.kind = kind
-        self._mark()
-        self.picked.emit(kind)
 
     def count_of(self, kind: str | None) -> int:
         """How many pictures failed for a cause."""
@@ -112,7 +106,7 @@ class CauseList(QListView):
                 self.selectionModel().blockSignals(blocked)
         self.viewport().update()
 
-    def _say(self, current: QModelIndex, _previous: QModelIndex) -> None:
+    def _notify_picked(self, current: QModelIndex, _previous: QModelIndex) -> None:
         kind = current.data(_KIND)
         if kind is not None:
             self.kind = None if kind == ALL else str(kind)
@@ -156,40 +150,14 @@ class _CauseDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if count is None:
             low = area.adjusted(SPACE_S, 10, -SPACE_S, 0)
-            _write(painter, low, title, "secondary", "text-secondary")
+            draw_text(painter, low, title, font("secondary"), "text-secondary")
             painter.restore()
             return
-        self._background(painter, option, area)
+        draw_background(painter, option, area)
         inner = area.adjusted(SPACE_S, 0, -SPACE_S, 0)
         number = words.count(int(count))
         room = QFontMetrics(font("count")).horizontalAdvance(number)
         right = Qt.AlignmentFlag.AlignRight
-        _write(painter, inner, number, "count", "text-secondary", right)
-        _write(painter, inner.adjusted(0, 0, -room - SPACE_S, 0), title, "body", "text")
+        draw_text(painter, inner, number, font("count"), "text-secondary", side=right)
+        draw_text(painter, inner.adjusted(0, 0, -room - SPACE_S, 0), title, font("body"), "text")
         painter.restore()
-
-    def _background(self, painter: QPainter, option: QStyleOptionViewItem, area: QRect) -> None:
-        state = option.state
-        if state & QStyle.StateFlag.State_Selected:
-            token = "selected"
-        elif state & QStyle.StateFlag.State_MouseOver:
-            token = "surface-hover"
-        else:
-            return
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color(token))
-        painter.drawRoundedRect(area, RADIUS, RADIUS)
-
-
-def _write(
-    painter: QPainter,
-    area: QRect,
-    text: str,
-    role: Role,
-    tone: str,
-    side: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
-) -> None:
-    painter.setFont(font(role))
-    painter.setPen(theme().color(tone))
-    shown = QFontMetrics(font(role)).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
-    painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter, shown)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.printable import printable
 from app.ui.pages.failed.view import FailedView
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_L
@@ -38,7 +39,7 @@ class FailedDialog(QDialog):
         self.setWindowTitle("Failed pictures")
         self.view = FailedView(backend, runner, poller, session_id, thumbnails=thumbnails)
         if name:
-            self.view.title.setText(f"What failed in “{words.shorten(words.printable(name), 40)}”")
+            self.view.title.setText(f"What failed in “{words.shorten(printable(name), 40)}”")
         close = button("Close")
         close.setDefault(True)
         close.clicked.connect(self.accept)

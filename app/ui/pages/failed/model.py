@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt
 
 from app.api.error_kinds import ErrorKind
+from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
 from app.ui.parts.theme import font, theme
@@ -24,7 +25,7 @@ PICTURE, WHY, SESSION, TRIES, WHEN = range(5)
 THUMBNAIL = 40
 ROW_HEIGHT = 52
 ROW_ROLE = int(Qt.ItemDataRole.UserRole) + 1
-Role = Qt.ItemDataRole
+ItemRole = Qt.ItemDataRole
 _KINDS = {kind.value: kind for kind in ErrorKind}
 
 
@@ -57,24 +58,29 @@ class FailedModel(PagedModel["JobRow"]):
         return 0 if parent.isValid() else len(COLUMNS)
 
     def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole
+        self, section: int, orientation: Qt.Orientation, role: int = ItemRole.DisplayRole
     ) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Role.DisplayRole:
+        if orientation == Qt.Orientation.Horizontal and role == ItemRole.DisplayRole:
             return COLUMNS[section]
         return None
 
-    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = ItemRole.DisplayRole) -> Any:
         column = index.column()
-        if role == Role.ForegroundRole:
+        if role == ItemRole.ForegroundRole:
             return theme().color("text" if column in (PICTURE, WHY) else "text-secondary")
-        if role == Role.FontRole:
+        if role == ItemRole.FontRole:
             return font("count") if column in (TRIES, WHEN) else None
-        if role not in (Role.DisplayRole, Role.ToolTipRole, Role.AccessibleTextRole, ROW_ROLE):
+        if role not in (
+            ItemRole.DisplayRole,
+            ItemRole.ToolTipRole,
+            ItemRole.AccessibleTextRole,
+            ROW_ROLE,
+        ):
             return None
         row = self.row(index.row())
         if row is None or role == ROW_ROLE:
             return row
-        if role == Role.ToolTipRole:
+        if role == ItemRole.ToolTipRole:
             return plain_tip(_tip(row, column))
         return self._text(row, column)
 
@@ -84,7 +90,7 @@ class FailedModel(PagedModel["JobRow"]):
         if column == WHY:
             return sentence(row)
         if column == SESSION:
-            return words.printable(self._sessions.get(row.sessionId, ""))
+            return printable(self._sessions.get(row.sessionId, ""))
         if column == TRIES:
             return str(row.attempts)
         return words.ago(row.finishedAt) if row.finishedAt else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QResizeEvent
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 
 from app.api.training_schemas import JobRow
 from app.ui.pages.failed.model import PICTURE, ROW_ROLE, SESSION, TRIES, WHY, FailedModel
+from app.ui.parts.drawing import draw_text
 from app.ui.parts.tables import PagedTable, RowDelegate
 from app.ui.parts.theme import SPACE_S, font, icon, theme
 from app.ui.pictures.job_rows import file_name, folder_name
@@ -87,10 +88,11 @@ class FailedDelegate(RowDelegate):
         frame = QRect(area.left() + SPACE_S, area.top() + 6, THUMBNAIL, THUMBNAIL)
         self._draw_thumbnail(painter, frame, row)
         left = frame.right() + 1 + SPACE_S + 2
+        middle = Qt.TextElideMode.ElideMiddle
         text = QRect(left, area.top() + 7, area.right() - left - 4, 20)
-        _draw_line(painter, text, file_name(row), "body", "text")
+        draw_text(painter, text, file_name(row), font("body"), "text", middle)
         text.translate(0, 19)
-        _draw_line(painter, text, folder_name(row), "secondary", "text-secondary")
+        draw_text(painter, text, folder_name(row), font("secondary"), "text-secondary", middle)
         painter.restore()
 
     def _draw_thumbnail(self, painter: QPainter, frame: QRect, row: JobRow) -> None:
@@ -110,11 +112,3 @@ class FailedDelegate(RowDelegate):
         target = QRect(0, 0, max(size.width(), 1), max(size.height(), 1))
         target.moveCenter(frame.center())
         painter.drawPixmap(target, picture)
-
-
-def _draw_line(painter: QPainter, area: QRect, text: str, role: str, tone: str) -> None:
-    used = font("body" if role == "body" else "secondary")
-    painter.setFont(used)
-    painter.setPen(theme().color(tone))
-    shown = QFontMetrics(used).elidedText(text, Qt.TextElideMode.ElideMiddle, area.width())
-    painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)

@@ -47,7 +47,7 @@ class FailedView(Page):
     looked at stays where it is.
     """
 
-    countChanged = Signal(int)
+    count_changed = Signal(int)
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class FailedView(Page):
         self.exclude_button = button("Exclude…", "danger")
         self.more_button = button("", "quiet", "arrow-up")
         self.cause_title, self.advice = label(role="section"), label(role="secondary")
-        self.said = label(role="secondary")
+        self.message = label(role="secondary")
         self._empty = EmptyState("check-circle", "No picture failed", _EMPTY_TEXT)
         self._skeleton = Skeleton()
         self._lay_out()
@@ -106,9 +106,9 @@ class FailedView(Page):
         bar.setSpacing(SPACE_S)
         for part in (self.selected_button, self.show_button, self.exclude_button):
             bar.addWidget(part)
-        bar.addWidget(self.said, 1)
-        self.said.setWordWrap(True)
-        self.said.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        bar.addWidget(self.message, 1)
+        self.message.setWordWrap(True)
+        self.message.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(SPACE_L, 0, 0, 0)
@@ -181,7 +181,7 @@ class FailedView(Page):
         count = sum(group.count for group in groups)
         if count != self._count:
             self._count = count
-            self.countChanged.emit(count)
+            self.count_changed.emit(count)
         if first or changed:
             self._show_groups(first, pushed=more < 0 or not self._reading())
         elif self.model.failing:
@@ -300,7 +300,9 @@ class FailedView(Page):
         """Write the list to this file."""
 
         def done(number: int) -> None:
-            self._say(f"{words.plural(number, 'line')} written to {words.elide_path(target, 48)}.")
+            self._show_message(
+                f"{words.plural(number, 'line')} written to {words.elide_path(target, 48)}."
+            )
 
         self._runner.run(
             self.export_button,
@@ -318,11 +320,11 @@ class FailedView(Page):
 
     def _did(self, sentence: str) -> None:
         self.table.clearSelection()
-        self._say(sentence)
+        self._show_message(sentence)
         self.refresh()
 
-    def _say(self, sentence: str) -> None:
-        self.said.setText(sentence)
+    def _show_message(self, sentence: str) -> None:
+        self.message.setText(sentence)
 
 
 _EMPTY_TEXT = (
@@ -334,10 +336,10 @@ def summary(groups: list[FailureGroup]) -> str:
     """How many failed, and how many of them are worth another try."""
     total = sum(group.count for group in groups)
     again = sum(group.count for group in groups if is_transient(group.errorKind))
-    said = words.could_not_be_read(total)
+    message = words.could_not_be_read(total)
     if not again:
-        return f"{said}. Choose a cause to see what can be done."
+        return f"{message}. Choose a cause to see what can be done."
     if again == total:
-        return f"{said}, worth another try."
+        return f"{message}, worth another try."
     verb = "is" if again == 1 else "are"
-    return f"{said}; {words.count(again)} of them {verb} worth another try."
+    return f"{message}; {words.count(again)} of them {verb} worth another try."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog
 
+from app.printable import printable
 from app.ui.pages.library.duplicates import KINDS, NONE_FOUND, DuplicatePanel, spare
 from app.ui.pages.library.pictures import LibraryPictures, library_tile
 from app.ui.parts import words
@@ -133,7 +134,7 @@ class DuplicateBrowser(QObject):
         tiles: list[Tile] = [
             library_tile(
                 picture,
-                words.printable(os.path.dirname(picture.path)),
+                printable(os.path.dirname(picture.path)),
                 "Best" if place == 0 else "",
             )
             for place, picture in enumerate(pictures)
@@ -205,7 +206,7 @@ class DuplicateBrowser(QObject):
                 return await self._backend.library.duplicates.export(db, model_id, kind, target)
 
         def done(number: int) -> None:
-            said = f"{words.plural(number, 'line')} written to {words.elide_path(target, 60)}."
-            self._pictures.notice.say("check-circle", said)
+            message = f"{words.plural(number, 'line')} written to {words.elide_path(target, 60)}."
+            self._pictures.notice.show_message("check-circle", message)
 
         self._runner.run(control, work, done=done, busy_text="Exporting…")

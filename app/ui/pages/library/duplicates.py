@@ -17,11 +17,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.pages.library.tree import RowList, draw_background, draw_text
+from app.printable import printable
+from app.ui.pages.library.tree import RowList
 from app.ui.parts import words
+from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
-from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS, icon, theme
+from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS, font, icon, theme
 from app.ui.parts.widgets import CountChip, ProgressBar, button, label, plain_tip
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.tiles import draw_rounded
@@ -73,7 +75,7 @@ class GroupModel(PagedModel["DuplicateGroup"]):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{group_title(group, self.kind)}, {spare(group)}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return plain_tip(words.printable(group.best.path))
+            return plain_tip(printable(group.best.path))
         return None
 
 
@@ -99,28 +101,28 @@ class GroupList(RowList):
     def __init__(self, model: GroupModel, thumbnails: ThumbnailLoader) -> None:
         super().__init__("Groups of duplicates", ITEM_HEIGHT)
         self.groups = model
-        self._told: int | None = None
+        self._notified: int | None = None
         self.setModel(model)
         self.setItemDelegate(_GroupDelegate(self, thumbnails))
-        self.selectionModel().currentRowChanged.connect(self._say)
+        self.selectionModel().currentRowChanged.connect(self._notify_picked)
         model.modelReset.connect(self._begin)  # after the selection has noted it
-        model.arrived.connect(self._say)
+        model.arrived.connect(self._notify_picked)
         model.arrived.connect(self.viewport().update)
         model.stale.connect(self.viewport().update)
         thumbnails.ready.connect(self.viewport().update)
 
     def _begin(self) -> None:
-        self._told = None
+        self._notified = None
         if self.model().rowCount():
             self.mark_row(0)
-            self._say()
+            self._notify_picked()
         else:
             self.picked.emit(None)
 
-    def _say(self, *_: QModelIndex) -> None:
+    def _notify_picked(self, *_: QModelIndex) -> None:
         group = self.groups.row(max(self.currentIndex().row(), 0))
-        if group is not None and group.groupId != self._told:
-            self._told = group.groupId
+        if group is not None and group.groupId != self._notified:
+            self._notified = group.groupId
             self.picked.emit(group)
 
 
@@ -150,9 +152,9 @@ class _GroupDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(text.adjusted(0, 5, -text.width() // 3, -5), 5, 5)
         else:
             self._draw_picture(painter, box, group.best.path)
-            draw_text(painter, text, str(index.data()), "body", "text")
+            draw_text(painter, text, str(index.data()), font("body"), "text")
             text.translate(0, 20)
-            draw_text(painter, text, spare(group), "secondary", "text-secondary")
+            draw_text(painter, text, spare(group), font("secondary"), "text-secondary")
         painter.restore()
 
     def _draw_picture(self, painter: QPainter, box: QRect, path: str) -> None:
@@ -175,8 +177,8 @@ class ScanBox(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said = label(WHAT_IT_TAKES, "secondary")
-        self.said.setWordWrap(True)
+        self.message = label(WHAT_IT_TAKES, "secondary")
+        self.message.setWordWrap(True)
         self.bar = ProgressBar()
         self.start_button = button("Find near duplicates", icon_name="magnifying-glass")
         self.stop_button = button("Stop", icon_name="x")
@@ -187,7 +189,7 @@ class ScanBox(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(SPACE_XS, 0, 0, 0)
         column.setSpacing(SPACE_S)
-        column.addWidget(self.said)
+        column.addWidget(self.message)
         column.addWidget(self.bar)
         column.addLayout(buttons)
         self.bar.setAccessibleName("Comparing pictures")
@@ -197,7 +199,7 @@ class ScanBox(QWidget):
         """Show how far it is; None: not known yet."""
         state = scan.state if scan else "never"
         active = state in ("waiting", "running")
-        self.said.setText(scan_text(scan) if scan else WHAT_IT_TAKES)
+        self.message.setText(scan_text(scan) if scan else WHAT_IT_TAKES)
         self.bar.setVisible(scan is not None and active and scan.share > 0)
         if scan is not None and active:
             shown_as = "running" if state == "running" else "paused"

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from app.api.library_schemas import FolderPictures, LibraryGroup, MonthPictures
-from app.ui.parts import words
+from app.printable import printable
 
 ALL_PICTURES = "All pictures"
 NO_DATE = "No date"
 
 
-class Node:
+class LibraryNode:
     """A group of pictures, and the groups within it."""
 
     __slots__ = ("children", "depth", "group", "hint", "key", "own", "title", "total")
@@ -23,7 +23,7 @@ class Node:
     def heading(self) -> str:
         """The title where it stands alone."""
         if self.group.folder is not None:
-            return words.printable(os.path.basename(self.group.folder) or self.group.folder)
+            return printable(os.path.basename(self.group.folder) or self.group.folder)
         return self.hint
 
     def __init__(self, key: str, title: str, group: LibraryGroup, own: int, hint: str = "") -> None:
@@ -31,33 +31,33 @@ class Node:
         self.hint = hint or title
         self.total = own
         self.depth = 0
-        self.children: list[Node] = []
+        self.children: list[LibraryNode] = []
 
 
-def folder_nodes(folders: Sequence[FolderPictures]) -> list[Node]:
+def folder_nodes(folders: Sequence[FolderPictures]) -> list[LibraryNode]:
     """All pictures, then the folders that hold some, one within the other."""
     everything = sum(item.pictures for item in folders)
     if not folders:
         return []
-    nodes: dict[str, Node] = {}
-    tops: list[Node] = []
+    nodes: dict[str, LibraryNode] = {}
+    tops: list[LibraryNode] = []
     for item in folders:
         _folder(item.path, nodes, tops).own = item.pictures
     while len(tops) == 1 and not tops[0].own and len(tops[0].children) > 1 and _is_root(tops[0]):
         tops = tops[0].children  # "/" itself tells nothing
     tops = [_shortened(top) for top in tops]
     for top in tops:
-        top.title = words.printable(top.key)
+        top.title = printable(top.key)
         _add_up(top, 0)
-    return [Node("", ALL_PICTURES, LibraryGroup(), everything), *_sorted(tops)]
+    return [LibraryNode("", ALL_PICTURES, LibraryGroup(), everything), *_sorted(tops)]
 
 
-def _folder(path: str, nodes: dict[str, Node], tops: list[Node]) -> Node:
+def _folder(path: str, nodes: dict[str, LibraryNode], tops: list[LibraryNode]) -> LibraryNode:
     """The node of a folder, made together with those above it."""
-    made: list[Node] = []
+    made: list[LibraryNode] = []
     while path not in nodes:
-        title = words.printable(os.path.basename(path) or path)
-        node = Node(path, title, LibraryGroup(folder=path), 0, words.printable(path))
+        title = printable(os.path.basename(path) or path)
+        node = LibraryNode(path, title, LibraryGroup(folder=path), 0, printable(path))
         nodes[path] = node
         if made:
             node.children.append(made[-1])
@@ -73,11 +73,11 @@ def _folder(path: str, nodes: dict[str, Node], tops: list[Node]) -> Node:
     return nodes[path]
 
 
-def _is_root(node: Node) -> bool:
+def _is_root(node: LibraryNode) -> bool:
     return os.path.dirname(node.key) == node.key
 
 
-def _shortened(node: Node) -> Node:
+def _shortened(node: LibraryNode) -> LibraryNode:
     """Without folders that hold nothing but one other folder: they become part of its name."""
     titles = [node.title]
     while not node.own and len(node.children) == 1:
@@ -88,7 +88,7 @@ def _shortened(node: Node) -> Node:
     return node
 
 
-def _add_up(node: Node, depth: int) -> None:
+def _add_up(node: LibraryNode, depth: int) -> None:
     node.depth = depth
     for child in node.children:
         _add_up(child, depth + 1)
@@ -96,7 +96,7 @@ def _add_up(node: Node, depth: int) -> None:
     node.total = node.own + sum(child.total for child in node.children)
 
 
-def _sorted(nodes: Iterable[Node]) -> list[Node]:
+def _sorted(nodes: Iterable[LibraryNode]) -> list[LibraryNode]:
     """By name, numbers in names by their value."""
     return sorted(nodes, key=lambda node: _parts(node.title))
 
@@ -106,21 +106,21 @@ def _parts(title: str) -> list[str | int]:
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
-def date_nodes(months: Sequence[MonthPictures]) -> list[Node]:
+def date_nodes(months: Sequence[MonthPictures]) -> list[LibraryNode]:
     """Years with their months, the newest first, and at the end the pictures with no date."""
-    years: dict[int, Node] = {}
-    undated: list[Node] = []
+    years: dict[int, LibraryNode] = {}
+    undated: list[LibraryNode] = []
     for item in months:
         if item.year is None or item.month is None:
-            undated.append(Node(NO_DATE, NO_DATE, LibraryGroup(undated=True), item.pictures))
+            undated.append(LibraryNode(NO_DATE, NO_DATE, LibraryGroup(undated=True), item.pictures))
             continue
         year = years.setdefault(
-            item.year, Node(str(item.year), str(item.year), LibraryGroup(year=item.year), 0)
+            item.year, LibraryNode(str(item.year), str(item.year), LibraryGroup(year=item.year), 0)
         )
         name = f"{date(item.year, item.month, 1):%B}"
         group = LibraryGroup(year=item.year, month=item.month)
         key = f"{item.year}-{item.month:02}"
-        year.children.append(Node(key, name, group, item.pictures, f"{name} {item.year}"))
+        year.children.append(LibraryNode(key, name, group, item.pictures, f"{name} {item.year}"))
     for year in years.values():
         year.total = sum(month.total for month in year.children)
         for month in year.children:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabBar, QVBoxLayout, Q
 
 from app.ui.pages.library.duplicate_browser import DuplicateBrowser
 from app.ui.pages.library.duplicates import DuplicatePanel
-from app.ui.pages.library.nodes import Node, date_nodes, folder_nodes
+from app.ui.pages.library.nodes import LibraryNode, date_nodes, folder_nodes
 from app.ui.pages.library.pictures import LibraryPictures, dimensions, library_tile, taken
 from app.ui.pages.library.tree import GroupTree
 from app.ui.parts import words
@@ -43,16 +43,16 @@ class Overview:
 
     mark: tuple[object, ...]
     model_id: int | None
-    folders: list[Node]
-    dates: list[Node]
+    folders: list[LibraryNode]
+    dates: list[LibraryNode]
 
 
 class LibraryPage(Page):
     """Groups at the left, their pictures at the right."""
 
-    likeWanted = Signal(int)
+    like_wanted = Signal(int)
     """An asset id: pictures like it are to be looked for."""
-    newSessionWanted = Signal()
+    new_session_wanted = Signal()
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class LibraryPage(Page):
         self._memory = memory
         self._overview: Overview | None = None
         self._not_before = 0.0
-        self._node: Node | None = None
+        self._node: LibraryNode | None = None
         self._listing: Listing | None = None
         self._asked = 0
         self.tabs = QTabBar()
@@ -130,13 +130,13 @@ class LibraryPage(Page):
     def _connect(self) -> None:
         assert self._invitation.button is not None
         assert self._trouble.button is not None
-        self._invitation.button.clicked.connect(self.newSessionWanted)
+        self._invitation.button.clicked.connect(self.new_session_wanted)
         self._trouble.button.clicked.connect(self.refresh)
         self.tabs.currentChanged.connect(self._show_grouping)
         for tree in (self.folders, self.dates):
             tree.picked.connect(self._show_node)
         self.pictures.state_picked.connect(self._show_state)
-        self.pictures.like_wanted.connect(self.likeWanted)
+        self.pictures.like_wanted.connect(self.like_wanted)
         self.pictures.include_wanted.connect(self._include)
         self.pictures.anew_wanted.connect(self._load)
         self._slow.timeout.connect(self.pictures.show_waiting)
@@ -221,7 +221,7 @@ class LibraryPage(Page):
 
     # The pictures of one group
 
-    def _show_node(self, node: Node | None) -> None:
+    def _show_node(self, node: LibraryNode | None) -> None:
         tree = self._tree()
         if tree is None or node is not tree.chosen():
             return  # the other tree has changed
@@ -265,7 +265,7 @@ class LibraryPage(Page):
 
         self._poller.track(self._runner.run(None, work, done=done))
 
-    def _show_listing(self, node: Node, listing: Listing, quietly: bool) -> None:
+    def _show_listing(self, node: LibraryNode, listing: Listing, quietly: bool) -> None:
         if quietly and listing == self._listing:
             self.pictures.model.refresh()
         elif quietly and self._listing is not None and self.pictures.is_being_read():
@@ -273,14 +273,14 @@ class LibraryPage(Page):
             self.pictures.anew_button.show()
         else:
             self._listing = listing
-            said = words.plural(listing.count, "picture")
+            message = words.plural(listing.count, "picture")
             if node.group.folder is not None:
-                said = f"{said} · {node.hint}"
-            self.pictures.show_title(node.heading, said)
+                message = f"{message} · {node.hint}"
+            self.pictures.show_title(node.heading, message)
             self.pictures.show_rows(self._fetch_page(node, listing), listing.count)
         self._count(node)
 
-    def _fetch_page(self, node: Node, listing: Listing) -> Fetch[Tile]:
+    def _fetch_page(self, node: LibraryNode, listing: Listing) -> Fetch[Tile]:
         dated = node.group.year is not None
 
         async def fetch(offset: int, limit: int) -> Sequence[Tile]:
@@ -294,7 +294,7 @@ class LibraryPage(Page):
 
         return fetch
 
-    def _count(self, node: Node) -> None:
+    def _count(self, node: LibraryNode) -> None:
         """Say how many of the group are in each state; this may take a second."""
         number, overview = self._asked, self._overview
 
@@ -321,8 +321,8 @@ class LibraryPage(Page):
 
         def done(number: int) -> None:
             self._load()
-            said = f"{words.plural(number, 'picture')} included again. {HOW_INDEXED}"
-            self.pictures.notice.say("check-circle", said)
+            message = f"{words.plural(number, 'picture')} included again. {HOW_INDEXED}"
+            self.pictures.notice.show_message("check-circle", message)
 
         self._runner.run(self.pictures.include_action, work, done=done)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QHideEvent
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.api.library_schemas import LibraryPicture
+from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.notice import Notice
@@ -19,7 +20,8 @@ from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import CountChip, ElidedLabel, EmptyState, Skeleton, button, label
 from app.ui.pictures.actions import PictureActions
 from app.ui.pictures.grid import PictureGrid, Tile, TileModel
-from app.ui.pictures.preview import PicturePreview
+from app.ui.pictures.preview import Details, PicturePreview
+from app.ui.pictures.preview_split import PreviewSplit
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class LibraryTile(Tile):
 
 def library_tile(picture: LibraryPicture, second_line: str, note: str = "") -> LibraryTile:
     """A tile with the file's name, and another line under it."""
-    name = words.printable(os.path.basename(picture.path))
+    name = printable(os.path.basename(picture.path))
     state = "" if picture.state == "indexed" else picture.state
     caption = f"{name}\n{second_line}"
     return LibraryTile(picture.assetId, picture.path, caption, state, note, picture)
@@ -101,11 +103,11 @@ class LibraryPictures(QWidget):
         self.actions_ = PictureActions(self.grid, runner)
         self.include_action = QAction(icon("arrow-u-up-left"), "&Include again", self.grid)
         self.preview = PicturePreview(backend, runner, thumbnails, self.grid, self.actions_.all)
-        self.heading, self.said = ElidedLabel(role="section"), label(role="secondary")
+        self.heading, self.subtitle = ElidedLabel(role="section"), label(role="secondary")
         self.chips = {state: _chip(state) for state in STATES}
         self.anew_button = button("Something changed: show it", "quiet", "arrows-clockwise")
         self.notice = Notice()
-        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split = PreviewSplit("library-preview", self.grid, self.preview, _facts)
         self.stack = QStackedWidget()
         self.skeleton = Skeleton()
         self.nothing = EmptyState("image-square", "")
@@ -117,14 +119,6 @@ class LibraryPictures(QWidget):
         self.show_counts({})
 
     def _lay_out(self) -> None:
-        self.split.setObjectName("library-preview")
-        self.split.setChildrenCollapsible(False)
-        self.split.addWidget(self.grid)
-        self.split.addWidget(self.preview)
-        self.split.setStretchFactor(0, 3)
-        self.split.setStretchFactor(1, 2)
-        self.split.setSizes([600, 400])
-        self.preview.hide()
         for part in (self.skeleton, self.split, self.nothing, self.trouble):
             self.stack.addWidget(part)
         self.states = QWidget()
@@ -134,7 +128,7 @@ class LibraryPictures(QWidget):
         texts, top = QVBoxLayout(), QHBoxLayout()
         texts.setSpacing(SPACE_XS)
         texts.addWidget(self.heading)
-        texts.addWidget(self.said)
+        texts.addWidget(self.subtitle)
         top.addLayout(texts, 1)
         top.addWidget(self.anew_button, 0, Qt.AlignmentFlag.AlignVCenter)
         self.anew_button.hide()
@@ -148,8 +142,6 @@ class LibraryPictures(QWidget):
 
     def _connect(self) -> None:
         self.grid.set_actions([self.include_action])
-        self.grid.previewed.connect(self._toggle_preview)
-        self.grid.current_changed.connect(self._show_current)
         self.grid.selectionModel().selectionChanged.connect(self._show_choice)
         self.model.modelReset.connect(self._show_choice)
         self.model.arrived.connect(self._show_choice)
@@ -158,18 +150,19 @@ class LibraryPictures(QWidget):
         assert self.trouble.button is not None
         self.trouble.button.clicked.connect(self.anew_wanted)
         self.actions_.like_wanted.connect(lambda tile: self.like_wanted.emit(tile.asset_id))
-        self.actions_.failed.connect(lambda error: self.notice.say("warning-circle", str(error)))
-        self.preview.closed.connect(self.close_preview)
+        self.actions_.failed.connect(
+            lambda error: self.notice.show_message("warning-circle", str(error))
+        )
         for state, chip in self.chips.items():
             chip.clicked.connect(lambda _on, state=state: self._pick_state(state))
         self._show_choice()
 
     # What is shown
 
-    def show_title(self, title: str, said: str) -> None:
+    def show_title(self, title: str, subtitle: str) -> None:
         """Say what is shown."""
         self.heading.set_text(title)
-        self.said.setText(said)
+        self.subtitle.setText(subtitle)
 
     def show_rows(
         self, fetch: Fetch[Tile] | None, count: int, nothing: tuple[str, str, str] | None = None
@@ -231,31 +224,6 @@ class LibraryPictures(QWidget):
         excluded = any(tile.state == "excluded" for tile in self.grid.selected_tiles())
         self.include_action.setVisible(excluded)
 
-    # The preview
-
-    def close_preview(self) -> None:
-        """Give its room back to the grid."""
-        if self.preview.isVisible():
-            self.preview.hide()
-            self.preview.clear()
-            self.grid.setFocus()
-
-    def _toggle_preview(self, row: int) -> None:
-        if self.preview.isVisible():
-            self.close_preview()
-            return
-        self.preview.show()
-        self._show_current(self.model.row(row))
-        self.grid.scrollTo(self.model.index(row, 0))
-
-    def _show_current(self, tile: Tile | None) -> None:
-        if not self.preview.isVisible():
-            return
-        if isinstance(tile, LibraryTile) and tile.picture is not None:
-            self.preview.show_tile(tile, _facts(tile.picture))
-        else:
-            self.preview.clear()
-
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._thumbnails.cancel_waiting()
@@ -269,7 +237,10 @@ def _chip(state: str) -> CountChip:
     return chip
 
 
-def _facts(picture: LibraryPicture) -> list[tuple[str, str]]:
+def _facts(tile: Tile) -> Details | None:
+    picture = tile.picture if isinstance(tile, LibraryTile) else None
+    if picture is None:
+        return None
     return [
         ("State", STATES[picture.state][0]),
         ("Dimensions", dimensions(picture)),

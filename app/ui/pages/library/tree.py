@@ -23,17 +23,17 @@ from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
     QWidget,
 )
 
-from app.ui.pages.library.nodes import Node
+from app.ui.pages.library.nodes import LibraryNode
 from app.ui.parts import words
+from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.paged_model import NO_PARENT, Index
-from app.ui.parts.theme import RADIUS, ROW_HEIGHT, SPACE_S, SPACE_XS, Role, font, icon, theme
+from app.ui.parts.theme import ROW_HEIGHT, SPACE_S, SPACE_XS, font, icon
 from app.ui.parts.widgets import plain_tip
 
 NODE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
@@ -47,13 +47,13 @@ class TreeModel(QAbstractListModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._tops: list[Node] = []
-        self._rows: list[Node] = []
+        self._tops: list[LibraryNode] = []
+        self._rows: list[LibraryNode] = []
         self._open: dict[str, bool] = {}
         """What a person opened or closed; the rest is as it is at first."""
         self._open_at_first = ""
 
-    def set_nodes(self, tops: Sequence[Node]) -> None:
+    def set_nodes(self, tops: Sequence[LibraryNode]) -> None:
         """Show these; what was open stays open."""
         self.beginResetModel()
         self._tops = list(tops)
@@ -61,7 +61,7 @@ class TreeModel(QAbstractListModel):
         self._rows = list(self._visible(self._tops))
         self.endResetModel()
 
-    def node(self, row: int) -> Node | None:
+    def node(self, row: int) -> LibraryNode | None:
         """What stands in a row."""
         return self._rows[row] if 0 <= row < len(self._rows) else None
 
@@ -74,7 +74,7 @@ class TreeModel(QAbstractListModel):
         depth = self._rows[row].depth
         return next((at for at in range(row, -1, -1) if self._rows[at].depth < depth), None)
 
-    def is_open(self, node: Node) -> bool:
+    def is_open(self, node: LibraryNode) -> bool:
         """Whether what lies in a node is shown."""
         return bool(node.children) and self._open.get(node.key, node.key == self._open_at_first)
 
@@ -118,7 +118,7 @@ class TreeModel(QAbstractListModel):
             return ", ".join(filter(None, parts))
         return None
 
-    def _visible(self, nodes: Sequence[Node]) -> Iterator[Node]:
+    def _visible(self, nodes: Sequence[LibraryNode]) -> Iterator[LibraryNode]:
         for node in nodes:
             yield node
             if self.is_open(node):
@@ -169,9 +169,9 @@ class GroupTree(RowList):
         self.setModel(self.nodes)
         self.setItemDelegate(_NodeDelegate(self))
         self.doubleClicked.connect(self._toggle)
-        self.selectionModel().currentRowChanged.connect(self._say)
+        self.selectionModel().currentRowChanged.connect(self._notify_picked)
 
-    def show_nodes(self, tops: Sequence[Node]) -> None:
+    def show_nodes(self, tops: Sequence[LibraryNode]) -> None:
         """Show these; what was chosen stays chosen, or the first of them is.
 
         ``picked`` tells of it only where it is another one than before.
@@ -187,17 +187,11 @@ class GroupTree(RowList):
         if self._key != before:
             self.picked.emit(node)
 
-    def chosen(self) -> Node | None:
+    def chosen(self) -> LibraryNode | None:
         """The node whose pictures are wanted."""
         return self.nodes.node(self.currentIndex().row())
 
-    def choose(self, key: str) -> None:
-        """Pick a node that can be seen."""
-        row = self.nodes.row_of(key)
-        if row is not None:
-            self.setCurrentIndex(self.nodes.index(row, 0))
-
-    def _say(self, current: QModelIndex, _previous: QModelIndex) -> None:
+    def _notify_picked(self, current: QModelIndex, _previous: QModelIndex) -> None:
         node = self.nodes.node(current.row())
         if node is not None and node.key != self._key:
             self._key = node.key
@@ -253,7 +247,7 @@ class GroupTree(RowList):
             super().mouseDoubleClickEvent(event)
 
 
-def _text_left(node: Node) -> int:
+def _text_left(node: LibraryNode) -> int:
     return SPACE_XS + node.depth * INDENT + CARET + SPACE_XS
 
 
@@ -264,7 +258,7 @@ class _NodeDelegate(QStyledItemDelegate):
         return QSize(120, ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        node: Node | None = index.data(NODE_ROLE)
+        node: LibraryNode | None = index.data(NODE_ROLE)
         if node is None:
             return
         area = QRect(option.rect).adjusted(0, 1, 0, -1)
@@ -281,37 +275,8 @@ class _NodeDelegate(QStyledItemDelegate):
         right = area.right() - SPACE_S
         room = QFontMetrics(font("count")).horizontalAdvance(number)
         count = QRect(right - room, area.top(), room + 1, area.height())
-        draw_text(painter, count, number, "count", "text-secondary")
+        draw_text(painter, count, number, font("count"), "text-secondary")
         title = QRect(left, area.top(), right - room - SPACE_S - left, area.height())
         mode = Qt.TextElideMode.ElideRight if node.depth else Qt.TextElideMode.ElideMiddle
-        draw_text(painter, title, node.title, "body", "text", mode)
+        draw_text(painter, title, node.title, font("body"), "text", mode)
         painter.restore()
-
-
-def draw_background(painter: QPainter, option: QStyleOptionViewItem, area: QRect) -> None:
-    """What shows that a row is chosen or pointed at."""
-    if option.state & QStyle.StateFlag.State_Selected:
-        token = "selected"
-    elif option.state & QStyle.StateFlag.State_MouseOver:
-        token = "surface-hover"
-    else:
-        return
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(theme().color(token))
-    painter.drawRoundedRect(area, RADIUS, RADIUS)
-
-
-def draw_text(
-    painter: QPainter,
-    area: QRect,
-    text: str,
-    role: Role,
-    token: str,
-    mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
-) -> None:
-    """One line of text, shortened to the room there is."""
-    painter.setFont(font(role))
-    painter.setPen(theme().color(token))
-    shown = QFontMetrics(font(role)).elidedText(text, mode, area.width())
-    left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-    painter.drawText(area, left, shown)

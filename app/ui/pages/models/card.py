@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.ui.pages.models import words as model_words
 from app.ui.parts import words
-from app.ui.parts.model_download import DownloadProgress
+from app.ui.parts.model_download import DownloadBar
 from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS
 from app.ui.parts.widgets import ElidedLabel, StateBadge, button, label, line, plain_tip
 
@@ -54,7 +54,7 @@ class ModelCard(QWidget):
         self.action_button = button("")
         self.measure_button = button("Measure speed", "quiet", "gauge")
         self.more_button = button("", "quiet", "dots-three")
-        self.download = DownloadProgress()
+        self.download = DownloadBar()
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
         self.actions_by_name: dict[str, QAction] = {}
@@ -167,14 +167,14 @@ class ModelCard(QWidget):
         self._action = action
         self.action_button.setVisible(bool(action))
         if action == "use":
-            self._say("Use for new sessions", "")
+            self._set_action("Use for new sessions", "")
         elif row.state == "partial":
-            self._say("Resume download", "primary" if row.recommended else "")
+            self._set_action("Resume download", "primary" if row.recommended else "")
         elif action:
             size = words.size(row.downloadMb * 1_000_000) if row.downloadMb else ""
-            self._say(f"Download {size}".strip(), "primary" if row.recommended else "")
+            self._set_action(f"Download {size}".strip(), "primary" if row.recommended else "")
 
-    def _say(self, text: str, kind: str) -> None:
+    def _set_action(self, text: str, kind: str) -> None:
         self.action_button.setText(text)
         self.action_button.setAccessibleName(f"{text}: {self.row.title}")
         _set_kind(self.action_button, kind)

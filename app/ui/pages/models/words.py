@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.printable import printable
 from app.ui.parts import words
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def indexed(row: ModelRow) -> str:
 
 def details(row: ModelRow) -> str:
     """The names that others know it by."""
-    parts = [words.printable(row.spec)]
+    parts = [printable(row.spec)]
     if row.dimension:
         parts.append(f"{row.dimension} dimensions")
     return "  ·  ".join(parts)

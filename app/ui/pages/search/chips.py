@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.api.search_schemas import MAX_TERMS
+from app.printable import printable
 from app.ui.pages.search.terms import SIGNS, WEIGHTS, Term
-from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import RADIUS, SPACE_S, SPACE_XS, icon, theme
 from app.ui.parts.widgets import ElidedLabel, IconLabel, label, plain_tip
@@ -118,7 +118,7 @@ class TermChip(QWidget):
         self.weight_button.setText(SIGNS[self.term.weight])
         name = f"{kind} {self.term.name}"
         self.setAccessibleName(name)
-        self.setToolTip(plain_tip(words.printable(self.term.path or "")))
+        self.setToolTip(plain_tip(printable(self.term.path or "")))
         self.weight_button.setAccessibleName(f"{WORDS[self.term.weight]}: {name}")
         self.remove_button.setAccessibleName(f"Remove: {name}")
 

@@ -19,14 +19,15 @@ from PySide6.QtWidgets import (
     QWidgetAction,
 )
 
-from app.api.search_schemas import Orientation, SearchFilter
+from app.api.search_schemas import PictureShape, SearchFilter
+from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_S, icon
 from app.ui.parts.widgets import button, plain_tip
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "HEIF", "AVIF", "RAW", "TIFF", "BMP")
-SHAPES: tuple[tuple[str, Orientation | None], ...] = (
+SHAPES: tuple[tuple[str, PictureShape | None], ...] = (
     ("Any shape", None),
     ("Landscape", "landscape"),
     ("Portrait", "portrait"),
@@ -78,7 +79,7 @@ class SearchFilters(QWidget):
 
     def _connect(self) -> None:
         for combo in (self.session, self.format, self.shape):
-            combo.currentIndexChanged.connect(self._tell)
+            combo.currentIndexChanged.connect(self._notify)
         self.from_button.changed.connect(lambda: self._keep_order(self.from_button))
         self.to_button.changed.connect(lambda: self._keep_order(self.to_button))
         self.clear_button.clicked.connect(self.clear)
@@ -104,7 +105,7 @@ class SearchFilters(QWidget):
         chosen = self.session.currentData()
         known = [self.session.itemData(row) for row in range(1, self.session.count())]
         texts = [self.session.itemText(row) for row in range(1, self.session.count())]
-        wanted = [(number, words.shorten(words.printable(name), 60)) for number, name in sessions]
+        wanted = [(number, words.shorten(printable(name), 60)) for number, name in sessions]
         if chosen is not None and chosen not in (number for number, _ in wanted):
             wanted.append((chosen, f"Session {chosen}"))
         if list(zip(known, texts, strict=True)) == wanted:
@@ -117,28 +118,16 @@ class SearchFilters(QWidget):
         self.session.setCurrentIndex(max(self.session.findData(chosen), 0))
         self._silent = False
 
-    def set_session(self, session_id: int) -> None:
-        """Only pictures of this session, and no other condition."""
-        self._silent = True
-        self.clear()
-        if self.session.findData(session_id) < 0:
-            self.session.addItem(f"Session {session_id}", session_id)
-        self.session.setCurrentIndex(self.session.findData(session_id))
-        self._silent = False
-        self._tell()
-
     def set_folder(self, folder: str) -> None:
         """Only pictures in this folder; empty: in all."""
         changed, self._folder = folder != self._folder, folder
-        shown = words.elide_path(words.printable(folder), 32)
+        shown = words.elide_path(printable(folder), 32)
         self.folder_button.setText(shown or "All folders")
-        self.folder_button.setToolTip(
-            plain_tip(words.printable(folder)) or "Only pictures in a folder"
-        )
-        self.folder_button.setAccessibleName(f"Folder: {words.printable(folder) or 'all'}")
+        self.folder_button.setToolTip(plain_tip(printable(folder)) or "Only pictures in a folder")
+        self.folder_button.setAccessibleName(f"Folder: {printable(folder) or 'all'}")
         self._all_folders.setEnabled(bool(folder))
         if changed:
-            self._tell()
+            self._notify()
 
     def clear(self) -> None:
         """No condition."""
@@ -149,7 +138,7 @@ class SearchFilters(QWidget):
         self.from_button.set_day(None)
         self.to_button.set_day(None)
         self._silent = silent
-        self._tell()
+        self._notify()
 
     def _keep_order(self, last: DayButton) -> None:
         first, end = self.from_button.day, self.to_button.day
@@ -157,7 +146,7 @@ class SearchFilters(QWidget):
             silent, self._silent = self._silent, True
             (self.to_button if last is self.from_button else self.from_button).set_day(last.day)
             self._silent = silent
-        self._tell()
+        self._notify()
 
     def _choose_folder(self) -> None:
         dialog = QFileDialog(self.window(), "Only pictures in this folder", self._folder)
@@ -166,7 +155,7 @@ class SearchFilters(QWidget):
         dialog.fileSelected.connect(self.set_folder)
         dialog.open()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if not self._silent:
             self.clear_button.setEnabled(self.number() > 0)
             self.changed.emit()

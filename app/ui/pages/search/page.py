@@ -26,15 +26,15 @@ from PySide6.QtWidgets import (
 )
 
 from app.api.search_schemas import SearchQuery
-from app.config import DEFAULT_EXTENSIONS
 from app.errors import AppError
+from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.pages.search.chips import TermChips
 from app.ui.pages.search.field import DropHint, SearchField, dropped_files
 from app.ui.pages.search.filters import SearchFilters
 from app.ui.pages.search.model_line import ModelLine
-from app.ui.pages.search.questions import DEBOUNCE_MS, Answer, Asker
 from app.ui.pages.search.recent import RecentList, RecentSearches
 from app.ui.pages.search.results import SearchResults
+from app.ui.pages.search.search_runner import DEBOUNCE_MS, Answer, SearchRunner
 from app.ui.pages.search.terms import Term
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_M, SPACE_S
@@ -72,7 +72,7 @@ class SearchPage(Page):
         self._models: list[SearchModel] | None = None
         self._prepared = False
         self._recent = RecentSearches(memory)
-        self.asker = Asker(backend, runner, poller, self)
+        self.search_runner = SearchRunner(backend, runner, poller, self)
         self.models = ModelLine(backend, runner, poller)
         self.field = SearchField()
         self.picture_button = button("Picture…", icon_name="image-square")
@@ -80,7 +80,7 @@ class SearchPage(Page):
         self.filters_button = button("Filters", icon_name="funnel")
         self.chips = TermChips(thumbnails)
         self.filters = SearchFilters()
-        self.said = label(role="secondary")
+        self.status_text = label(role="secondary")
         self.score_text = label(role="secondary")
         self.score = QSlider(Qt.Orientation.Horizontal)
         self.results = SearchResults(backend, runner, poller, thumbnails)
@@ -124,7 +124,7 @@ class SearchPage(Page):
         self.score_text.setFixedWidth(text_width("At least 0.00", "secondary") + 4)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SPACE_S)
-        line.addWidget(self.said, 1)
+        line.addWidget(self.status_text, 1)
         line.addWidget(self.score_text)
         line.addWidget(self.score)
         self.line = QWidget()
@@ -156,12 +156,12 @@ class SearchPage(Page):
         self.picture_button.clicked.connect(self._choose_picture)
         self.without_button.clicked.connect(self._add_without)
         self.start.chosen.connect(self.search_for)
-        self.asker.answered.connect(self._show_answer)
-        self.asker.added.connect(self._add_answer)
-        self.asker.failed.connect(self._show_error)
-        self.asker.slow.connect(self._show_slow)
+        self.search_runner.answered.connect(self._show_answer)
+        self.search_runner.added.connect(self._add_answer)
+        self.search_runner.failed.connect(self._show_error)
+        self.search_runner.slow.connect(self._show_slow)
         results = self.results
-        results.more_wanted.connect(self.asker.more)
+        results.more_wanted.connect(self.search_runner.more)
         results.like_wanted.connect(self._more_like)
         results.acted.connect(self._remember)
         results.score_wanted.connect(lambda least: self.score.setValue(round(least * 100)))
@@ -186,12 +186,6 @@ class SearchPage(Page):
             self.search_for([Term(path=path, asset_id=picture)])
         else:
             self.search_for([Term(path=picture)])
-
-    def search_in_session(self, session_id: int) -> None:
-        """Search among the pictures of one session only."""
-        self.filters.set_session(session_id)
-        self.filters_button.setChecked(True)
-        self.focus_field()
 
     def search_for(self, terms: Sequence[Term]) -> None:
         """Ask for this and nothing else; the filters stay."""
@@ -231,11 +225,11 @@ class SearchPage(Page):
         self.without_button.setEnabled(room)
         query = self.query()
         if query is None:
-            self.asker.forget()
+            self.search_runner.forget()
             self.results.clear()
             self._show_place()
         else:
-            self.asker.ask(query, delay_ms=delay_ms, again=again)
+            self.search_runner.ask(query, delay_ms=delay_ms, again=again)
 
     def _ask_at_once(self) -> None:
         self._remember()
@@ -287,27 +281,27 @@ class SearchPage(Page):
     def _show_answer(self, answer: Answer) -> None:
         self._show_place(found=True)
         self.results.show_answer(answer, self.filters.number() > 0)
-        self._say_how_many(answer)
+        self._show_count(answer)
 
     def _add_answer(self, answer: Answer) -> None:
         self.results.add(answer)
-        self._say_how_many(answer)
+        self._show_count(answer)
 
-    def _say_how_many(self, answer: Answer) -> None:
+    def _show_count(self, answer: Answer) -> None:
         found = len(self.results.hits)
         number = words.plural(found, "picture") if found else ""
         more = answer.next_offset is not None
-        self.said.setText(f"Best {number}, more below" if found and more else number)
+        self.status_text.setText(f"Best {number}, more below" if found and more else number)
 
     def _show_error(self, error: AppError) -> None:
         self._show_place(found=True)
-        self.said.setText("")
+        self.status_text.setText("")
         self.results.show_error(error)
 
     def _show_slow(self, slow: bool) -> None:
         if slow:
             self._show_place(found=True)
-            self.said.setText("Searching…")
+            self.status_text.setText("Searching…")
             self.results.show_slow()
 
     def _show_place(self, *, found: bool = False) -> None:
@@ -368,7 +362,7 @@ class SearchPage(Page):
         if event.key() != Qt.Key.Key_Escape:
             super().keyPressEvent(event)
         elif self.results.preview.isVisible():
-            self.results.close_preview()
+            self.results.split.close_preview()
         else:
             self.focus_field()
 

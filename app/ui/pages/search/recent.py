@@ -158,20 +158,20 @@ class _Row(QWidget):
     def __init__(self, search: Search) -> None:
         super().__init__()
         self.search = search
-        said = describe(search)
+        description = describe(search)
         self.open_button = button("", "quiet")
-        self.open_button.setAccessibleName(f"Search again: {said}")
+        self.open_button.setAccessibleName(f"Search again: {description}")
         inside = QHBoxLayout(self.open_button)
         inside.setContentsMargins(SPACE_S, 0, SPACE_S, 0)
         inside.setSpacing(SPACE_S)
         for part in (
             IconLabel("clock-counter-clockwise", "text-secondary", 16),
-            ElidedLabel(said, Qt.TextElideMode.ElideRight),
+            ElidedLabel(description, Qt.TextElideMode.ElideRight),
         ):
             inside.addWidget(part)
             part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.remove_button = button("", "quiet", "x", "Forget this search")
-        self.remove_button.setAccessibleName(f"Forget: {said}")
+        self.remove_button.setAccessibleName(f"Forget: {description}")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE_XS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.queue.ask import WorkerAwayError
 from app.ui.parts import words
@@ -15,14 +15,15 @@ from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import EmptyState, button
 from app.ui.pictures.actions import PictureActions
 from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile, tile_for
-from app.ui.pictures.preview import PicturePreview
+from app.ui.pictures.preview import Details, PicturePreview
+from app.ui.pictures.preview_split import PreviewSplit
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 if TYPE_CHECKING:
     from app.api.search_schemas import SearchHit
     from app.errors import AppError
     from app.services.backend import Backend
-    from app.ui.pages.search.questions import Answer
+    from app.ui.pages.search.search_runner import Answer
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
 
@@ -56,7 +57,7 @@ class SearchResults(QWidget):
             backend, runner, thumbnails, self.grid, self.actions_.on_picture
         )
         self.notice = Notice()
-        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split = PreviewSplit("search", self.grid, self.preview, self._facts)
         self.stack = QStackedWidget()
         self.message_button = button("")
         self.message = EmptyState("magnifying-glass", "", "", self.message_button)
@@ -65,14 +66,6 @@ class SearchResults(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        self.split.setObjectName("search")
-        self.split.setChildrenCollapsible(False)
-        self.split.addWidget(self.grid)
-        self.split.addWidget(self.preview)
-        self.split.setStretchFactor(0, 3)
-        self.split.setStretchFactor(1, 2)
-        self.split.setSizes([600, 400])
-        self.preview.hide()
         self.stack.addWidget(self.split)
         self.stack.addWidget(self.message)
         column = QVBoxLayout(self)
@@ -83,12 +76,10 @@ class SearchResults(QWidget):
 
     def _connect(self) -> None:
         self.grid.near_end.connect(self.more_wanted)
-        self.grid.previewed.connect(self._toggle_preview)
-        self.grid.current_changed.connect(self._show_current)
+        self.split.opened.connect(self.acted)
         self.actions_.like_wanted.connect(self.like_wanted)
         self.actions_.acted.connect(self.acted)
-        self.actions_.failed.connect(self.say)
-        self.preview.closed.connect(self.close_preview)
+        self.actions_.failed.connect(self.show_notice)
         self.message_button.clicked.connect(lambda: self._do())
 
     # What is shown
@@ -104,7 +95,7 @@ class SearchResults(QWidget):
         ]
         if not answer.hits:
             self.model.show([])
-            self._say_nothing_found(answer, filtered)
+            self._show_nothing_found(answer, filtered)
             return
         self.stack.setCurrentWidget(self.split)
         if same:  # the selection and the place stay
@@ -141,16 +132,16 @@ class SearchResults(QWidget):
         message, hint = error.message, AWAY_HINT if away else error.hint
         if self.hits:
             self.grid.set_dimmed(True)
-            self.notice.say(icon_name, f"{message} {hint}".strip())
+            self.notice.show_message(icon_name, f"{message} {hint}".strip())
         else:
             self.message.set_text(message, hint, icon_name)
             self._offer("" if away else "Try again", self.again_wanted.emit)
 
-    def say(self, error: AppError) -> None:
+    def show_notice(self, error: AppError) -> None:
         """A sentence over the results, such as that a file is gone."""
-        self.notice.say("warning-circle", str(error))
+        self.notice.show_message("warning-circle", str(error))
 
-    def _say_nothing_found(self, answer: Answer, filtered: bool) -> None:
+    def _show_nothing_found(self, answer: Answer, filtered: bool) -> None:
         least, best = answer.query.minScore, answer.best
         if least is not None and best is not None:
             lower = int(best * 100) / 100
@@ -179,38 +170,15 @@ class SearchResults(QWidget):
         self.message_button.setVisible(bool(text))
         self.stack.setCurrentWidget(self.message)
 
-    # The preview
-
-    def close_preview(self) -> None:
-        """Give its room back to the grid."""
-        if self.preview.isVisible():
-            self.preview.hide()
-            self.preview.clear()
-            self.grid.setFocus()
-
-    def _toggle_preview(self, row: int) -> None:
-        if self.preview.isVisible():
-            self.close_preview()
-            return
-        self.acted.emit()
-        self.preview.show()
-        self._show_current(self.model.row(row))
-        self.grid.scrollTo(self.model.index(row, 0))
-
-    def _show_current(self, tile: Tile | None) -> None:
-        if not self.preview.isVisible():
-            return
-        if tile is None:
-            self.preview.clear()
-        else:
-            self.preview.show_tile(tile, _facts(self.hits[self.grid.currentIndex().row()]))
+    def _facts(self, _tile: Tile) -> Details:
+        return _facts(self.hits[self.grid.currentIndex().row()])
 
 
 def _tile(hit: SearchHit) -> Tile:
     return tile_for(hit.assetId, hit.path, note=f"{hit.score:.2f}")
 
 
-def _facts(hit: SearchHit) -> list[tuple[str, str]]:
+def _facts(hit: SearchHit) -> Details:
     taken = hit.takenAt
     return [
         ("Score", f"{hit.score:.3f}"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.api.search_schemas import SearchTerm
-from app.ui.parts import words
+from app.printable import printable
 
 WEIGHTS = (0.5, 1.0, 2.0)
 SIGNS = {0.5: "×½", 1.0: "×1", 2.0: "×2"}
@@ -36,7 +36,7 @@ class Term:
     def name(self) -> str:
         """Its text, or the name of its file."""
         if self.picture:
-            return words.printable(os.path.basename(self.path)) or "This picture"
+            return printable(os.path.basename(self.path)) or "This picture"
         return " ".join(self.text.split())
 
     def asked(self) -> SearchTerm:

@@ -18,6 +18,7 @@ from app.api.training_schemas import TrainingSessionCreate
 from app.bundled import RESOURCES
 from app.config import DEMO_MODEL, get_settings, save_setting, set_by
 from app.embedding.catalogue import CHOICES, RECOMMENDED, ModelChoice, model_title
+from app.printable import printable
 from app.services.backend import Backend
 from app.ui.parts import words
 from app.ui.parts.actions import ActionRunner
@@ -206,7 +207,7 @@ def about_model(spec: str) -> str:
     """What a model is good for, and what it costs to get."""
     found = next((item for item in CHOICES if item.spec == spec), None)
     if found is None:
-        return f"A model of your own, from {words.elide_path(words.printable(spec), 56)}"
+        return f"A model of your own, from {words.elide_path(printable(spec), 56)}"
     return f"{found.description} {_cost(found)}"
 
 

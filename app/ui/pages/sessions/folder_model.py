@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, QTimer, Signal
 
-from app.ui.pages.sessions.folder_nodes import Check, Chosen, Node, chosen, total
-from app.ui.pages.sessions.folder_scan import Count, FolderCounter, Listing, Request, list_folders
+from app.printable import printable
+from app.ui.pages.sessions.folder_nodes import Check, Chosen, FolderNode, chosen, total
+from app.ui.pages.sessions.folder_scan import (
+    Count,
+    FolderCounter,
+    FolderListing,
+    Request,
+    list_folders,
+)
 from app.ui.parts import words
 from app.ui.parts.paged_model import NO_PARENT, Index
 from app.ui.parts.theme import font, icon, theme
@@ -27,7 +34,7 @@ SAY_EVERY_MS = 120
 TOP = (1 << 32) - 1
 """In place of a parent's number in the index of the root, which has none."""
 
-Role = Qt.ItemDataRole
+ItemRole = Qt.ItemDataRole
 _CAN_SELECT = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 _CAN_TICK = _CAN_SELECT | Qt.ItemFlag.ItemIsUserCheckable
 
@@ -35,10 +42,10 @@ _CAN_TICK = _CAN_SELECT | Qt.ItemFlag.ItemIsUserCheckable
 class FolderTreeModel(QAbstractItemModel):
     """The root with its folders; call ``close`` when it is no longer needed."""
 
-    chosenChanged = Signal()
+    chosen_changed = Signal()
     """Ticks or counts changed; said at most a few times a second."""
-    rootProblem = Signal(str)
-    rootLoaded = Signal()
+    root_problem = Signal(str)
+    root_loaded = Signal()
 
     def __init__(
         self, track: Callable[[asyncio.Task[None]], object], parent: QObject | None = None
@@ -46,10 +53,10 @@ class FolderTreeModel(QAbstractItemModel):
         super().__init__(parent)
         self._track = track
         self._counter: FolderCounter | None = None
-        self._nodes: list[Node] = []
+        self._nodes: list[FolderNode] = []
         self._round = 0
         self._revealing: set[int] = set()
-        self._dirty: set[Node] = set()
+        self._dirty: set[FolderNode] = set()
         self._say = QTimer(self, singleShot=True, interval=SAY_EVERY_MS)
         self._say.timeout.connect(self._flush)
 
@@ -63,13 +70,13 @@ class FolderTreeModel(QAbstractItemModel):
         self._nodes = []
         if path:
             self._counter = FolderCounter(counter, self._track)
-            self._nodes.append(Node(0, path, None, 0))
+            self._nodes.append(FolderNode(0, path, None, 0))
         self.endResetModel()
         self._revealing.clear()
         self._dirty.clear()
         if path:
             self._open(self._nodes[0])
-        self.chosenChanged.emit()
+        self.chosen_changed.emit()
 
     def recount(self, counter: PictureCounter) -> None:
         """Count again, other files; the ticks stay."""
@@ -82,7 +89,7 @@ class FolderTreeModel(QAbstractItemModel):
             node.whole = node.own = None
         self._count(self._nodes)
         self._dirty.update(self._nodes)
-        self._say_soon()
+        self._notify_soon()
 
     def close(self) -> None:
         """Stop counting."""
@@ -90,7 +97,7 @@ class FolderTreeModel(QAbstractItemModel):
             self._counter.stop()
 
     @property
-    def root(self) -> Node | None:
+    def root(self) -> FolderNode | None:
         return self._nodes[0] if self._nodes else None
 
     @property
@@ -104,7 +111,7 @@ class FolderTreeModel(QAbstractItemModel):
 
     # Opening folders
 
-    def _open(self, node: Node) -> None:
+    def _open(self, node: FolderNode) -> None:
         number = self._round
 
         async def work() -> None:
@@ -115,7 +122,7 @@ class FolderTreeModel(QAbstractItemModel):
         node.children = []
         self._track(asyncio.ensure_future(work()))
 
-    def _opened(self, node: Node, listing: Listing, children: list[Node]) -> None:
+    def _opened(self, node: FolderNode, listing: FolderListing, children: list[FolderNode]) -> None:
         if listing.problem:
             self._set_problem(node, listing.problem)
         for number, child in enumerate(children, len(self._nodes)):
@@ -127,10 +134,10 @@ class FolderTreeModel(QAbstractItemModel):
         self._show_page(node)
         self._count((node, *children), soon=node.parent is not None)
         if node.parent is None:
-            self.rootLoaded.emit()
-        self._say_soon()
+            self.root_loaded.emit()
+        self._notify_soon()
 
-    def _show_page(self, node: Node) -> None:
+    def _show_page(self, node: FolderNode) -> None:
         """Insert the next folders above the row that stands for the rest."""
         assert node.children is not None
         parent = self._index(node)
@@ -153,7 +160,7 @@ class FolderTreeModel(QAbstractItemModel):
             at = self.index(last, FOLDER, parent)
             self.dataChanged.emit(at, at)
 
-    def _reveal_soon(self, node: Node) -> None:
+    def _reveal_soon(self, node: FolderNode) -> None:
         if node.id in self._revealing:
             return
         self._revealing.add(node.id)
@@ -168,12 +175,12 @@ class FolderTreeModel(QAbstractItemModel):
 
     # Counting
 
-    def _count(self, nodes: Iterable[Node], *, soon: bool = False) -> None:
+    def _count(self, nodes: Iterable[FolderNode], *, soon: bool = False) -> None:
         if self._counter is not None:
             requests = (self._request(node) for node in nodes if not node.problem)
             self._counter.ask([item for item in requests if item is not None], soon=soon)
 
-    def _request(self, node: Node) -> Request | None:
+    def _request(self, node: FolderNode) -> Request | None:
         number = self._round
         if node.children:  # what is below is counted folder by folder
             return node.path, False, lambda count: self._own(number, node, count)
@@ -181,30 +188,30 @@ class FolderTreeModel(QAbstractItemModel):
             return node.path, True, lambda count: self._whole(number, node, count)
         return None
 
-    def _own(self, number: int, node: Node, count: Count) -> None:
+    def _own(self, number: int, node: FolderNode, count: Count) -> None:
         if number == self._round:
             node.own = count
             self._counted(node, count)
 
-    def _whole(self, number: int, node: Node, count: Count) -> None:
+    def _whole(self, number: int, node: FolderNode, count: Count) -> None:
         if number == self._round:
             node.whole = count
             node.leaf = node.leaf or count.leaf
             self._counted(node, count)
 
-    def _counted(self, node: Node, count: Count) -> None:
+    def _counted(self, node: FolderNode, count: Count) -> None:
         if count.problem:
             self._set_problem(node, count.problem)
-        above: Node | None = node
+        above: FolderNode | None = node
         while above is not None:
             self._dirty.add(above)
             above = above.parent
-        self._say_soon()
+        self._notify_soon()
 
-    def _set_problem(self, node: Node, problem: str) -> None:
+    def _set_problem(self, node: FolderNode, problem: str) -> None:
         node.problem = problem
         if node.parent is None:
-            self.rootProblem.emit(problem)
+            self.root_problem.emit(problem)
         else:
             node.state = Check.Unchecked
             self._tick_above(node)
@@ -212,16 +219,16 @@ class FolderTreeModel(QAbstractItemModel):
 
     # Ticks
 
-    def tick(self, node: Node, on: bool) -> None:
+    def tick(self, node: FolderNode, on: bool) -> None:
         """Tick or untick a folder with everything below it."""
         if not node.can_choose:
             return
         self._tick_below(node, Check.Checked if on else Check.Unchecked)
         self._tick_above(node)
         self._changed(node)
-        self.chosenChanged.emit()
+        self.chosen_changed.emit()
 
-    def _tick_below(self, node: Node, state: Qt.CheckState) -> None:
+    def _tick_below(self, node: FolderNode, state: Qt.CheckState) -> None:
         node.state = state
         if not node.children:
             return
@@ -233,7 +240,7 @@ class FolderTreeModel(QAbstractItemModel):
             first, last = self.index(0, 0, parent), self.index(node.shown - 1, 1, parent)
             self.dataChanged.emit(first, last)
 
-    def _tick_above(self, node: Node) -> None:
+    def _tick_above(self, node: FolderNode) -> None:
         above = node.parent
         while above is not None:
             states = {child.state for child in above.children or () if child.can_choose}
@@ -244,7 +251,7 @@ class FolderTreeModel(QAbstractItemModel):
 
     # What Qt asks for. An index holds the number of its parent's node; the top has none.
 
-    def node(self, index: Index) -> Node | None:
+    def node(self, index: Index) -> FolderNode | None:
         """The folder of an index; None for the row that stands for the rest."""
         if not index.isValid() or not self._nodes:
             return None
@@ -300,44 +307,44 @@ class FolderTreeModel(QAbstractItemModel):
             return Qt.ItemFlag.NoItemFlags
         return _CAN_TICK if index.column() == FOLDER else _CAN_SELECT
 
-    def setData(self, index: Index, value: Any, role: int = Role.EditRole) -> bool:
+    def setData(self, index: Index, value: Any, role: int = ItemRole.EditRole) -> bool:
         node = self.node(index)
-        if role != Role.CheckStateRole or node is None:
+        if role != ItemRole.CheckStateRole or node is None:
             return False
         self.tick(node, Check(value) == Check.Checked)
         return True
 
-    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = ItemRole.DisplayRole) -> Any:
         node = self.node(index)
         if node is None:
             return self._rest(index, role)
         if index.column() == PICTURES:
             return _count_data(node, role)
-        if role in (Role.DisplayRole, Role.AccessibleTextRole):
-            name = words.printable(os.path.basename(node.path) or node.path)
+        if role in (ItemRole.DisplayRole, ItemRole.AccessibleTextRole):
+            name = printable(os.path.basename(node.path) or node.path)
             return f"{name}  ({node.problem})" if node.problem and node.parent else name
-        if role == Role.CheckStateRole and node.can_choose:
+        if role == ItemRole.CheckStateRole and node.can_choose:
             return node.state
-        if role == Role.DecorationRole:
+        if role == ItemRole.DecorationRole:
             return icon("lock" if node.problem else "folder", "text-secondary")
-        if role == Role.ToolTipRole:
+        if role == ItemRole.ToolTipRole:
             problem = f"\n{node.problem}" if node.problem else ""
-            return plain_tip(words.printable(node.path) + problem)
+            return plain_tip(printable(node.path) + problem)
         return None
 
     def _rest(self, index: Index, role: int) -> Any:
-        if index.column() != FOLDER or role not in (Role.DisplayRole, Role.ForegroundRole):
+        if index.column() != FOLDER or role not in (ItemRole.DisplayRole, ItemRole.ForegroundRole):
             return None
-        if role == Role.ForegroundRole:
+        if role == ItemRole.ForegroundRole:
             return theme().color("text-secondary")
         above = self._nodes[index.internalId()]
         self._reveal_soon(above)  # it is painted, so it is in sight
         return f"{words.count(above.rest)} more folders…"
 
-    def _index(self, node: Node) -> QModelIndex:
+    def _index(self, node: FolderNode) -> QModelIndex:
         return self.createIndex(node.row, 0, TOP if node.parent is None else node.parent.id)
 
-    def _changed(self, node: Node) -> None:
+    def _changed(self, node: FolderNode) -> None:
         if node.parent is None or node.row < node.parent.shown:
             first = self._index(node)
             self.dataChanged.emit(first, first.siblingAtColumn(PICTURES))
@@ -351,36 +358,36 @@ class FolderTreeModel(QAbstractItemModel):
             elif node.row < node.parent.shown:
                 rows[node.parent.id].append(node.row)
         self._dirty.clear()
-        for parent, some in rows.items():
-            first = self.createIndex(min(some), FOLDER, parent)
-            last = self.createIndex(max(some), PICTURES, parent)
+        for parent, changed in rows.items():
+            first = self.createIndex(min(changed), FOLDER, parent)
+            last = self.createIndex(max(changed), PICTURES, parent)
             self.dataChanged.emit(first, last)
-        self.chosenChanged.emit()
+        self.chosen_changed.emit()
 
-    def _say_soon(self) -> None:
+    def _notify_soon(self) -> None:
         if not self._say.isActive():
             self._say.start()
 
 
-def _listed(node: Node) -> tuple[Listing, list[Node]]:
+def _listed(node: FolderNode) -> tuple[FolderListing, list[FolderNode]]:
     """Look into a folder; what is slow with very many subfolders, in a thread."""
     listing = list_folders(node.path)
     children = []
     for row, folder in enumerate(listing.folders):
-        child = Node(0, os.path.join(node.path, folder.name), node, row)
+        child = FolderNode(0, os.path.join(node.path, folder.name), node, row)
         child.problem = folder.problem
         children.append(child)
     return listing, children
 
 
-def _count_data(node: Node, role: int) -> Any:
-    if role == Role.TextAlignmentRole:
+def _count_data(node: FolderNode, role: int) -> Any:
+    if role == ItemRole.TextAlignmentRole:
         return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-    if role == Role.FontRole:
+    if role == ItemRole.FontRole:
         return font("count")
-    if role == Role.ForegroundRole:
+    if role == ItemRole.ForegroundRole:
         return theme().color("text-secondary")
-    if role != Role.DisplayRole or node.problem:
+    if role != ItemRole.DisplayRole or node.problem:
         return None
     pictures, _, complete = total(node)
     if complete:

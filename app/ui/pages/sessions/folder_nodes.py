@@ -12,7 +12,7 @@ from app.ui.pages.sessions.folder_scan import Count
 Check = Qt.CheckState
 
 
-class Node:
+class FolderNode:
     """One folder; its children are known once it was opened."""
 
     __slots__ = (
@@ -30,9 +30,9 @@ class Node:
         "whole",
     )
 
-    def __init__(self, number: int, path: str, parent: Node | None, row: int) -> None:
+    def __init__(self, number: int, path: str, parent: FolderNode | None, row: int) -> None:
         self.id, self.path, self.parent, self.row = number, path, parent, row
-        self.children: list[Node] | None = None
+        self.children: list[FolderNode] | None = None
         self.shown = 0
         self.rest = 0
         """Those not shown yet, for which one row stands."""
@@ -66,7 +66,7 @@ class Chosen:
     """Those folders."""
 
 
-def chosen(root: Node | None) -> Chosen:
+def chosen(root: FolderNode | None) -> Chosen:
     """What the check boxes under ``root`` come to."""
     result = Chosen([], True, 0, 0, True, 0, [])
     if root is None:
@@ -87,7 +87,7 @@ def chosen(root: Node | None) -> Chosen:
     return result
 
 
-def total(node: Node) -> tuple[int, int, bool]:
+def total(node: FolderNode) -> tuple[int, int, bool]:
     """Pictures and bytes of a folder with everything below, and whether all is counted."""
     if node.problem:
         return 0, 0, True
@@ -104,7 +104,7 @@ def total(node: Node) -> tuple[int, int, bool]:
     return pictures, size, complete
 
 
-def _ticked(node: Node) -> Iterator[Node]:
+def _ticked(node: FolderNode) -> Iterator[FolderNode]:
     if node.state == Check.Checked and node.can_choose:
         yield node
     elif node.state == Check.PartiallyChecked:
@@ -112,7 +112,7 @@ def _ticked(node: Node) -> Iterator[Node]:
             yield from _ticked(child)
 
 
-def _partly(node: Node) -> Iterator[Node]:
+def _partly(node: FolderNode) -> Iterator[FolderNode]:
     if node.state == Check.PartiallyChecked:
         yield node
         for child in node.children or ():

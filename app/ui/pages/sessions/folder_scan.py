@@ -43,14 +43,14 @@ class Subfolder:
 
 
 @dataclass(slots=True)
-class Listing:
+class FolderListing:
     """The folders in a folder, by name."""
 
     folders: list[Subfolder] = field(default_factory=list)
     problem: str = ""
 
 
-def list_folders(path: str) -> Listing:
+def list_folders(path: str) -> FolderListing:
     """The subfolders of a folder that a walk looks into, sorted as people sort; slow on a slow
     disk. What matches a person's patterns is there, with no pictures in it."""
     exclusions = Exclusions(path)
@@ -59,16 +59,16 @@ def list_folders(path: str) -> Listing:
             kept = (entry for entry in entries if not exclusions.of_folder(path, entry.name))
             seen = [_subfolder(entry) for entry in kept]
     except FileNotFoundError:
-        return Listing(problem=MISSING)
+        return FolderListing(problem=MISSING)
     except NotADirectoryError:
-        return Listing(problem="is a file; choose the folder that contains it")
+        return FolderListing(problem="is a file; choose the folder that contains it")
     except PermissionError:
-        return Listing(problem=FORBIDDEN)
+        return FolderListing(problem=FORBIDDEN)
     except OSError:
-        return Listing(problem=GONE)
+        return FolderListing(problem=GONE)
     found = [folder for folder in seen if folder is not None]
     found.sort(key=lambda folder: (folder.name.casefold(), folder.name))
-    return Listing(found)
+    return FolderListing(found)
 
 
 def _subfolder(entry: os.DirEntry[str]) -> Subfolder | None:

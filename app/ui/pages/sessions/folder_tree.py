@@ -37,7 +37,7 @@ class FolderTree(QTreeView):
         columns.setSectionResizeMode(FOLDER, QHeaderView.ResizeMode.Stretch)
         columns.setSectionResizeMode(PICTURES, QHeaderView.ResizeMode.Fixed)
         columns.resizeSection(PICTURES, text_width("10,000,000", "count") + 32)
-        self.folders.rootLoaded.connect(self._unfold)
+        self.folders.root_loaded.connect(self._unfold)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -27,7 +27,7 @@ _RIGHT = frozenset({TRIES, SIZE, DIMENSIONS})
 FILTERS = ("pending", "running", "completed", "failed", "reused", "cancelled")
 """What a table can be narrowed to; reused ones are among the completed."""
 
-Role = Qt.ItemDataRole
+ItemRole = Qt.ItemDataRole
 
 
 def count_of(summary: JobsSummary, status: str | None) -> int:
@@ -66,32 +66,32 @@ class JobTableModel(PagedModel["JobRow"]):
         return 0 if parent.isValid() else len(COLUMNS)
 
     def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole
+        self, section: int, orientation: Qt.Orientation, role: int = ItemRole.DisplayRole
     ) -> Any:
         if orientation == Qt.Orientation.Horizontal:
-            if role == Role.DisplayRole:
+            if role == ItemRole.DisplayRole:
                 return COLUMNS[section]
-            if role == Role.TextAlignmentRole and section in _RIGHT:
+            if role == ItemRole.TextAlignmentRole and section in _RIGHT:
                 return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
 
-    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = ItemRole.DisplayRole) -> Any:
         column = index.column()
-        if role == Role.TextAlignmentRole:
+        if role == ItemRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column in _RIGHT else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
-        if role == Role.FontRole:
+        if role == ItemRole.FontRole:
             return font("count") if column in _RIGHT else None
-        if role == Role.ForegroundRole:
+        if role == ItemRole.ForegroundRole:
             return theme().color("text" if column in (PICTURE, STATE) else "text-secondary")
-        if role not in (Role.DisplayRole, Role.DecorationRole, Role.ToolTipRole):
+        if role not in (ItemRole.DisplayRole, ItemRole.DecorationRole, ItemRole.ToolTipRole):
             return None
         row = self.row(index.row())
         if row is None:
             return None
-        if role == Role.DisplayRole:
+        if role == ItemRole.DisplayRole:
             return _text(row, column)
-        if role == Role.ToolTipRole:
+        if role == ItemRole.ToolTipRole:
             return plain_tip(_tip(row, column))
         return state_icon(state_of(row)) if column == STATE else None
 

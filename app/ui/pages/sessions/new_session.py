@@ -11,6 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.errors import AppError
+from app.printable import printable
 from app.scan.discovery import PictureCounter
 from app.ui.pages.sessions.folder_nodes import Chosen
 from app.ui.pages.sessions.folder_tree import FolderTree
@@ -116,11 +117,11 @@ class NewSessionDialog(QDialog):
         self.choose_button.clicked.connect(self._choose)
         self.folder.editingFinished.connect(self._typed)
         self.name.textEdited.connect(self._name_edited)
-        self.tree.folders.chosenChanged.connect(self._show_chosen)
-        self.tree.folders.rootProblem.connect(self._root_problem)
-        self.options.recursiveChanged.connect(self._show_chosen)
-        self.options.filesChanged.connect(self._recount)
-        self.options.modelChanged.connect(self._show_chosen)
+        self.tree.folders.chosen_changed.connect(self._show_chosen)
+        self.tree.folders.root_problem.connect(self._root_problem)
+        self.options.recursive_changed.connect(self._show_chosen)
+        self.options.files_changed.connect(self._recount)
+        self.options.model_changed.connect(self._show_chosen)
         self.create_button.clicked.connect(self._create)
         self.cancel_button.clicked.connect(self.reject)
 
@@ -134,10 +135,10 @@ class NewSessionDialog(QDialog):
     def set_folder(self, path: str) -> None:
         """Show a folder with everything in it ticked."""
         self._root = os.path.abspath(os.path.expanduser(path)) if path else ""
-        self.folder.setText(words.printable(self._root))
+        self.folder.setText(printable(self._root))
         set_error(self.folder_error, "")
         if not self._named:
-            self.name.setText(words.printable(os.path.basename(self._root) or self._root))
+            self.name.setText(printable(os.path.basename(self._root) or self._root))
         self.tree.folders.set_root(self._root, self._counter())
 
     def _choose(self) -> None:
@@ -150,7 +151,7 @@ class NewSessionDialog(QDialog):
 
     def _typed(self) -> None:
         text = self.folder.text().strip()
-        if text != words.printable(self._root):  # a name that cannot be typed is kept as it is
+        if text != printable(self._root):  # a name that cannot be typed is kept as it is
             self.set_folder(text)
 
     def _name_edited(self, text: str) -> None:
@@ -224,7 +225,7 @@ class NewSessionDialog(QDialog):
             try:
                 await asyncio.to_thread(_check_model, self.options.model_spec)
             except AppError as error:
-                self.options.say_model_error(str(error))
+                self.options.show_model_error(str(error))
                 return None
             try:
                 async with self._backend.db() as db:
@@ -242,7 +243,7 @@ class NewSessionDialog(QDialog):
         recursive = self.options.recursive.isChecked()
         return TrainingSessionCreate(
             # never left to the folder's own name, which may not be text that a ledger can store
-            name=self.name.text().strip() or words.printable(os.path.basename(self._root)),
+            name=self.name.text().strip() or printable(os.path.basename(self._root)),
             rootPath=self._root,
             subdirectories=self.tree.folders.chosen().folders if recursive else [],
             config=SessionConfig(
@@ -276,14 +277,14 @@ def note(chosen: Chosen, recursive: bool, root: str) -> str:
     if not root:
         return ""
     if not recursive:
-        name = words.printable(os.path.basename(root) or root)
+        name = printable(os.path.basename(root) or root)
         return f"Only the pictures directly in “{words.shorten(name, 40)}”."
     if not chosen.left_out:
         return ""
     number = words.plural(chosen.left_out, "picture")
     verb = "is" if chosen.left_out == 1 else "are"
     if len(chosen.partly) == 1:
-        name = words.printable(os.path.basename(chosen.partly[0]) or chosen.partly[0])
+        name = printable(os.path.basename(chosen.partly[0]) or chosen.partly[0])
         return (
             f"{number} that {verb} directly in “{words.shorten(name, 40)}” will be skipped: of a "
             "partly ticked folder, only the ticked subfolders are indexed."

@@ -40,13 +40,13 @@ class SessionsPage(Page):
         actions: the menu's QActions for start, pause, resume, cancel and retry.
     """
 
-    newSessionRequested = Signal()
-    whyFailedRequested = Signal(int, str)
+    new_session_requested = Signal()
+    why_failed_requested = Signal(int, str)
     """A person wants to see what failed in a session, by its id and name."""
-    activeProgress = Signal(object)
+    active_progress = Signal(object)
     """The progress of a running session, or None: for the window's title and the task bar."""
-    noSessions = Signal(bool)
-    sessionsPolled = Signal(object)
+    no_sessions = Signal(bool)
+    sessions_polled = Signal(object)
     """Every session as it is now, after each poll."""
 
     def __init__(
@@ -55,7 +55,7 @@ class SessionsPage(Page):
         runner: ActionRunner,
         poller: Poller,
         *,
-        actions: Mapping[str, QAction] | None = None,
+        actions: Mapping[str, QAction],
         thumbnails: ThumbnailLoader | None = None,
         parent: QWidget | None = None,
     ) -> None:
@@ -111,7 +111,7 @@ class SessionsPage(Page):
         self.body.addWidget(self.stack)
 
     def _connect(self) -> None:
-        self.new_button.clicked.connect(self.newSessionRequested)
+        self.new_button.clicked.connect(self.new_session_requested)
         self.filter.textChanged.connect(self._filter)
         self.list.picked.connect(self.select)
         self.view.why_failed.connect(self._ask_why_failed)
@@ -138,7 +138,7 @@ class SessionsPage(Page):
     def refresh(self) -> None:
         """Ask for everything now."""
         self._asked_all = 0.0
-        self._say_starting()
+        self._show_starting()
         self._watch.now()
 
     @property
@@ -148,7 +148,7 @@ class SessionsPage(Page):
 
     def _ask_why_failed(self, session_id: int) -> None:
         session = self.list.sessions.sessions.get(session_id)
-        self.whyFailedRequested.emit(session_id, session.name if session else "")
+        self.why_failed_requested.emit(session_id, session.name if session else "")
 
     # Polling
 
@@ -185,23 +185,23 @@ class SessionsPage(Page):
             self.list.sessions.set_all(sessions)
         else:
             self.list.sessions.update(sessions)
-        self._say_starting()
+        self._show_starting()
         known = self.list.sessions.sessions
         self.filter.setVisible(len(known) >= FILTER_FROM or bool(self.filter.text()))
         if self._empty != (not known):
             self._empty = not known
-            self.noSessions.emit(self._empty)
+            self.no_sessions.emit(self._empty)
         self._skeleton.stop()
         self.stack.setCurrentWidget(self.split)
         self._choose(known)
         self._show()
-        self._say_active(known)
+        self._notify_active(known)
         moving = any(
             item.status == "running" or self._session_actions.is_starting(item.sessionId)
             for item in sessions
         )
         self._watch.every_s = 0 if moving else STILL_EVERY_S
-        self.sessionsPolled.emit(list(known.values()))
+        self.sessions_polled.emit(list(known.values()))
 
     def _choose(self, known: Mapping[int, TrainingProgress]) -> None:
         """Select something sensible where nothing is: what runs, else the newest."""
@@ -218,15 +218,15 @@ class SessionsPage(Page):
             starting = self._session_actions.is_starting(progress.sessionId)
             self.view.show_progress(progress, self._history, starting=starting)
 
-    def _say_starting(self) -> None:
+    def _show_starting(self) -> None:
         known = self.list.sessions.sessions
         actions = self._session_actions
         self.list.sessions.set_starting(frozenset(key for key in known if actions.is_starting(key)))
 
-    def _say_active(self, known: Mapping[int, TrainingProgress]) -> None:
+    def _notify_active(self, known: Mapping[int, TrainingProgress]) -> None:
         running = [item for item in known.values() if item.status == "running"]
         shown = [item for item in running if item.sessionId == self._selected]
-        self.activeProgress.emit(next(iter(shown or running), None))
+        self.active_progress.emit(next(iter(shown or running), None))
 
     def _filter(self, text: str) -> None:
         self.list.sessions.set_filter(text)

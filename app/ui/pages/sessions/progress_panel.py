@@ -105,13 +105,13 @@ def done_text(progress: TrainingProgress, *, starting: bool = False) -> str:
     if progress.status == "pending":
         return ""
     if progress.status in ("completed", "cancelled"):
-        said = words.achieved(
+        message = words.achieved(
             summary.completed, summary.failed, summary.reused, progress.activeSeconds
         )
         if summary.cancelled:
-            said += f", {words.count(summary.cancelled)} skipped"
+            message += f", {words.count(summary.cancelled)} skipped"
         part = slowest(progress.stageTimes)
-        return f"{said}; slowest part: {part}" if part else said
+        return f"{message}; slowest part: {part}" if part else message
     return words.indexing(numbers.current, numbers.total, progress.status, progress.discovering)
 
 
@@ -151,8 +151,8 @@ def details_text(progress: TrainingProgress) -> str:
 def left_out_text(progress: TrainingProgress) -> str:
     """What the look at the folders left out: ``Left out: 412 × .mp4, 3 × hidden``."""
     by_number = sorted(progress.skipped.items(), key=lambda item: -item[1])
-    said = ", ".join(f"{words.count(number)} × {reason}" for reason, number in by_number)
-    return said and f"Skipped: {said}"
+    message = ", ".join(f"{words.count(number)} × {reason}" for reason, number in by_number)
+    return message and f"Skipped: {message}"
 
 
 def _titled(title: QWidget, drawing: QWidget) -> QWidget:

@@ -170,12 +170,12 @@ class StageBar(QWidget):
         shares = stage_shares(times)
         if shares != self._shares:
             self._shares = shares
-            said = self.sentence()
-            self.setAccessibleName(f"Where the time goes: {said}")
+            sentence = self.sentence()
+            self.setAccessibleName(f"Where the time goes: {sentence}")
             self.setToolTip(
                 "Reading the files, decoding the pictures in them, "
                 "analysing them with the model, saving the results"
-                if said
+                if sentence
                 else ""
             )
             self.update()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from app.ui.parts import words
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
     from app.ui.parts.actions import ActionRunner
 
 NAMES = ("start", "pause", "resume", "cancel", "retry")
-_DEFAULTS = {
-    "start": ("&Start", "Ctrl+Return", "Start this session"),
-    "pause": ("&Pause", "Ctrl+P", "Stop after the current pictures; resume whenever you like"),
-    "resume": ("&Resume", "Ctrl+R", "Continue where it was paused"),
-    "cancel": ("&Cancel…", "Ctrl+Shift+X", "Stop this session permanently"),
-    "retry": ("Retry &failed", "Ctrl+Shift+R", "Retry the failed pictures"),
-}
 
 
 def possible(progress: TrainingProgress | None, starting: bool = False) -> frozenset[str]:
@@ -50,7 +43,7 @@ class SessionActions(QObject):
     """Start, pause, resume, cancel and retry of the session that is shown.
 
     Args:
-        actions: QActions to use, by the names in ``NAMES``; without, they are made here.
+        actions: those of the menu, by the names in ``NAMES`` and those of other parts of the page.
     """
 
     changed = Signal()
@@ -61,7 +54,7 @@ class SessionActions(QObject):
         parent: QWidget,
         backend: Backend,
         runner: ActionRunner,
-        actions: Mapping[str, QAction] | None = None,
+        actions: Mapping[str, QAction],
     ) -> None:
         super().__init__(parent)
         self._page = parent
@@ -70,9 +63,9 @@ class SessionActions(QObject):
         self._shown: TrainingProgress | None = None
         self._starting: dict[int, asyncio.Task[None]] = {}
         self.question: ConfirmDialog | None = None
-        self.given = dict(actions or {})
-        """All QActions of the menu, those of other parts of the page included."""
-        self.actions = {name: (actions or {}).get(name) or self._made(name) for name in NAMES}
+        self.menu_actions = actions
+        """All of the menu, those of other parts of the page included."""
+        self.actions = {name: actions[name] for name in NAMES}
         for name, action in self.actions.items():
             action.triggered.connect(getattr(self, f"_{name}"))
         self.show_session(None)
@@ -167,14 +160,6 @@ class SessionActions(QObject):
 
     def _id(self) -> int:
         return self._shown.sessionId if self._shown else 0
-
-    def _made(self, name: str) -> QAction:
-        text, shortcut, tip = _DEFAULTS[name]
-        action = QAction(text, self)
-        action.setShortcut(QKeySequence(shortcut))
-        action.setToolTip(tip)
-        self._page.addAction(action)
-        return action
 
 
 def cancel_text(progress: TrainingProgress) -> str:

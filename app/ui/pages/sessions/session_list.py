@@ -18,28 +18,29 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFont, QFontMetrics, QPainter
+from PySide6.QtGui import QFont, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
 )
 
+from app.printable import printable
 from app.ui.parts import words
+from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.paged_model import NO_PARENT, Index
-from app.ui.parts.theme import RADIUS, SPACE_M, SPACE_S, font, state_color, state_icon, theme
+from app.ui.parts.theme import SPACE_M, SPACE_S, font, state_color, state_icon, theme
 from app.ui.parts.widgets import plain_tip
 
 if TYPE_CHECKING:
     from app.api.training_schemas import TrainingProgress
 
 ITEM_HEIGHT = 60
-Role = Qt.ItemDataRole
-PROGRESS_ROLE = int(Role.UserRole) + 1
-STARTING_ROLE = int(Role.UserRole) + 2
+ItemRole = Qt.ItemDataRole
+PROGRESS_ROLE = int(ItemRole.UserRole) + 1
+STARTING_ROLE = int(ItemRole.UserRole) + 2
 
 
 class SessionListModel(QAbstractListModel):
@@ -60,7 +61,7 @@ class SessionListModel(QAbstractListModel):
         before = {number: self._shown[number] for number in range(len(self._shown))}
         self._arrange()
         if len(before) == len(self._shown) and before == dict(enumerate(self._shown)):
-            self._say_changed(self._shown)
+            self._notify_changed(self._shown)
 
     def update(self, sessions: Sequence[TrainingProgress]) -> None:
         """Some of the sessions went on."""
@@ -69,13 +70,13 @@ class SessionListModel(QAbstractListModel):
         self._all |= {item.sessionId: item for item in changed}
         if new:
             self._arrange()
-        self._say_changed([item.sessionId for item in changed])
+        self._notify_changed([item.sessionId for item in changed])
 
     def set_starting(self, session_ids: frozenset[int]) -> None:
         """Sessions whose start was asked for and that are not running yet."""
         changed = self._starting ^ session_ids
         self._starting = session_ids
-        self._say_changed(list(changed))
+        self._notify_changed(list(changed))
 
     def set_filter(self, text: str) -> None:
         """Show only sessions with this in their name or folder."""
@@ -101,7 +102,7 @@ class SessionListModel(QAbstractListModel):
     def rowCount(self, parent: Index = NO_PARENT) -> int:
         return 0 if parent.isValid() else len(self._shown)
 
-    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = ItemRole.DisplayRole) -> Any:
         item = self._all.get(self.id_at(index.row()) or 0)
         if item is None:
             return None
@@ -109,12 +110,12 @@ class SessionListModel(QAbstractListModel):
             return item
         if role == STARTING_ROLE:
             return item.sessionId in self._starting
-        if role == Role.DisplayRole:
+        if role == ItemRole.DisplayRole:
             return words.shorten(item.name, 200)
-        if role == Role.AccessibleTextRole:
+        if role == ItemRole.AccessibleTextRole:
             return f"{item.name}, {second_line(item, item.sessionId in self._starting)}"
-        if role == Role.ToolTipRole:
-            return plain_tip(f"{words.printable(item.name)}\n{words.printable(item.rootPath)}")
+        if role == ItemRole.ToolTipRole:
+            return plain_tip(f"{printable(item.name)}\n{printable(item.rootPath)}")
         return None
 
     def _arrange(self) -> None:
@@ -146,7 +147,7 @@ class SessionListModel(QAbstractListModel):
         item = self._all[session_id]
         return self._wanted in f"{item.name}\n{item.rootPath}".casefold()
 
-    def _say_changed(self, session_ids: Sequence[int]) -> None:
+    def _notify_changed(self, session_ids: Sequence[int]) -> None:
         rows = [row for row in map(self.row_of, session_ids) if row is not None]
         if rows:
             self.dataChanged.emit(self.index(min(rows), 0), self.index(max(rows), 0))
@@ -192,7 +193,7 @@ class SessionDelegate(QStyledItemDelegate):
         area = QRect(option.rect).adjusted(0, 1, 0, -1)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._background(painter, option, area)
+        draw_background(painter, option, area)
         status = "running" if starting else item.status
         inner = area.adjusted(SPACE_M, SPACE_S, -SPACE_M, -SPACE_S)
         ratio = painter.device().devicePixelRatioF()
@@ -202,40 +203,19 @@ class SessionDelegate(QStyledItemDelegate):
         text = QRect(left, inner.top(), inner.right() - left + 1, 20)
         name = font("body")
         name.setWeight(QFont.Weight.Medium)
-        plain = words.printable(item.name)
-        _draw(painter, text, plain, name, "text", Qt.TextElideMode.ElideMiddle)
+        plain = printable(item.name)
+        draw_text(painter, text, plain, name, "text", Qt.TextElideMode.ElideMiddle)
         stands = item.status == "running" and (item.stalled or item.waitingFor)
         failed = item.status == "failed" or stands
         tone = ("failed" if item.status == "failed" else "paused") if failed else "text-secondary"
         small = font("secondary")
         small.setFeature(QFont.Tag("tnum"), 1)
         text.translate(0, 20)
-        _draw(painter, text, second_line(item, starting), small, tone, Qt.TextElideMode.ElideRight)
+        draw_text(painter, text, second_line(item, starting), small, tone)
         if item.status in ("running", "paused") and item.progress.total and not item.discovering:
             line = QRectF(left, area.bottom() - 8, text.width(), 3)
             _bar(painter, line, item.progress.current / item.progress.total, item.status)
         painter.restore()
-
-    def _background(self, painter: QPainter, option: QStyleOptionViewItem, area: QRect) -> None:
-        state = option.state
-        token = ""
-        if state & QStyle.StateFlag.State_Selected:
-            token = "selected"
-        elif state & QStyle.StateFlag.State_MouseOver:
-            token = "surface-hover"
-        if token:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme().color(token))
-            painter.drawRoundedRect(area, RADIUS, RADIUS)
-
-
-def _draw(
-    painter: QPainter, area: QRect, text: str, used: QFont, tone: str, mode: Qt.TextElideMode
-) -> None:
-    painter.setFont(used)
-    painter.setPen(theme().color(tone))
-    shown = QFontMetrics(used).elidedText(text, mode, area.width())
-    painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
 
 
 def _bar(painter: QPainter, area: QRectF, share: float, status: str) -> None:
@@ -264,7 +244,7 @@ class SessionList(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setAccessibleName("Sessions")
-        self.selectionModel().currentChanged.connect(self._say)
+        self.selectionModel().currentChanged.connect(self._notify_picked)
 
     def show_selected(self, session_id: int) -> None:
         """Mark a session, without saying that a person chose it."""
@@ -278,7 +258,7 @@ class SessionList(QListView):
             model.setCurrentIndex(self.sessions.index(row, 0), flag.ClearAndSelect)
         self.blockSignals(blocked)
 
-    def _say(self, current: QModelIndex, _previous: QModelIndex) -> None:
+    def _notify_picked(self, current: QModelIndex, _previous: QModelIndex) -> None:
         session_id = self.sessions.id_at(current.row()) if current.isValid() else None
         if session_id is not None and not self.sessions.arranging:
             self.picked.emit(session_id)

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.config import DEFAULT_EXTENSIONS, get_settings
+from app.config import get_settings
+from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.parts import words
 from app.ui.parts.model_download import DownloadOffer
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS, icon
@@ -48,10 +49,10 @@ _DEVICES = {
 class SessionOptions(QWidget):
     """Subfolders, file types, what is left out, model, device and batch size."""
 
-    filesChanged = Signal()
+    files_changed = Signal()
     """Other files are wanted than before."""
-    recursiveChanged = Signal(bool)
-    modelChanged = Signal()
+    recursive_changed = Signal(bool)
+    model_changed = Signal()
 
     def __init__(self, backend: Backend, runner: ActionRunner) -> None:
         super().__init__()
@@ -136,7 +137,7 @@ class SessionOptions(QWidget):
 
     def _connect(self) -> None:
         self.toggle.toggled.connect(self.unfold)
-        self.recursive.toggled.connect(self.recursiveChanged)
+        self.recursive.toggled.connect(self.recursive_changed)
         for text in (self.types, self.left_out):
             text.textEdited.connect(lambda: self._wait.start())
         self._wait.timeout.connect(self._edited)
@@ -167,24 +168,24 @@ class SessionOptions(QWidget):
         self._spec = spec
         self._fill_models()
         set_error(self.model_error, "")
-        self.modelChanged.emit()
+        self.model_changed.emit()
 
     def check(self) -> bool:
         """Whether the fields can be used; says beside them what is wrong."""
         types = self.extensions()
         wrong = next((item for item in types if not re.fullmatch(r"[a-z0-9_+-]{1,12}", item)), "")
-        said = ""
+        message = ""
         if not types:
-            said = "Name at least one file type, such as jpg."
+            message = "Name at least one file type, such as jpg."
         elif wrong:
-            said = (
+            message = (
                 f"“{words.shorten(wrong, 24)}” is not a file type; write them like this: jpg, png."
             )
-        set_error(self.types_error, said)
+        set_error(self.types_error, message)
         set_error(self.left_out_error, refused := self._refused_patterns())
-        if said or refused:
+        if message or refused:
             self.unfold(True)
-        return not (said or refused)
+        return not (message or refused)
 
     def _refused_patterns(self) -> str:
         from app.api.exclude_patterns import clean
@@ -195,14 +196,14 @@ class SessionOptions(QWidget):
             return f"“Exclude” {error}."
         return ""
 
-    def say_model_error(self, text: str) -> None:
+    def show_model_error(self, text: str) -> None:
         """What is wrong with the model."""
         set_error(self.model_error, text)
         self.unfold(True)
 
     def _edited(self) -> None:
         if self.check():
-            self.filesChanged.emit()
+            self.files_changed.emit()
 
     def _picked(self, at: int) -> None:
         spec = str(self.model.itemData(at))

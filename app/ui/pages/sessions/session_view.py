@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
 
+from app.printable import printable
 from app.ui.pages.sessions.job_table import FILTERS, JobTable, count_of
 from app.ui.pages.sessions.progress_panel import ProgressPanel, details_text, left_out_text
 from app.ui.pages.sessions.rate_chart import RateHistory
@@ -78,7 +79,7 @@ class SessionView(QWidget):
         self.details = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
         self.left_out = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
         self.buttons = {name: _action_button(name, actions.actions[name]) for name in _ICONS}
-        self.update_actions = UpdateActions(self, backend, runner, actions.given)
+        self.update_actions = UpdateActions(self, backend, runner, actions.menu_actions)
         self.update_button = button("Update", "", "arrows-clockwise")
         self.more_button = button("", "quiet", "dots-three")
         self.banner = Banner()
@@ -166,7 +167,7 @@ class SessionView(QWidget):
         self._actions.show_session(progress)
         self.update_actions.show_session(progress)
         self.updates.show_progress(progress)
-        self.name.set_text(words.printable(progress.name))
+        self.name.set_text(printable(progress.name))
         self._show_state(progress, starting)
         self.panel.show_progress(
             progress, history.of(progress.sessionId), starting=starting, jump=other
@@ -187,8 +188,8 @@ class SessionView(QWidget):
             "running" if begins else progress.status,
             word="Looking for pictures…" if begins else words.state_word(progress.status),
         )
-        self.place.set_text(words.printable(progress.rootPath))
-        self.place.setToolTip(plain_tip(words.printable(progress.rootPath)))
+        self.place.set_text(printable(progress.rootPath))
+        self.place.setToolTip(plain_tip(printable(progress.rootPath)))
         self.details.set_text(details_text(progress))
         self.left_out.set_text(left_out_text(progress))
         self.left_out.setVisible(bool(progress.skipped))

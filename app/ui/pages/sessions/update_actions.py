@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.printable import printable
 from app.ui.pages.sessions import update_words
 from app.ui.parts import words
+from app.ui.parts.commands import make_action
 from app.ui.parts.confirm import ConfirmDialog, ask
 
 if TYPE_CHECKING:
@@ -20,11 +22,6 @@ if TYPE_CHECKING:
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
 
-_DEFAULTS = {
-    "update": ("&Update", "Ctrl+U", "Look for new, changed and missing pictures"),
-    "relocate": ("Re&locate folder…", "", "Choose where this session's folder is now"),
-    "prune": ("Remove &missing…", "", "Remove from the index the pictures whose files are gone"),
-}
 _AT_REST = ("completed", "paused", "failed")
 
 
@@ -40,7 +37,7 @@ class UpdateActions(QObject):
     """One object behind menu, buttons and keys.
 
     Args:
-        actions: QActions to use, by their names; without, they are made here.
+        actions: those of the menu, by their names.
     """
 
     changed = Signal()
@@ -55,7 +52,7 @@ class UpdateActions(QObject):
         parent: QWidget,
         backend: Backend,
         runner: ActionRunner,
-        actions: Mapping[str, QAction] | None = None,
+        actions: Mapping[str, QAction],
     ) -> None:
         super().__init__(parent)
         self._page = parent
@@ -65,7 +62,10 @@ class UpdateActions(QObject):
         self._looking: dict[int, tuple[threading.Event, int]] = {}
         self.question: ConfirmDialog | None = None
         self.chooser: QFileDialog | None = None
-        self.actions = {name: (actions or {}).get(name) or self._made(name) for name in _DEFAULTS}
+        self.actions = {name: actions[name] for name in ("update", "relocate")}
+        self.actions["prune"] = make_action(
+            self, "Remove &missing…", "", "Remove from the index the pictures whose files are gone"
+        )
         self.actions["update"].triggered.connect(lambda: self._shown and self.update(self._id()))
         self.actions["relocate"].triggered.connect(self._choose_folder)
         self.actions["prune"].triggered.connect(self._preview_missing)
@@ -184,7 +184,7 @@ class UpdateActions(QObject):
             return
         self.question = ask(
             self._page,
-            f"Use {words.elide_path(words.printable(folder), 44)}?",
+            f"Use {words.elide_path(printable(folder), 44)}?",
             update_words.relocation_text(preview),
             yes="Use this folder",
             no="Keep the old one",
@@ -204,12 +204,3 @@ class UpdateActions(QObject):
 
     def _id(self) -> int:
         return self._shown.sessionId if self._shown else 0
-
-    def _made(self, name: str) -> QAction:
-        text, shortcut, tip = _DEFAULTS[name]
-        action = QAction(text, self)
-        if shortcut:
-            action.setShortcut(QKeySequence(shortcut))
-        action.setToolTip(tip)
-        self._page.addAction(action)
-        return action

@@ -105,13 +105,13 @@ class UpdatePanel(QWidget):
         at_rest = progress.status in ("completed", "paused", "failed")
         summary = progress.lastUpdate
         problem = self._watch.problems.get(progress.sessionId, "")
-        said = summary is not None or bool(problem)
+        has_result = summary is not None or bool(problem)
         if looked_at is not None:
-            self._say(update_words.looking(looked_at))
+            self._show_message(update_words.looking(looked_at))
         elif problem:
-            self._say(problem)
+            self._show_message(problem)
         elif summary is not None:
-            self._say(update_words.result(summary))
+            self._show_message(update_words.result(summary))
         warned = not looking and bool(problem or (summary and summary.message))
         self._icon.set_icon(
             "warning-circle" if warned else "arrows-clockwise",
@@ -120,14 +120,14 @@ class UpdatePanel(QWidget):
         gone = summary is not None and summary.gone > 0
         self.cancel_button.setVisible(looking)
         self.prune_button.setVisible(not looking and at_rest and gone)
-        self._found.setVisible(looking or (at_rest and said))
+        self._found.setVisible(looking or (at_rest and has_result))
         self.settings.setVisible(at_rest and self._room)
         number = self._watch.counts.get(progress.sessionId, 0)
         put_off = time.monotonic() < self._later.get(progress.sessionId, 0.0)
         self.news.show_number(0 if looking or put_off or not at_rest else number)
         self.setVisible(looking or at_rest)
 
-    def _say(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         text = update_words.breakable(text)
         if text != self.result.text():
             self.result.setText(text)
@@ -139,7 +139,7 @@ class UpdatePanel(QWidget):
     def _cancel(self) -> None:
         if self._progress is not None:
             self._actions.stop(self._progress.sessionId)
-            self._say("Stopping…")
+            self._show_message("Stopping…")
 
     def _put_off(self) -> None:
         if self._progress is not None:

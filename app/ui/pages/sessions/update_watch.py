@@ -77,13 +77,13 @@ class UpdateWatch(QObject):
         def begin() -> FolderWatch:
             from app.scan.folder_watch import FolderWatch
 
-            def tell(number: int) -> None:
+            def notify(number: int) -> None:
                 loop.call_soon_threadsafe(self._count, session_id, number)
 
             def complain(text: str) -> None:
                 loop.call_soon_threadsafe(self._fail, session_id, text)
 
-            return FolderWatch(item, tell, complain)
+            return FolderWatch(item, notify, complain)
 
         beginning = asyncio.ensure_future(asyncio.to_thread(begin))
         try:

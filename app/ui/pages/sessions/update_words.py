@@ -40,8 +40,8 @@ def result(summary: UpdateSummary, now: datetime | None = None) -> str:
         )
         if number
     )
-    said = f"Updated {when}: {counts or 'no changes'}"
-    return f"{said}. {summary.message}" if summary.message else said
+    message = f"Updated {when}: {counts or 'no changes'}"
+    return f"{message}. {summary.message}" if summary.message else message
 
 
 def breakable(text: str) -> str:

@@ -20,7 +20,7 @@ from app.ui.pages.system.log_view import LogView
 from app.ui.parts import words
 from app.ui.parts.actions import ActionRunner
 from app.ui.parts.commands import Commands
-from app.ui.parts.fact_table import Facts, FactTable
+from app.ui.parts.fact_table import FactGrid, FactTable
 from app.ui.parts.poller import Poller
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import ElidedLabel, Page, button, label
@@ -70,7 +70,7 @@ class SystemPage(Page):
         self.queues = FactTable(["Queue", "Waiting", "Started", "Failed"], [5, 4, 3, 3])
         self.queues.setAccessibleName("Queues")
         self.redis = ElidedLabel(role="secondary")
-        self.storage = Facts(["Ledger", "Vector store", "Data folder", "Version"])
+        self.storage = FactGrid(["Ledger", "Vector store", "Data folder", "Version"])
         self.check = LedgerCheck(self._backend, self._runner)
         left, right = QVBoxLayout(), QVBoxLayout()
         _group(left, "Queues", self.redis, self.queues)

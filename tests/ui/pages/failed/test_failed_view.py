@@ -17,7 +17,7 @@ from app.db.engine import write_transaction
 from app.queue import enqueue as enqueue_module
 from app.ui.pages.failed import view as failed_view
 from app.ui.pages.failed.actions import SMALL_BATCH, Retried
-from app.ui.pages.failed.cause_list import AGAIN, LOOK
+from app.ui.pages.failed.cause_list import AGAIN, LOOK, title_of
 from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.pages.failed.model import PICTURE, SESSION, TRIES, WHY
 from app.ui.pages.failed.view import FailedView, summary
@@ -62,6 +62,12 @@ def entries(view: FailedView) -> list[str]:
     return [model.index(row, 0).data() for row in range(model.rowCount())]
 
 
+def choose_cause(view: FailedView, kind: str) -> None:
+    """Choose a cause as a click does."""
+    row = entries(view).index(title_of(kind))
+    view.causes.setCurrentIndex(view.causes.model().index(row, 0))
+
+
 def statuses(*paths: str) -> list[str]:
     with write_transaction() as conn:
         rows = conn.execute(
@@ -104,7 +110,7 @@ def test_causes_are_grouped_by_whether_another_try_helps(qt_loop, backend) -> No
             assert view.causes.count_of(None) == 5
             assert "5 pictures" in view.advice.text()
             assert "2 of them" in view.advice.text()
-            view.causes.choose("busy")
+            choose_cause(view, "busy")
             assert view.cause_title.text() == ErrorKind.BUSY.title
             assert view.advice.text() == ErrorKind.BUSY.advice
             assert view.model.rowCount() == 2
@@ -123,7 +129,7 @@ def test_the_page_counts_for_the_rail_also_unseen(qt_loop, backend) -> None:
         async with Parts(backend) as parts:
             view = FailedView(backend, parts.runner, parts.poller, parent=parts.window)
             told: list[int] = []
-            view.countChanged.connect(told.append)
+            view.count_changed.connect(told.append)
             await qt_loop.until(lambda: told == [5])
 
     qt_loop.run(steps())
@@ -164,7 +170,7 @@ def test_selected_pictures_are_tried_again(qt_loop, backend, doorbell) -> None:
             name = view.model.index(0, PICTURE).data()
             assert view.selected_button.isEnabled()
             view.selected_button.button.click()
-            await qt_loop.until(lambda: view.said.text() == "1 picture is being retried.")
+            await qt_loop.until(lambda: view.message.text() == "1 picture is being retried.")
             assert statuses(f"/p/{name}") == ["pending"]
             assert set(doorbell) == {session_id}
             await qt_loop.until(lambda: view.model.rowCount() == 4)
@@ -179,7 +185,7 @@ def test_a_whole_cause_is_tried_again_in_another_way(qt_loop, backend) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
             view = await opened(qt_loop, parts, backend)
-            view.causes.choose("busy")
+            choose_cause(view, "busy")
             view.cause_button.menu.actions()[0].trigger()
             await qt_loop.until(lambda: view.count == 3)
             assert statuses("/p/4", "/p/5", "/p/1") == ["pending", "pending", "failed"]
@@ -202,8 +208,8 @@ def test_pictures_of_a_cancelled_session_are_left_and_said(qt_loop, backend) -> 
         async with Parts(backend) as parts:
             view = await opened(qt_loop, parts, backend)
             view.all_button.button.click()
-            await qt_loop.until(lambda: view.said.text())
-            assert view.said.text() == Retried(5, 2).sentence()
+            await qt_loop.until(lambda: view.message.text())
+            assert view.message.text() == Retried(5, 2).sentence()
             assert statuses("/q/1", "/p/1") == ["failed", "pending"]
             await qt_loop.until(lambda: view.count == 2)
 
@@ -216,7 +222,7 @@ def test_excluding_is_asked_once_and_refused_by_default(qt_loop, backend) -> Non
     async def steps() -> None:
         async with Parts(backend) as parts:
             view = await opened(qt_loop, parts, backend)
-            view.causes.choose("corrupt")
+            choose_cause(view, "corrupt")
             view.table.selectAll()
             assert view.table.selected_count() == 3
             view.exclude_button.click()
@@ -226,7 +232,7 @@ def test_excluding_is_asked_once_and_refused_by_default(qt_loop, backend) -> Non
             assert statuses("/p/1") == ["failed"]
             view.exclude_button.click()
             view.question.yes_button.click()
-            await qt_loop.until(lambda: view.said.text() == "3 pictures excluded.")
+            await qt_loop.until(lambda: view.message.text() == "3 pictures excluded.")
             assert statuses("/p/1", "/p/3", "/p/4") == ["cancelled", "cancelled", "failed"]
             await qt_loop.until(lambda: view.count == 2)
 
@@ -243,7 +249,7 @@ def test_the_list_is_exported(qt_loop, backend, tmp_path) -> None:
             view = await opened(qt_loop, parts, backend)
             target = str(tmp_path / "failed.csv")
             view.export_to(target)
-            await qt_loop.until(lambda: "3 lines written" in view.said.text())
+            await qt_loop.until(lambda: "3 lines written" in view.message.text())
 
     qt_loop.run(steps())
     with open(tmp_path / "failed.csv", encoding="utf-8", errors="surrogateescape", newline="") as f:

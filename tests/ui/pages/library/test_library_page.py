@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ledger_rows import add_many, add_session
-from page_parts import Parts, save_picture
+from page_parts import Parts, choose_node, save_picture
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
@@ -165,7 +165,7 @@ def test_without_pictures_the_page_invites_to_a_session(qt_loop, backend, qtbot,
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
             await qt_loop.until(lambda: shown.place() == "invitation")
-            with qtbot.waitSignal(shown.page.newSessionWanted, timeout=0):
+            with qtbot.waitSignal(shown.page.new_session_wanted, timeout=0):
                 shown.page._invitation.button.click()
             add("/p/first.jpg")
             await qt_loop.until(lambda: shown.place() == "pictures")
@@ -228,10 +228,10 @@ def test_a_folder_shows_what_lies_below_it(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
             await shown.until_names(qt_loop, "1.jpg", "2.jpg", "3.jpg")
-            shown.page.folders.choose("/p/Italy")
+            choose_node(shown.page.folders, "/p/Italy")
             await shown.until_names(qt_loop, "1.jpg", "2.jpg")
             assert shown.page.pictures.heading.full_text() == "Italy"
-            assert "/p/Italy" in shown.page.pictures.said.text()
+            assert "/p/Italy" in shown.page.pictures.subtitle.text()
 
     qt_loop.run(steps())
 
@@ -247,7 +247,7 @@ def test_dates_show_a_time_and_the_grouping_is_remembered(qt_loop, backend, tmp_
             shown.page.tabs.setCurrentIndex(1)
             await shown.until_names(qt_loop, "may.jpg")
             assert "7 May 2024, 14:05" in shown.page.pictures.model.row(0).caption
-            shown.page.dates.choose("No date")
+            choose_node(shown.page.dates, "No date")
             await shown.until_names(qt_loop, "undated.jpg")
         async with Shown(backend, tmp_path) as again:
             assert again.page.grouping == "dates"
@@ -325,7 +325,7 @@ def test_keys_preview_open_copy_and_find_more(
             await qt_loop.until(lambda: opened == [path])
             pictures.actions_.copy.trigger()
             assert QGuiApplication.clipboard().text() == path
-            with qtbot.waitSignal(shown.page.likeWanted, timeout=0) as wanted:
+            with qtbot.waitSignal(shown.page.like_wanted, timeout=0) as wanted:
                 pictures.actions_.like.trigger()
             assert wanted.args == [number]
 
@@ -448,14 +448,14 @@ def test_copies_are_shown_group_by_group_the_best_first(qt_loop, backend, tmp_pa
             await shown.until_names(qt_loop, "large.jpg", "large.jpg", "large.jpg")
             assert page.pictures.model.row(0).note == "Best"
             assert page.pictures.heading.full_text() == "3 files with the same content"
-            assert page.pictures.said.text() == "The others take 18.0 MB."
+            assert page.pictures.subtitle.text() == "The others take 18.0 MB."
             assert not page.pictures.states.isVisible()
             assert page.panel.chips["exact"].number == 2
             assert page.panel.list.selectionModel().hasSelection()
             page.panel.list.setFocus()
             QTest.keyClick(page.panel.list, Key.Key_Down)
             await shown.until_names(qt_loop, "small.jpg", "small.jpg")
-            assert page.pictures.said.text() == "The other takes 10 bytes."
+            assert page.pictures.subtitle.text() == "The other takes 10 bytes."
             page.tabs.setCurrentIndex(0)
             await qt_loop.until(lambda: page.pictures.model.rowCount() == 5)
             assert page.pictures.states.isVisible()
@@ -515,17 +515,17 @@ def test_look_alikes_are_looked_for_and_come_when_they_are_found(
             await qt_loop.until(
                 lambda: box.start_button.isVisible() and box.start_button.isEnabled()
             )
-            assert "half a minute" in box.said.text()
+            assert "half a minute" in box.message.text()
             box.start_button.click()
             await qt_loop.until(lambda: scans.asked == [1])
             await qt_loop.until(box.stop_button.isVisible)
             scans.status = ScanStatus(state="running", share=0.34)
-            await qt_loop.until(lambda: box.said.text() == "Comparing pictures: 34 %")
+            await qt_loop.until(lambda: box.message.text() == "Comparing pictures: 34 %")
             assert box.bar.isVisible()
             add_alike("/p/b.jpg", "/p/c.jpg")
             scans.status = ScanStatus(state="done", share=1.0, endedAt=utc_now())
             await shown.until_names(qt_loop, "b.jpg", "c.jpg")
-            await qt_loop.until(lambda: "just now" in box.said.text())
+            await qt_loop.until(lambda: "just now" in box.message.text())
             assert box.start_button.text() == "Compare again"
             assert panel.chips["similar"].number == 1
 

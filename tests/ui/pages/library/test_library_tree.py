@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 
+from page_parts import choose_node
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from app.api.library_schemas import FolderPictures, LibraryGroup, MonthPictures
-from app.ui.pages.library.nodes import ALL_PICTURES, NO_DATE, Node, date_nodes, folder_nodes
+from app.ui.pages.library.nodes import ALL_PICTURES, NO_DATE, LibraryNode, date_nodes, folder_nodes
 from app.ui.pages.library.tree import INDENT, GroupTree
 
 Key = Qt.Key
 
 
-def folders(*paths: str) -> list[Node]:
+def folders(*paths: str) -> list[LibraryNode]:
     """Nodes of these folders, each with one picture."""
     return folder_nodes([FolderPictures(path, 1) for path in paths])
 
 
-def outline(nodes: list[Node]) -> list[str]:
+def outline(nodes: list[LibraryNode]) -> list[str]:
     found = []
     for node in nodes:
         found.append(f"{'  ' * node.depth}{node.title} {node.total}")
@@ -114,14 +115,14 @@ def test_the_first_node_is_chosen_at_first(qtbot) -> None:
     tree, picked = shown(qtbot, "/p/a", "/p/b")
     assert picked == [""]
     assert rows(tree) == [ALL_PICTURES, "/p", "a", "b"]
-    tree.choose("/p/b")
+    choose_node(tree, "/p/b")
     assert picked == ["", "/p/b"]
     assert tree.chosen().key == "/p/b"
 
 
 def test_keys_open_and_close(qtbot) -> None:
     tree, picked = shown(qtbot, "/p/a/b", "/p/a/c", "/p/d")
-    tree.choose("/p/a")
+    choose_node(tree, "/p/a")
     assert rows(tree) == [ALL_PICTURES, "/p", "a", "d"]
     QTest.keyClick(tree, Key.Key_Right)
     assert rows(tree) == [ALL_PICTURES, "/p", "a", "b", "c", "d"]
@@ -150,7 +151,7 @@ def test_a_click_on_the_arrow_opens_without_choosing(qtbot) -> None:
 def test_closing_over_the_chosen_node_chooses_what_is_closed(qtbot) -> None:
     tree, _ = shown(qtbot, "/p/a/b", "/p/a/c", "/p/d")
     tree._set_open(2, True)
-    tree.choose("/p/a/c")
+    choose_node(tree, "/p/a/c")
     place = tree.visualRect(tree.nodes.index(1, 0))
     arrow = QPoint(place.left() + 8, place.center().y())
     QTest.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=arrow)
@@ -161,7 +162,7 @@ def test_closing_over_the_chosen_node_chooses_what_is_closed(qtbot) -> None:
 def test_new_counts_keep_what_is_open_and_chosen(qtbot) -> None:
     tree, picked = shown(qtbot, "/p/a/b", "/p/a/c", "/p/d")
     tree._set_open(2, True)
-    tree.choose("/p/a/c")
+    choose_node(tree, "/p/a/c")
     tree.show_nodes(folders("/p/a/aa", "/p/a/b", "/p/a/c", "/p/d"))
     assert rows(tree) == [ALL_PICTURES, "/p", "a", "aa", "b", "c", "d"]
     assert tree.chosen().key == "/p/a/c"

@@ -20,7 +20,7 @@ from app.db.models import AssetVector, EmbeddingModel, ImageAsset
 from app.errors import AppError
 from app.queue.ask import WorkerAwayError
 from app.services.search_service import SearchService
-from app.ui.pages.search import questions as search_asker
+from app.ui.pages.search import search_runner
 from app.ui.pages.search.field import dropped_files
 from app.ui.pages.search.terms import Term
 from app.ui.pictures import actions as picture_actions
@@ -64,7 +64,7 @@ def test_results_follow_what_is_typed_and_go_with_it(qt_loop, backend, tmp_path)
             await qt_loop.until(shown.found)
             assert shown.service.texts == ["red"]
             assert shown.grid.tiles.rowCount() == 200
-            assert shown.page.said.text() == "Best 200 pictures, more below"
+            assert shown.page.status_text.text() == "Best 200 pictures, more below"
             QTest.keyClick(shown.page.field, Key.Key_Escape)
             assert shown.place() == "start"
             assert shown.grid.tiles.rowCount() == 0
@@ -79,13 +79,13 @@ def test_old_results_stay_dimmed_until_the_new_ones_are_there(qt_loop, backend, 
             shown.service.go.clear()
             shown.service.hits = [hit(7)]
             shown.page.field.setText("blue")
-            await qt_loop.until(lambda: shown.page.said.text() == "Searching…")
+            await qt_loop.until(lambda: shown.page.status_text.text() == "Searching…")
             assert shown.grid.tiles.rowCount() == 200
             assert shown.grid._dimmed
             shown.service.go.set()
             await qt_loop.until(lambda: shown.grid.tiles.rowCount() == 1)
             assert not shown.grid._dimmed
-            assert shown.page.said.text() == "1 picture"
+            assert shown.page.status_text.text() == "1 picture"
 
     qt_loop.run(steps())
 
@@ -99,7 +99,7 @@ def test_more_results_are_fetched_towards_the_end(qt_loop, backend, tmp_path) ->
             for count in (400, 450):
                 bar.setValue(bar.maximum())
                 await qt_loop.until(lambda count=count: shown.grid.tiles.rowCount() == count)
-            assert shown.page.said.text() == "450 pictures"
+            assert shown.page.status_text.text() == "450 pictures"
             assert shown.grid.selected_ranges() == [(3, 3)]
             await qt_loop.until(shown.found)
 
@@ -133,8 +133,10 @@ def test_everything_on_the_page_is_in_the_question(qt_loop, backend, tmp_path) -
             assert page.without_button.isEnabled()
             QTest.keyClicks(page.chips.chips[1].edit, "night")
             page.score.setValue(21)
-            page.search_in_session(session_id)
-            await qt_loop.until(lambda: page.filters.session.currentText() == "Holiday")
+            page.filters_button.click()
+            await qt_loop.until(lambda: page.filters.session.findData(session_id) > 0)
+            page.filters.session.setCurrentIndex(page.filters.session.findData(session_id))
+            page.focus_field()
             await qt_loop.until(shown.found)
             asked = shown.service.asked[-1][0]
             assert [(term.text, term.path, term.weight) for term in asked.terms] == [
@@ -187,7 +189,7 @@ def test_where_nothing_scores_enough_the_best_score_is_offered(qt_loop, backend,
             await qt_loop.until(lambda: shown.place() == "message")
             assert "Nothing scores 0.30 or more" in texts(shown.page.results)
             assert "The best picture has 0.25." in texts(shown.page.results)
-            assert shown.page.said.text() == ""
+            assert shown.page.status_text.text() == ""
             shown.page.results.message_button.click()
             await qt_loop.until(lambda: shown.place() == "results" and shown.found())
             assert shown.page.score.value() == 24
@@ -228,7 +230,7 @@ def test_an_error_is_said_on_the_page_and_can_be_tried_again(qt_loop, backend, t
 
 
 def test_results_stay_while_the_process_is_away(qt_loop, backend, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(search_asker, "AGAIN_MS", 20)
+    monkeypatch.setattr(search_runner, "AGAIN_MS", 20)
 
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
@@ -267,7 +269,7 @@ def test_the_real_service_without_a_worker_is_waited_for(qt_loop, backend, tmp_p
             shown.page.field.setText("red")
             await qt_loop.until(lambda: shown.place() == "message")
             assert "The queue is not running." in texts(shown.page.results)
-            assert shown.page.asker.waiting
+            assert shown.page.search_runner.waiting
 
     qt_loop.run(steps())
 

@@ -15,7 +15,7 @@ from PySide6.QtTest import QAbstractItemModelTester
 from app.scan.discovery import PictureCounter
 from app.ui.pages.sessions import folder_scan
 from app.ui.pages.sessions.folder_model import FOLDER, PAGE, PICTURES, FolderTreeModel
-from app.ui.pages.sessions.folder_nodes import Node, total
+from app.ui.pages.sessions.folder_nodes import FolderNode, total
 from app.ui.pages.sessions.folder_scan import FORBIDDEN, LINK, list_folders
 from app.ui.pages.sessions.folder_tree import FolderTree
 
@@ -43,7 +43,7 @@ def index_of(model: FolderTreeModel, *names: str) -> QModelIndex:
     return index
 
 
-def node_of(model: FolderTreeModel, *names: str) -> Node:
+def node_of(model: FolderTreeModel, *names: str) -> FolderNode:
     node = model.node(index_of(model, *names))
     assert node is not None
     return node
@@ -252,7 +252,7 @@ def test_a_root_that_is_gone_is_a_problem(qt_loop, backend, tmp_path, qtbot) -> 
         async with Parts(backend) as parts:
             tree = parts.show(FolderTree(parts.poller.track))
             said: list[str] = []
-            tree.folders.rootProblem.connect(said.append)
+            tree.folders.root_problem.connect(said.append)
             tree.folders.set_root(str(tmp_path / "gone"), PictureCounter())
             await qt_loop.until(lambda: said)
             assert "does not exist" in said[0]
@@ -334,4 +334,4 @@ def test_folders_are_listed_as_people_sort(tmp_path) -> None:
 
 
 def test_a_total_is_incomplete_until_everything_is_counted() -> None:
-    assert total(Node(0, "/p", None, 0)) == (0, 0, False)
+    assert total(FolderNode(0, "/p", None, 0)) == (0, 0, False)

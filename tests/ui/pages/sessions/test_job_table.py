@@ -17,7 +17,7 @@ from app.errors import AppError
 from app.ui.pages.sessions.job_table import FILTERS, MESSAGE, PICTURE, STATE, JobTable, count_of
 from app.ui.parts.paged_model import KEPT, PAGE
 
-Role = Qt.ItemDataRole
+ItemRole = Qt.ItemDataRole
 
 
 async def progress(backend: Any, session_id: int) -> Any:
@@ -125,7 +125,7 @@ def test_every_name_can_be_shown(qt_loop, backend) -> None:
             table = await shown(qt_loop, parts, backend, session_id)
             names = [table.jobs.index(row, PICTURE).data() for row in range(len(NAMES))]
             assert names == list(NAMES.values())
-            assert "/p" in table.jobs.index(0, PICTURE).data(Role.ToolTipRole)
+            assert "/p" in table.jobs.index(0, PICTURE).data(ItemRole.ToolTipRole)
             assert not table.grab().isNull()
 
     qt_loop.run(steps())

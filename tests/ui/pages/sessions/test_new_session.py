@@ -12,7 +12,8 @@ from page_parts import Parts, save_picture
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 
-from app.config import DEFAULT_EXTENSIONS, DEMO_MODEL
+from app.config import DEMO_MODEL
+from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.pages.sessions.new_session import NewSessionDialog, about, earlier_rate, summary
 from app.ui.parts.error_dialog import ErrorDialog
 

@@ -44,7 +44,9 @@ class Shown:
 
     def __init__(self, backend: Any, parts: Parts) -> None:
         self.thumbnails = ThumbnailLoader(backend.thumbnails, parts.window)
-        self.actions = SessionActions(parts.window, backend, parts.runner)
+        self.actions = SessionActions(
+            parts.window, backend, parts.runner, parts.commands.session_actions
+        )
         self.view = parts.show(
             SessionView(backend, parts.runner, parts.poller, self.thumbnails, self.actions)
         )
@@ -374,7 +376,7 @@ def test_cancelling_is_asked_once_and_refused_by_default(qt_loop, backend) -> No
                 pass
             found = await progress(backend, session_id)
             assert (found.status, found.jobsSummary.completed) == ("cancelled", 1)
-            await qt_loop.until(lambda: not parts.runner.is_busy(shown.actions.actions["cancel"]))
+            await qt_loop.until(lambda: shown.actions.actions["cancel"] not in parts.runner._busy)
 
     qt_loop.run(steps())
 

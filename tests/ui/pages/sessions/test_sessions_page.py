@@ -31,7 +31,9 @@ def doorbell(monkeypatch) -> list[int]:
 
 
 def make(backend: Any, parts: Parts) -> SessionsPage:
-    return parts.show(SessionsPage(backend, parts.runner, parts.poller))
+    return parts.show(
+        SessionsPage(backend, parts.runner, parts.poller, actions=parts.commands.session_actions)
+    )
 
 
 async def loaded(qt_loop: Any, page: SessionsPage) -> None:
@@ -48,7 +50,7 @@ def test_without_sessions_the_window_is_told(qt_loop, backend) -> None:
         async with Parts(backend) as parts:
             page = make(backend, parts)
             told: list[bool] = []
-            page.noSessions.connect(told.append)
+            page.no_sessions.connect(told.append)
             await qt_loop.until(lambda: told == [True])
             add_session("First")
             await qt_loop.until(lambda: told == [True, False])
@@ -221,8 +223,8 @@ def test_the_window_learns_how_far_a_running_session_is(qt_loop, backend) -> Non
             page = make(backend, parts)
             told: list[Any] = []
             polled: list[Any] = []
-            page.activeProgress.connect(told.append)
-            page.sessionsPolled.connect(polled.append)
+            page.active_progress.connect(told.append)
+            page.sessions_polled.connect(polled.append)
             await qt_loop.until(lambda: told)
             assert told[-1].sessionId == running
             page.select(idle)

@@ -46,7 +46,9 @@ class Shown:
     def __init__(self, backend: Any, parts: Parts, session_id: int) -> None:
         self.backend, self.session_id = backend, session_id
         self.thumbnails = ThumbnailLoader(backend.thumbnails, parts.window)
-        self.session_actions = SessionActions(parts.window, backend, parts.runner)
+        self.session_actions = SessionActions(
+            parts.window, backend, parts.runner, parts.commands.session_actions
+        )
         self.view = parts.show(
             SessionView(backend, parts.runner, parts.poller, self.thumbnails, self.session_actions)
         )

@@ -11,8 +11,8 @@ from search_parts import Service, hit
 from app.api.search_schemas import SearchFilter, SearchQuery, SearchTerm
 from app.errors import AppError
 from app.queue.ask import WorkerAwayError
-from app.ui.pages.search import questions as search_asker
-from app.ui.pages.search.questions import Answer, Asker
+from app.ui.pages.search import search_runner
+from app.ui.pages.search.search_runner import Answer, SearchRunner
 from app.ui.parts.error_dialog import ErrorDialog
 
 
@@ -21,20 +21,20 @@ def query(text: str, least: float | None = None) -> SearchQuery:
 
 
 class Asking:
-    """An asker with what it said."""
+    """A search runner with what it answered."""
 
     def __init__(self, backend: Any, parts: Parts) -> None:
         self.service = Service()
         object.__setattr__(backend, "search", self.service)
-        self.asker = Asker(backend, parts.runner, parts.poller, parts.window)
+        self.search_runner = SearchRunner(backend, parts.runner, parts.poller, parts.window)
         self.answers: list[Answer] = []
         self.added: list[Answer] = []
         self.errors: list[AppError] = []
         self.slow: list[bool] = []
-        self.asker.answered.connect(self.answers.append)
-        self.asker.added.connect(self.added.append)
-        self.asker.failed.connect(self.errors.append)
-        self.asker.slow.connect(self.slow.append)
+        self.search_runner.answered.connect(self.answers.append)
+        self.search_runner.added.connect(self.added.append)
+        self.search_runner.failed.connect(self.errors.append)
+        self.search_runner.slow.connect(self.slow.append)
 
     def texts(self) -> list[str]:
         return [answer.query.terms[0].text or "" for answer in self.answers]
@@ -42,7 +42,7 @@ class Asking:
 
 @pytest.fixture
 def again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_asker, "AGAIN_MS", 20)
+    monkeypatch.setattr(search_runner, "AGAIN_MS", 20)
 
 
 def test_what_is_typed_in_one_go_is_asked_once(qt_loop, backend) -> None:
@@ -50,7 +50,7 @@ def test_what_is_typed_in_one_go_is_asked_once(qt_loop, backend) -> None:
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
             for text in ("a", "a r", "a red"):
-                asking.asker.ask(query(text))
+                asking.search_runner.ask(query(text))
             await qt_loop.until(lambda: asking.answers)
             assert asking.service.texts == asking.texts() == ["a red"]
             assert len(asking.answers[0].hits) == 200
@@ -63,11 +63,11 @@ def test_only_the_newest_question_waits_and_late_answers_are_dropped(qt_loop, ba
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
             asking.service.go.clear()
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: asking.service.texts == ["one"])
             for text in ("two", "three", "four"):
-                asking.asker.ask(query(text), delay_ms=0)
-                await qt_loop.until(lambda: not asking.asker._wait.isActive())
+                asking.search_runner.ask(query(text), delay_ms=0)
+                await qt_loop.until(lambda: not asking.search_runner._wait.isActive())
             asking.service.go.set()
             await qt_loop.until(lambda: asking.answers)
             assert asking.service.texts == ["one", "four"]
@@ -81,11 +81,11 @@ def test_the_same_question_is_asked_once_more_only_when_wanted(qt_loop, backend)
     async def steps() -> None:
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: asking.answers)
-            asking.asker.ask(query("one"), delay_ms=0)
-            assert not asking.asker.waiting
-            asking.asker.ask(query("one"), delay_ms=0, again=True)
+            asking.search_runner.ask(query("one"), delay_ms=0)
+            assert not asking.search_runner.waiting
+            asking.search_runner.ask(query("one"), delay_ms=0, again=True)
             await qt_loop.until(lambda: len(asking.answers) == 2)
 
     qt_loop.run(steps())
@@ -96,11 +96,11 @@ def test_a_question_that_is_forgotten_is_not_answered(qt_loop, backend) -> None:
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
             asking.service.go.clear()
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: asking.service.asked)
-            asking.asker.forget()
+            asking.search_runner.forget()
             asking.service.go.set()
-            await qt_loop.until(lambda: not asking.asker.waiting)
+            await qt_loop.until(lambda: not asking.search_runner.waiting)
             assert not asking.answers
 
     qt_loop.run(steps())
@@ -110,15 +110,15 @@ def test_further_pages_come_when_asked_for_until_there_are_none(qt_loop, backend
     async def steps() -> None:
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
-            asking.asker.more()
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.more()
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: asking.answers)
             for number in (1, 2):
-                asking.asker.more()
-                asking.asker.more()
+                asking.search_runner.more()
+                asking.search_runner.more()
                 await qt_loop.until(lambda number=number: len(asking.added) == number)
-            asking.asker.more()
-            assert not asking.asker.waiting
+            asking.search_runner.more()
+            assert not asking.search_runner.waiting
             assert [offset for _, offset in asking.service.asked] == [0, 200, 400]
             assert [len(answer.hits) for answer in asking.added] == [200, 50]
 
@@ -136,7 +136,7 @@ def test_a_page_whose_pictures_are_all_hidden_is_passed_over(qt_loop, backend) -
                 return page.model_copy(update={"hits": []}) if offset < 400 else page
 
             asking.service.search = hiding  # type: ignore[assignment]
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: asking.answers)
             assert [found.assetId for found in asking.answers[0].hits] == list(range(400, 450))
 
@@ -149,13 +149,13 @@ def test_while_the_process_is_away_it_is_asked_again_by_itself(qt_loop, backend)
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
             asking.service.error = WorkerAwayError("It is starting.")
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: len(asking.errors) >= 3)
-            assert asking.asker.waiting
+            assert asking.search_runner.waiting
             asking.service.error = None
             await qt_loop.until(lambda: asking.answers)
             assert asking.texts() == ["one"]
-            assert not asking.asker.waiting
+            assert not asking.search_runner.waiting
 
     qt_loop.run(steps())
 
@@ -165,10 +165,10 @@ def test_a_page_that_was_not_answered_is_asked_for_again(qt_loop, backend) -> No
     async def steps() -> None:
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: asking.answers)
             asking.service.error = WorkerAwayError("It is starting.")
-            asking.asker.more()
+            asking.search_runner.more()
             await qt_loop.until(lambda: asking.errors)
             asking.service.error = None
             await qt_loop.until(lambda: asking.added)
@@ -183,12 +183,12 @@ def test_another_failure_is_said_once_and_not_tried_again(qt_loop, backend) -> N
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
             asking.service.error = AppError("This is no picture.", "Choose another.")
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: asking.errors)
             assert [str(error) for error in asking.errors] == [
                 "This is no picture. Choose another."
             ]
-            assert not asking.asker.waiting
+            assert not asking.search_runner.waiting
 
     qt_loop.run(steps())
 
@@ -199,11 +199,11 @@ def test_a_bug_is_reported_and_the_next_question_is_answered(qt_loop, backend) -
             parts.window.show()
             asking = Asking(backend, parts)
             asking.service.error = ZeroDivisionError("a bug")
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: parts.window.findChild(ErrorDialog))
             assert not asking.errors
             asking.service.error = None
-            asking.asker.ask(query("two"), delay_ms=0)
+            asking.search_runner.ask(query("two"), delay_ms=0)
             await qt_loop.until(lambda: asking.answers)
             assert asking.texts() == ["two"]
 
@@ -215,7 +215,7 @@ def test_what_takes_long_is_said_and_taken_back(qt_loop, backend) -> None:
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
             asking.service.go.clear()
-            asking.asker.ask(query("one"), delay_ms=0)
+            asking.search_runner.ask(query("one"), delay_ms=0)
             await qt_loop.until(lambda: asking.slow)
             assert asking.slow == [True]
             asking.service.go.set()
@@ -231,7 +231,7 @@ def test_where_nothing_scores_enough_the_best_is_named(qt_loop, backend, hits, b
         async with Parts(backend) as parts:
             asking = Asking(backend, parts)
             asking.service.hits = hits
-            asking.asker.ask(query("one", least=0.3), delay_ms=0)
+            asking.search_runner.ask(query("one", least=0.3), delay_ms=0)
             await qt_loop.until(lambda: asking.answers)
             assert asking.answers[0].hits == []
             assert asking.answers[0].best == best

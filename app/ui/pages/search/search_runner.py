@@ -18,7 +18,7 @@ from app.queue.ask import WorkerAwayError
 if TYPE_CHECKING:
     import asyncio
 
-    from app.api.search_schemas import SearchHit, SearchPage, SearchQuery
+    from app.api.search_schemas import SearchHit, SearchQuery, SearchResultPage
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
@@ -40,7 +40,7 @@ class Answer:
     """Where the least score left nothing: the highest score there is; None: nothing at all."""
 
 
-class Asker(QObject):
+class SearchRunner(QObject):
     """Asks what the page shows now, page by page."""
 
     answered = Signal(object)
@@ -129,7 +129,7 @@ class Asker(QObject):
             best = anything.hits[0].score if anything.hits else None
         return Answer(query, page.hits, page.nextOffset, best)
 
-    async def _page(self, query: SearchQuery, offset: int) -> SearchPage:
+    async def _page(self, query: SearchQuery, offset: int) -> SearchResultPage:
         """Some results; a page whose pictures are all hidden is passed over."""
         async with self._backend.db() as db:
             page = await self._backend.search.search(db, query, offset=offset)
