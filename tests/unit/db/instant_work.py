@@ -33,7 +33,7 @@ CONTENTS = PICTURES | {"broken": BROKEN}
 class ColourModel:
     """Its vector of a picture is the mean colour; other models and weights have others."""
 
-    version, device, precision, notice = "1", "cpu", "fp32", ""
+    version, device_label, precision, notice = "1", "cpu", "fp32", ""
     dimension = 4
     pixels = PixelSpec(2)
 

@@ -450,7 +450,6 @@ def test_the_ledger_is_true_after_any_sequence(
     run_state_machine_as_test(
         partial(AnySequence, tmp_path / "library", monkeypatch),
         settings=settings(
-            max_examples=2 * settings.default.max_examples,
             stateful_step_count=30,
             suppress_health_check=list(HealthCheck),
         ),

@@ -29,27 +29,20 @@ class Heard:
 
     def __init__(self, folder: Path, **more: object) -> None:
         self.number, self.problem = 0, ""
-        self._changed = threading.Condition()
         item = {"session_id": 1, "folders": [str(folder)], "extensions": ["jpg"], "recursive": True}
         item |= {"root": str(folder), "exclude": ["Rejects/", "*_edit.jpg"]}
         self.watch = FolderWatch(WatchedFolder.model_validate(item | more), self._count, self._fail)
 
     def _count(self, number: int) -> None:
-        with self._changed:
-            self.number = number
-            self._changed.notify_all()
+        self.number = number
 
     def _fail(self, text: str) -> None:
-        with self._changed:
-            self.problem = text
-            self._changed.notify_all()
+        self.problem = text
 
     async def until(self, holds: Callable[[], object]) -> None:
-        def wait() -> bool:
-            with self._changed:
-                return bool(self._changed.wait_for(holds, timeout=30))
-
-        assert await asyncio.to_thread(wait)
+        async with asyncio.timeout(30):
+            while not holds():  # noqa: ASYNC110 - the thread of the watch changes it
+                await asyncio.sleep(0.01)
 
 
 async def watching(heard: Heard, folder: Path) -> None:
