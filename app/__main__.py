@@ -30,9 +30,6 @@ def main() -> int:
         return code
     except AppError as error:
         return _report(error)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-        return 130
     except BrokenPipeError:
         return _nobody_listens()
     except Exception as error:  # noqa: BLE001 — the last place that can say it in a sentence
@@ -43,6 +40,8 @@ def _prepare_process() -> None:
     from app.private_files import keep_to_this_user
 
     keep_to_this_user()
+    # until there is something to end in order; an exception here is what libraries may swallow
+    signal.signal(signal.SIGINT, lambda number, _frame: os._exit(128 + number))
     _use_utf8()
     _prepare_streams()
     sys.excepthook = lambda _kind, error, _trace: _report_unforeseen(error)

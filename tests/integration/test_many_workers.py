@@ -21,7 +21,7 @@ from app.services.backend import Backend
 from app.vectors.factory import open_store
 from app.worker.maintenance.ledger_check import verify_ledger
 
-PICTURES = 400
+PICTURES = 1_000
 BATCH = 8
 
 

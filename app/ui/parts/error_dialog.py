@@ -121,11 +121,8 @@ def _show(parent: QWidget | None, message: str, hint: str, details: str = "") ->
 def install_handlers(window: QWidget, loop: asyncio.AbstractEventLoop | None = None) -> None:
     """Send everything that nobody caught to the log and the bug dialog."""
 
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            window.close()
-        else:
-            report(window, error.with_traceback(trace))
+    def hook(_kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        report(window, error.with_traceback(trace))
 
     def loop_handler(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
