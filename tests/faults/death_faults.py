@@ -79,6 +79,7 @@ def _killed_often(scene: Scene) -> None:
         if (session := scene.session()) and session.status == "completed":
             break
         scene.kill(rng.choice(("worker", "fork server", "decoder", "queue", "guard")))
+    scene.until_complete(600)
     finish(scene)
 
 

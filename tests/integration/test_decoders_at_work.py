@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import finished, progress_of, until, verify_with_own_store
+from following import finished, progress_of, until, verify_with_own_store
 from sqlalchemy import func, select
 
 from app.api.error_kinds import ErrorKind

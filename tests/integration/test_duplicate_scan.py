@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from conftest import draw_pictures, finished, until
+from following import draw_pictures, finished, until
 from sqlalchemy import select
 
 from app.api.training_schemas import TrainingSessionCreate

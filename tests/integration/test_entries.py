@@ -125,7 +125,7 @@ def test_wrong_settings(variables: dict[str, str], sentence: str) -> None:
 
 
 def test_damaged_settings(data_dir: Path) -> None:
-    data_dir.mkdir()
+    data_dir.mkdir(exist_ok=True)
     for content in (b"{", b"\xff\xfe", b"[]", b'{"training_batch_size": {}}'):
         (data_dir / "settings.json").write_bytes(content)
         assert run(["sessions"]).returncode == 1

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import draw_pictures, finished, progress_of, until
+from following import draw_pictures, finished, progress_of, until
 from many_machines import running_postgres, shared_servers, worker_machine
 from sqlalchemy import func, select
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import draw_pictures, finished, progress_of, until
+from following import draw_pictures, finished, progress_of, until
 from local_hub import LocalHub, local_hub
 
 from app.api.model_schemas import ModelRow

@@ -70,7 +70,7 @@ def run(environment: dict[str, str], *arguments: str) -> str:
 def test_indexing_and_searching_need_no_network_and_leave_nothing_that_others_can_read(
     environment: dict[str, str], data_dir: Path, tmp_path: Path, pictures: Path
 ) -> None:
-    data_dir.mkdir()
+    data_dir.mkdir(exist_ok=True)
     data_dir.chmod(0o755)
     done = json.loads(run(environment, "index", str(pictures), "--json"))
     assert done["jobsSummary"]["completed"] == 40
@@ -112,7 +112,7 @@ ADDRESSES = [
 def test_no_password_is_said(
     environment: dict[str, str], data_dir: Path, name: str, value: str, stored: bool
 ) -> None:
-    data_dir.mkdir()
+    data_dir.mkdir(exist_ok=True)
     if stored:
         (data_dir / "settings.json").write_text(
             json.dumps({name.removeprefix("AFTERIMAGE_").lower(): value})

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from conftest import draw_pictures, finished, until
 from drawing import Scene, captions, distinct_scenes, draw
+from following import draw_pictures, finished, until
 from sqlalchemy import select, update
 
 from app.api.search_schemas import SearchFilter, SearchQuery, SearchResultPage, SearchTerm

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import (
+from following import (
     draw_pictures,
     finished,
     progress_of,

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import until
+from following import until
 
 from app.db.engine import write_transaction
 from app.db.models import ImageAsset

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import draw_pictures
+from following import draw_pictures
 from sqlalchemy import select
 
 from app.db.engine import get_sync_session

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import draw_pictures, finished, progress_of, until, verify_with_own_store
+from following import draw_pictures, finished, progress_of, until, verify_with_own_store
 from sqlalchemy import func, select, update
 
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
