@@ -31,7 +31,7 @@ def summary(progress: TrainingProgress) -> str:
     if why := progress.errorMessage or progress.waitingFor:
         lines.append(why)
     if jobs.failed:
-        lines.append(f"Why they failed: python -m app failed {progress.sessionId}")
+        lines.append(f"See why with: failed {progress.sessionId}")
     return "\n".join(lines)
 
 
