@@ -87,6 +87,8 @@ class SearchQuery(BaseModel):
     terms: Annotated[list[SearchTerm], Field(max_length=MAX_TERMS)]
     filter: SearchFilter = Field(default_factory=SearchFilter)
     minScore: Annotated[float, Field(ge=-1, le=1)] | None = None
+    likelyOnly: bool = False
+    """Leave out what is far less like the query than the best picture; ignored with a minScore."""
     modelId: int | None = None
     """None: the model in use, see ``SearchService.models``."""
 
@@ -114,6 +116,11 @@ class SearchResultPage(BaseModel):
     nextOffset: int | None
     """Where the next page begins; None: there is none."""
     modelId: int
+    known: bool = True
+    """False: nothing scores clearly more than for a text that means nothing to this model; these
+    are only the closest pictures."""
+    leftOut: bool = False
+    """There are more, which are not likely: a query without ``likelyOnly`` has them."""
 
 
 class SearchModel(BaseModel):

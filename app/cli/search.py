@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
@@ -33,6 +34,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--top", type=int, default=20, metavar="N", help="number of results; default 20"
     )
+    command.add_argument(
+        "--all", action="store_true", help="also pictures that are far less like it than the best"
+    )
     command.add_argument("--min-score", type=float, metavar="S", help="from -1 to 1")
     command.add_argument(
         "--model", type=int, metavar="ID", help="a model's number, as `models` lists it"
@@ -47,11 +51,19 @@ async def search(options: argparse.Namespace, backend: Backend) -> int:
     if options.json:
         print(page.model_dump_json())
     else:
+        if not page.known:
+            print(f"{_nothing_like(options.text)} Closest:", file=sys.stderr)
         for hit in page.hits:
             print(f"{hit.score:.3f}  {printable(hit.path)}")
         if not page.hits:
             print("No picture was found.")
+        if page.leftOut:
+            print("Others are far less like it; --all shows them.", file=sys.stderr)
     return 0 if page.hits else 1
+
+
+def _nothing_like(words: Sequence[str]) -> str:
+    return f"Nothing here looks like “{printable(' '.join(words))}”."
 
 
 def _query(options: argparse.Namespace) -> SearchQuery:
@@ -65,6 +77,7 @@ def _query(options: argparse.Namespace) -> SearchQuery:
                 "terms": terms,
                 "filter": {"sessionId": options.session, "folder": options.folder},
                 "minScore": options.min_score,
+                "likelyOnly": not options.all,
                 "modelId": options.model,
             }
         )

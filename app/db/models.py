@@ -185,7 +185,7 @@ class DuplicateScan(Base):
     state: Mapped[str] = mapped_column(String(16))
     """A :class:`ScanState`; :mod:`app.db.duplicate_scans` has the moves."""
     threshold: Mapped[float]
-    """The least cosine similarity, in (0, 1]."""
+    """The least cosine similarity, in (0, 1]; 0: it is measured."""
     share: Mapped[float]
     """How much of it is done, 0 to 1."""
     error: Mapped[str] = mapped_column(Text)

@@ -34,6 +34,19 @@ class FindRequest(BaseModel):
     min_score: float | None = None
     limit: int
     offset: int = 0
+    likely_only: bool = False
+    """Leave out what is far less like the query than the best picture."""
+
+
+class FindAnswer(BaseModel):
+    """What was found."""
+
+    hits: list[tuple[int, float]]
+    """Ids and scores, best first."""
+    known: bool = True
+    """False: no picture scores clearly more than for a text that means nothing here."""
+    left_out: bool = False
+    """There are more pictures, which are not likely."""
 
 
 class PrepareRequest(BaseModel):
@@ -70,9 +83,7 @@ class RemoveVectorsRequest(BaseModel):
     """Asset ids by the id of their model."""
 
 
-FIND = Question(
-    "find", FindRequest, TypeAdapter(list[tuple[int, float]]), SEARCH_WITHIN_S, loads_model=True
-)
+FIND = Question("find", FindRequest, TypeAdapter(FindAnswer), SEARCH_WITHIN_S, loads_model=True)
 PREPARE = Question("prepare", PrepareRequest, TypeAdapter(None), SEARCH_WITHIN_S, loads_model=True)
 CHECK_LEDGER = Question("check_ledger", CheckLedgerRequest, TypeAdapter(LedgerReport))
 HUB_PATH = Question("hub_path", ModelRequest, TypeAdapter(str))
@@ -91,8 +102,8 @@ QUESTIONS: tuple[Question[Any, Any], ...] = (
 )
 
 
-def find(request: FindRequest) -> list[tuple[int, float]]:
-    """Ids and scores of the pictures nearest to a query, best first.
+def find(request: FindRequest) -> FindAnswer:
+    """The pictures nearest to a query, best first, and whether any of them shows it.
 
     Raises:
         AppError: the collection or the model is gone, or a term is no picture that can be read.

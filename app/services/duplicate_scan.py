@@ -17,11 +17,15 @@ from app.db.statuses import ScanState
 from app.errors import AppError
 from app.queue.enqueue import enqueue_duplicate_scan
 
-THRESHOLD = 0.95
+MEASURED = 0.0
+"""In place of a threshold: the worker measures which one suits the model and its pictures."""
 
 
-def start(model_id: int, threshold: float = THRESHOLD) -> None:
+def start(model_id: int, threshold: float = MEASURED) -> None:
     """Have a worker look for pictures that look alike, unless that is to be done already.
+
+    Args:
+        threshold: the least cosine similarity, in [0.5, 1], or :data:`MEASURED`.
 
     Raises:
         AppError: the model was removed.

@@ -107,11 +107,11 @@ class DuplicateService:
 
     # Pictures that look alike are looked for by the worker, when a person asks for it
 
-    async def scan(self, model_id: int, threshold: float = duplicate_scan.THRESHOLD) -> None:
+    async def scan(self, model_id: int, threshold: float = duplicate_scan.MEASURED) -> None:
         """Have the worker look for pictures that look alike; a second call changes nothing.
 
         Args:
-            threshold: the least cosine similarity, in [0.5, 1].
+            threshold: the least cosine similarity, in [0.5, 1], or 0 to have it measured.
 
         Raises:
             AppError: the index was removed.

@@ -26,7 +26,7 @@ from app.db.models import AssetVector, EmbeddingModel, ImageAsset, SessionStatus
 from app.db.types import normal_path, path_to_text
 from app.embedding.catalogue import model_title
 from app.errors import AppError
-from app.queue.questions import FindRequest, PrepareRequest, find, prepare
+from app.queue.questions import FindAnswer, FindRequest, PrepareRequest, find, prepare
 
 MAX_RESULTS = 10_000
 COUNTED_AGAIN_AFTER_S = 5.0
@@ -91,7 +91,7 @@ class SearchService:
             raise AppError("There is nothing to search for.", "Describe a picture, or drop one.")
         known = await self._choose(db, query.modelId)
         limit = min(limit, MAX_RESULTS - offset)
-        found: list[tuple[int, float]] = []
+        found = FindAnswer(hits=[])
         if limit > 0:
             request = FindRequest(
                 model=known.model.spec,
@@ -101,13 +101,16 @@ class SearchService:
                 min_score=query.minScore,
                 limit=limit,
                 offset=offset,
+                likely_only=query.likelyOnly,
             )
             found = await asyncio.to_thread(find, request)
         following = offset + limit
         return SearchResultPage(
-            hits=await _hits(db, found),
-            nextOffset=following if limit == len(found) and following < MAX_RESULTS else None,
+            hits=await _hits(db, found.hits),
+            nextOffset=following if limit == len(found.hits) and following < MAX_RESULTS else None,
             modelId=known.model.modelId,
+            known=found.known,
+            leftOut=found.left_out,
         )
 
     async def _choose(self, db: AsyncSession, model_id: int | None) -> _Known:

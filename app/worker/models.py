@@ -11,6 +11,7 @@ from app.db.engine import write_transaction
 from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, NearDuplicate, TrainingSession
 from app.errors import AppError
 from app.queue.questions import ModelRequest, RemoveIndexRequest
+from app.worker import background
 from app.worker.context import IDLE, context, register_model
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ def remove_index(request: RemoveIndexRequest) -> int:
     with write_transaction() as conn:  # a session that came meanwhile keeps the collection
         _check_unused(conn, model_id)
         context().store.drop_collection(collection)
+        background.forget(collection)
         conn.execute(delete(DuplicateScan).where(DuplicateScan.model_id == model_id))
         conn.execute(delete(EmbeddingModel).where(EmbeddingModel.id == model_id))
     log.info("removed the index %s of %d pictures", collection, removed)

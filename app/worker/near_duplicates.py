@@ -41,6 +41,13 @@ from app.errors import AppError, first_line
 from app.queue.queues import QUEUES, get_queue
 from app.vectors.protocol import UnknownCollectionError
 from app.worker.context import IDLE, context
+from app.worker.likeness import (
+    COPIES,
+    DIFFERENT,
+    cosines_with_copies,
+    measured_threshold,
+    spread,
+)
 
 HEAD_COMPONENTS = 64
 BLOCK = 2_048
@@ -135,7 +142,7 @@ class NearDuplicateScan:
 
     Args:
         model_id: whose vectors.
-        threshold: the least cosine similarity, in (0, 1].
+        threshold: the least cosine similarity, in (0, 1]; 0: it is measured.
     """
 
     steps: Iterator[float]
@@ -145,8 +152,9 @@ class NearDuplicateScan:
         self._model_id, self._threshold = model_id, threshold
         self._store = context().store
         with get_sync_engine().connect() as conn:
-            query = select(EmbeddingModel.collection).where(EmbeddingModel.id == model_id)
-            self._collection = conn.scalar(query) or ""
+            query = select(EmbeddingModel.collection, EmbeddingModel.spec)
+            row = conn.execute(query.where(EmbeddingModel.id == model_id)).one_or_none()
+        self._collection, self._spec = row or ("", "")
         self._ids: Positions = np.empty(0, np.int64)
         self._heads: Vectors = np.empty((0, 0), np.float32)
         self._parents: Positions = np.empty(0, np.int64)
@@ -162,6 +170,9 @@ class NearDuplicateScan:
         number = len(self._ids)
         if not number:
             return
+        if not self._threshold:
+            self._threshold = self._measured_threshold()
+            yield 0.0
         self._parents, self._scores = np.arange(number), np.zeros(number, np.float32)
         starts = list(range(0, number, BLOCK))
         pairs = len(starts) * (len(starts) + 1) // 2
@@ -178,6 +189,12 @@ class NearDuplicateScan:
                 self._compare(first, second)
                 done += 1
                 yield done / everything
+
+    def _measured_threshold(self) -> float:
+        different = self._vectors(spread(self._ids, DIFFERENT))
+        stored = self._store.vectors(self._collection, spread(self._ids, COPIES))
+        copies = cosines_with_copies(self._spec, self._collection, stored)
+        return measured_threshold(self._spec, self._collection, different, copies)
 
     def _basis(self) -> Vectors:
         """Directions that hold most of the vectors' lengths, shape (dimension, HEAD_COMPONENTS)."""

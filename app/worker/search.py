@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from app.api.search_schemas import SearchTerm
 from app.config import get_settings
 from app.errors import AppError
 from app.pictures.decode import PictureError, read_file
-from app.queue.questions import FindRequest, PrepareRequest
+from app.queue.questions import FindAnswer, FindRequest, PrepareRequest
 from app.vectors.protocol import UnknownCollectionError, VectorStore
+from app.worker.background import Background, background
 from app.worker.context import context, register_model
 
 if TYPE_CHECKING:
@@ -26,12 +28,16 @@ TEMPLATES = ("{}", "a photo of {}")
 (Radford et al. 2021, section 3.1.4). The bare text comes first, as people write whole sentences."""
 
 TEXTS_REMEMBERED = 512
+CLOSEST = 12
+"""Pictures that are shown for a text that none of them shows."""
+PREPARE_S, JUDGE_S = 3.0, 0.5
+"""How long a background may be measured before the first search, and in each until it is known."""
 MIN_LENGTH = 1e-3
 """Below this length a sum of vectors of unit length has no direction worth the name."""
 
 
-def find(request: FindRequest) -> list[tuple[int, float]]:
-    """Ids and scores of the pictures nearest to a query, best first.
+def find(request: FindRequest) -> FindAnswer:
+    """The pictures nearest to a query, best first, and whether any of them shows it.
 
     Raises:
         AppError: the collection or the model is gone, or a term is no picture that can be read.
@@ -47,17 +53,57 @@ def find(request: FindRequest) -> list[tuple[int, float]]:
             request.min_score,
             request.restriction,
         )
+        answer = FindAnswer(hits=[(hit.asset_id, hit.score) for hit in hits])
+        return _judged(store, request, vector, answer) if hits else answer
     except UnknownCollectionError as error:
         raise AppError(
             "The index of this model no longer exists.",
             "Choose another model, or index the folder again.",
         ) from error
-    return [(hit.asset_id, hit.score) for hit in hits]
 
 
 def prepare(request: PrepareRequest) -> None:
-    """Have the model in memory before the first question comes."""
+    """Have the model in memory before the first question comes, and know its background."""
     _encoder(request.model, request.collection)
+    with suppress(UnknownCollectionError):
+        _background(context().store, request.model, request.collection, PREPARE_S)
+
+
+def _judged(
+    store: VectorStore, request: FindRequest, vector: NDArray[np.float32], answer: FindAnswer
+) -> FindAnswer:
+    """The answer with what can be said of it, and without what is not worth showing.
+
+    Only of texts: an example is always like something, and what is taken off a query leaves less
+    of it than of a text.
+    """
+    if any(term.text is None or term.weight < 0 for term in request.terms):
+        return answer
+    found = _background(store, request.model, request.collection, JUDGE_S)
+    if found is None:
+        return answer
+    top = answer.hits[0][1]
+    if request.offset:
+        best = store.query(request.collection, vector, 1, restriction=request.restriction)
+        top = best[0].score if best else top
+    answer.known = found.knows(vector, top)
+    if request.likely_only and request.min_score is None:
+        cut = found.cut(vector, top)
+        kept = [hit for hit in answer.hits if hit[1] >= cut]
+        if not answer.known:
+            kept = answer.hits[: max(CLOSEST - request.offset, 0)]
+        answer.left_out = len(kept) < len(answer.hits)
+        answer.hits = kept
+    return answer
+
+
+def _background(
+    store: VectorStore, model: str, collection: str, seconds: float
+) -> Background | None:
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        return _text_vectors(_encoder(model, collection), texts)
+
+    return background(store, collection, embed, seconds)
 
 
 def _encoder(model: str, collection: str) -> Encoder:
@@ -106,10 +152,17 @@ def _stored_vector(store: VectorStore, collection: str, asset_id: int) -> NDArra
 
 @lru_cache(maxsize=TEXTS_REMEMBERED)
 def _text_vector(model: str, collection: str, text: str) -> NDArray[np.float32]:
-    texts = [template.format(text) for template in TEMPLATES]
-    vectors = _encoder(model, collection).encode_texts(texts)
-    mean = vectors.mean(axis=0)
-    unit: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
+    vector: NDArray[np.float32] = _text_vectors(_encoder(model, collection), [text])[0]
+    return vector
+
+
+def _text_vectors(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Of unit length, shape (texts, dimension)."""
+    framed = [template.format(text) for text in texts for template in TEMPLATES]
+    vectors = encoder.encode_texts(framed)
+    means = vectors.reshape(len(texts), len(TEMPLATES), -1).mean(axis=1)
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = (means / lengths).astype(np.float32)
     return unit
 
 

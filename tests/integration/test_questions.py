@@ -18,7 +18,7 @@ from app.config import get_settings
 from app.errors import AppError
 from app.queue.ask import Question, WorkerAwayError, ask
 from app.queue.connection import get_redis
-from app.queue.questions import CHECK_LEDGER, FIND, CheckLedgerRequest, FindRequest
+from app.queue.questions import CHECK_LEDGER, FIND, CheckLedgerRequest, FindAnswer, FindRequest
 from app.queue.queues import QUEUE_SEARCH, get_queue
 from app.runtime import valkey
 from app.runtime.redis_server import ensure_redis, stop_redis
@@ -124,7 +124,8 @@ def answered(monkeypatch: pytest.MonkeyPatch, answer: Callable[[Any], Any]) -> A
 
 
 def test_an_answer_comes_back_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert answered(monkeypatch, lambda _request: [(7, 0.5)]) == [(7, 0.5)]
+    found = FindAnswer(hits=[(7, 0.5)], known=False)
+    assert answered(monkeypatch, lambda _request: found.model_dump()) == found
 
 
 def test_a_sentence_of_the_worker_comes_back_as_one(monkeypatch: pytest.MonkeyPatch) -> None:

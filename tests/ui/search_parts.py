@@ -47,6 +47,9 @@ class Service:
         self.at_once = self.most_at_once = 0
         self.used: list[int] = []
         self.prepared = 0
+        self.knows = True
+        self.likely = 450
+        """So many of its hits are likely."""
 
     async def models(self, db: Any) -> list[SearchModel]:
         return self.known
@@ -75,9 +78,14 @@ class Service:
             raise self.error
         least = -1.0 if query.minScore is None else query.minScore
         found = [item for item in self.hits if item.score >= least]
+        likely = found[: self.likely] if query.likelyOnly else found
         after = offset + limit
         return SearchResultPage(
-            hits=found[offset:after], nextOffset=after if after < len(found) else None, modelId=1
+            hits=likely[offset:after],
+            nextOffset=after if after < len(likely) else None,
+            modelId=1,
+            known=self.knows,
+            leftOut=after >= len(likely) and len(likely) < len(found),
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import distinct_scenes, draw
 from ledgers import fresh_ledger
+from PIL import Image
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
@@ -17,14 +20,16 @@ from app.db.duplicate_scans import SILENT_AFTER, claim_scan, finish_scan, take_b
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, ImageAsset, NearDuplicate
 from app.db.types import utc_now
+from app.embedding.loading import load_encoder
 from app.errors import AppError
+from app.pictures.decode import decode, read_file
 from app.queue.connection import close_redis, get_redis
 from app.queue.queues import QUEUE_HIGH, QUEUE_LOW, get_queue
 from app.queue.reconcile import reconcile
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.services import duplicate_scan
 from app.vectors.protocol import VectorPoint
-from app.worker import near_duplicates
+from app.worker import likeness, near_duplicates
 from app.worker.context import context
 from app.worker.loops import ThreadWorker
 from app.worker.near_duplicates import NearDuplicateScan, find_near_duplicates, join, roots
@@ -455,3 +460,51 @@ def test_a_bug_ends_a_scan_and_what_is_away_makes_it_wait(
 def test_a_model_that_was_removed_cannot_be_scanned(queue: None) -> None:
     with pytest.raises(AppError, match="removed"):
         duplicate_scan.start(7)
+
+
+def test_the_threshold_is_measured_where_none_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder("demo", "cpu", "fp32")
+    scenes = distinct_scenes(40, random.Random(8), held_out=True)
+    files = [tmp_path / f"{number:03}.png" for number in range(len(scenes) + 2)]
+    for file, scene in zip(files, scenes, strict=False):
+        draw(scene, (360, 360)).save(file)
+    for file, original in zip(files[-2:], files[:2], strict=True):  # smaller copies
+        with Image.open(original) as picture:
+            picture.resize((270, 270)).convert("RGB").save(file, "JPEG", quality=80)
+    squares = [decode(read_file(str(file)), file.name, encoder.pixels, 50).pixels for file in files]
+    vectors = encoder.encode_images(np.stack(squares))
+    monkeypatch.setattr(context(), "search_encoder", lambda _spec: encoder)
+    context().store.drop_collection(COLLECTION)
+    context().store.ensure_collection(COLLECTION, encoder.dimension)
+    monkeypatch.setattr(type(encoder), "collection", COLLECTION)
+    add(vectors)
+    with write_transaction() as conn:
+        for number, file in enumerate(files, 1):
+            conn.execute(update(ImageAsset).where(ImageAsset.id == number).values(path=str(file)))
+
+    look(threshold=0.0)
+    assert found() == {1: 1, 41: 1, 2: 2, 42: 2}
+
+
+@pytest.mark.parametrize(
+    ("copies", "expected"),
+    [
+        ([0.99] * 20, 0.99),  # copies are told from others with certainty
+        ([0.6] * 20, 0.6),  # others are nearer than copies: half the copies are found
+        ([], likeness.WITHOUT_COPIES[1]),
+    ],
+)
+def test_a_threshold_lies_between_others_and_copies(copies: list[float], expected: float) -> None:
+    others = unit(np.eye(8) + 4)  # cosines of nearly 1
+    threshold = likeness.measured_threshold("demo", "x", others, np.asarray(copies, np.float32))
+    assert threshold == pytest.approx(expected, abs=0.01)
+
+
+def test_pictures_that_cannot_be_read_are_passed_over() -> None:
+    add(unit(np.random.default_rng(0).normal(size=(20, DIMENSION))))
+    stored = context().store.vectors(COLLECTION, [1, 2, 3])
+    assert not len(likeness.cosines_with_copies("demo", COLLECTION, stored))
+    look(threshold=0.0)
+    assert found() == {}

@@ -71,6 +71,7 @@ class SearchPage(Page):
         self._backend, self._runner, self._poller = backend, runner, poller
         self._models: list[SearchModel] | None = None
         self._prepared = False
+        self._all_wanted_of: list[Term] = []
         self._recent = RecentSearches(memory)
         self.search_runner = SearchRunner(backend, runner, poller, self)
         self.models = ModelLine(backend, runner, poller)
@@ -81,6 +82,7 @@ class SearchPage(Page):
         self.chips = TermChips(thumbnails)
         self.filters = SearchFilters()
         self.status_text = label(role="secondary")
+        self.more_button = button("Show less likely ones", "quiet")
         self.score_text = label(role="secondary")
         self.score = QSlider(Qt.Orientation.Horizontal)
         self.results = SearchResults(backend, runner, poller, thumbnails)
@@ -124,12 +126,15 @@ class SearchPage(Page):
         self.score_text.setFixedWidth(text_width("At least 0.00", "secondary") + 4)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SPACE_S)
-        line.addWidget(self.status_text, 1)
+        line.addWidget(self.status_text)
+        line.addWidget(self.more_button)
+        line.addStretch(1)
         line.addWidget(self.score_text)
         line.addWidget(self.score)
         self.line = QWidget()
         self.line.setLayout(line)
         self.filters.hide()
+        self.more_button.hide()
         self.line.hide()
         found = QWidget()
         column = QVBoxLayout(found)
@@ -155,6 +160,7 @@ class SearchPage(Page):
         self.field.left_down.connect(self._go_to_results)
         self.picture_button.clicked.connect(self._choose_picture)
         self.without_button.clicked.connect(self._add_without)
+        self.more_button.clicked.connect(self._show_all)
         self.start.chosen.connect(self.search_for)
         self.search_runner.answered.connect(self._show_answer)
         self.search_runner.added.connect(self._add_answer)
@@ -216,6 +222,7 @@ class SearchPage(Page):
             terms=[term.asked() for term in terms],
             filter=self.filters.value(),
             minScore=least or None,
+            likelyOnly=terms != self._all_wanted_of,
         )
 
     def _changed(self, *_: object, delay_ms: int = DEBOUNCE_MS, again: bool = False) -> None:
@@ -234,6 +241,11 @@ class SearchPage(Page):
     def _ask_at_once(self) -> None:
         self._remember()
         self._changed(delay_ms=0, again=True)
+
+    def _show_all(self) -> None:
+        """Show what is less likely, too, until something else is looked for."""
+        self._all_wanted_of = self.terms()
+        self._changed(delay_ms=0)
 
     def _ask_again(self) -> None:
         self._changed(delay_ms=0, again=True)
@@ -292,16 +304,19 @@ class SearchPage(Page):
         number = words.plural(found, "picture") if found else ""
         more = answer.next_offset is not None
         self.status_text.setText(f"Best {number}, more below" if found and more else number)
+        self.more_button.setVisible(answer.left_out)
 
     def _show_error(self, error: AppError) -> None:
         self._show_place(found=True)
         self.status_text.setText("")
+        self.more_button.hide()
         self.results.show_error(error)
 
     def _show_slow(self, slow: bool) -> None:
         if slow:
             self._show_place(found=True)
             self.status_text.setText("Searching…")
+            self.more_button.hide()
             self.results.show_slow()
 
     def _show_place(self, *, found: bool = False) -> None:

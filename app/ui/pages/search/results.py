@@ -62,6 +62,7 @@ class SearchResults(QWidget):
         self.message_button = button("")
         self.message = EmptyState("magnifying-glass", "", "", self.message_button)
         self._do = self.again_wanted.emit
+        self._nothing_like = ""
         self._lay_out()
         self._connect()
 
@@ -86,7 +87,8 @@ class SearchResults(QWidget):
 
     def show_answer(self, answer: Answer, filtered: bool) -> None:
         """Show the first results of a question; ``filtered``: filters restrict it."""
-        self.notice.hide()
+        self._nothing_like = "" if answer.known else _nothing_like(answer)
+        self._say_whether_known()
         self.grid.set_dimmed(False)
         before, self.hits = self.hits, list(answer.hits)
         number = len(self.hits)
@@ -107,7 +109,7 @@ class SearchResults(QWidget):
 
     def add(self, answer: Answer) -> None:
         """More results of the same question."""
-        self.notice.hide()
+        self._say_whether_known()
         self.hits += answer.hits
         self.model.append([_tile(hit) for hit in answer.hits])
 
@@ -141,6 +143,11 @@ class SearchResults(QWidget):
         """A sentence over the results, such as that a file is gone."""
         self.notice.show_message("warning-circle", str(error))
 
+    def _say_whether_known(self) -> None:
+        self.notice.hide()
+        if self._nothing_like:
+            self.notice.show_message("magnifying-glass", self._nothing_like)
+
     def _show_nothing_found(self, answer: Answer, filtered: bool) -> None:
         least, best = answer.query.minScore, answer.best
         if least is not None and best is not None:
@@ -172,6 +179,11 @@ class SearchResults(QWidget):
 
     def _facts(self, _tile: Tile) -> Details:
         return _facts(self.hits[self.grid.currentIndex().row()])
+
+
+def _nothing_like(answer: Answer) -> str:
+    texts = [words.shorten(" ".join((term.text or "").split()), 60) for term in answer.query.terms]
+    return f"Nothing here looks like {' and '.join(f'“{text}”' for text in texts)}. Closest:"
 
 
 def _tile(hit: SearchHit) -> Tile:

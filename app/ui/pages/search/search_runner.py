@@ -38,6 +38,10 @@ class Answer:
     """None: these are the last."""
     best: float | None = None
     """Where the least score left nothing: the highest score there is; None: nothing at all."""
+    known: bool = True
+    """False: these are only the closest; nothing shows what was asked for."""
+    left_out: bool = False
+    """There are more, which are not likely."""
 
 
 class SearchRunner(QObject):
@@ -127,7 +131,7 @@ class SearchRunner(QObject):
         if not page.hits and not offset and query.minScore is not None:
             anything = await self._page(query.model_copy(update={"minScore": None}), 0)
             best = anything.hits[0].score if anything.hits else None
-        return Answer(query, page.hits, page.nextOffset, best)
+        return Answer(query, page.hits, page.nextOffset, best, page.known, page.leftOut)
 
     async def _page(self, query: SearchQuery, offset: int) -> SearchResultPage:
         """Some results; a page whose pictures are all hidden is passed over."""

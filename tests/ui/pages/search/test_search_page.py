@@ -490,3 +490,39 @@ def test_a_page_of_long_and_odd_names_is_drawn(qt_loop, backend, tmp_path: Path)
             assert shown.page.minimumSizeHint().width() <= 816
 
     qt_loop.run(steps())
+
+
+def test_an_unknown_word_is_said_to_be_one_above_the_closest(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.knows, shown.service.likely = False, 12
+            await search(qt_loop, shown, "  my   invoice ")
+            notice = shown.page.results.notice
+            assert notice.isVisible()
+            assert notice.text.text() == "Nothing here looks like “my invoice”. Closest:"
+            assert len(shown.page.results.hits) == 12
+
+            shown.service.knows = True
+            await search(qt_loop, shown, "dog")
+            assert not notice.isVisible()
+
+    qt_loop.run(steps())
+
+
+def test_less_likely_pictures_are_shown_when_they_are_asked_for(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.likely = 30
+            page = shown.page
+            await search(qt_loop, shown)
+            assert page.status_text.text() == "30 pictures"
+            page.more_button.click()
+            await qt_loop.until(lambda: len(page.results.hits) == 200)
+            assert not page.more_button.isVisible()
+
+            # another question is answered with what is likely
+            await search(qt_loop, shown, "a blue square")
+            assert len(page.results.hits) == 30
+            assert page.more_button.isVisible()
+
+    qt_loop.run(steps())
