@@ -7,18 +7,15 @@ rows open as fast as ten. (Qt's own list view walks over all rows first.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
-    QMimeData,
     QModelIndex,
     QPoint,
     QRect,
     QSize,
     Qt,
-    QUrl,
     Signal,
 )
 from PySide6.QtGui import (
@@ -35,6 +32,7 @@ from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyleOptionViewItem, Q
 
 from app.ui.parts.paged_model import Index
 from app.ui.parts.theme import SPACE_S, SPACE_XS
+from app.ui.pictures.files_out import MOST, files_as_mime
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.tiles import (
     CAPTION_GAP,
@@ -49,8 +47,6 @@ from app.ui.pictures.tiles import (
 
 __all__ = ["HeldTiles", "PictureGrid", "Tile", "TileModel", "tile_for"]
 
-DRAGGED = 500
-"""Files that are dragged at once."""
 DIMMED = 0.45
 Cursor = QAbstractItemView.CursorAction
 Flag = QItemSelectionModel.SelectionFlag
@@ -70,6 +66,8 @@ class PictureGrid(QAbstractItemView):
     """A row: Space."""
     current_changed = Signal(object)
     """The :class:`Tile` that the keys act on, or None; also when it arrives later."""
+    too_many_dragged = Signal()
+    """More is selected than can be dragged at once, or than is in memory."""
     near_end = Signal()
     """The last rows are in sight or nearly so: whoever has more may append them."""
 
@@ -144,7 +142,7 @@ class PictureGrid(QAbstractItemView):
         """How many rows are selected."""
         return sum(last - first + 1 for first, last in self.selected_ranges())
 
-    def selected_tiles(self, limit: int = DRAGGED) -> list[Tile]:
+    def selected_tiles(self, limit: int = MOST) -> list[Tile]:
         """The first selected tiles that are in memory; ``await tiles.rows(ranges)`` has all."""
         found: list[Tile] = []
         for first, last in self.selected_ranges():
@@ -383,16 +381,12 @@ class PictureGrid(QAbstractItemView):
         tiles = self.selected_tiles()
         if not tiles:
             return
+        if len(tiles) < self.selected_count():  # some would be left behind, and nobody would know
+            self.too_many_dragged.emit()
+            return
         drag = QDrag(self)
         drag.setMimeData(files_as_mime([tile.path for tile in tiles]))
         picture = self._thumbnails.get(tiles[0].path, round(EDGE * self.devicePixelRatioF()))
         if picture is not None and not picture.isNull():
             drag.setPixmap(picture.scaled(96, 96, Qt.AspectRatioMode.KeepAspectRatio))
         drag.exec(Qt.DropAction.CopyAction)
-
-
-def files_as_mime(paths: Sequence[str]) -> QMimeData:
-    """Files as other programs take them; names that are not UTF-8 stay as they are."""
-    data = QMimeData()
-    data.setUrls([QUrl.fromEncoded(Path(path).as_uri().encode()) for path in paths])
-    return data

@@ -87,6 +87,9 @@ class TileModel(PagedModel[Tile]):
             return ", ".join(filter(None, (tile.caption.replace("\n", ", "), tile.note, word)))
         return tile.caption
 
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+
     def set_state(self, number: int, state: TileState) -> None:
         """Give the tile of a row another badge, until its page is fetched again."""
         tile = self.row(number)

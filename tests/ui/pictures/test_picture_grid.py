@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 import pytest
 from page_parts import save_picture
@@ -186,12 +184,11 @@ def test_actions_make_the_menu_and_their_keys_work_in_the_grid(qtbot, grid) -> N
     assert grid.actions() == [copy]
 
 
-def test_dragged_files_keep_names_that_are_not_utf_8(qapp) -> None:
-    paths = [os.fsdecode(b"/p/caf\xe9 \xff.jpg"), "/p/a b, #1?%.jpg"]
-    lines = bytes(picture_grid.files_as_mime(paths).data("text/uri-list").data()).split()
-    assert [unquote_to_bytes(line.removeprefix(b"file://")) for line in lines] == [
-        os.fsencode(path) for path in paths
-    ]
+def test_more_than_can_be_dragged_is_refused_with_a_word(qtbot, grid, monkeypatch) -> None:
+    monkeypatch.setattr(picture_grid.PictureGrid.selected_tiles, "__defaults__", (2,))
+    shown(grid, 3).selectAll()
+    with qtbot.waitSignal(grid.too_many_dragged, timeout=0):
+        grid.startDrag(Qt.DropAction.CopyAction)
 
 
 def test_a_thumbnail_is_drawn_when_it_comes(qtbot, loader, grid, tmp_path: Path) -> None:
