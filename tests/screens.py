@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from system_packages import need
+
+GRID = str(Path(__file__).parent / "ui" / "grid_window.py")
+"""A program that shows files in a grid; see there."""
 
 
 @contextmanager
@@ -29,3 +34,20 @@ def virtual_screen(size: str = "1280x800") -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
+
+
+@contextmanager
+def program(screen: str, *arguments: str, **environment: str) -> Iterator[Callable[[], str]]:
+    """Another Python process with a window; gives a function that waits for its next line."""
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        env={**os.environ, "DISPLAY": screen, "QT_QPA_PLATFORM": "xcb", **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        lines = process.stdout
+        assert lines is not None
+        try:
+            yield lambda: lines.readline().rstrip("\n")
+        finally:
+            process.terminate()

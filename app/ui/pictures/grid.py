@@ -1,7 +1,8 @@
 """A grid of pictures over any number of rows.
 
 Every tile has the same size, so where a row lies is arithmetic: nothing is laid out, and a million
-rows open as fast as ten. (Qt's own list view walks over all rows first.)
+rows open as fast as ten. Qt's own list view walks over all rows first; the grid is one only for
+what screen readers are told about a list, and lays nothing out with it.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from PySide6.QtGui import (
     QRegion,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyleOptionViewItem, QWidget
 
-from app.ui.parts.paged_model import Index
+from app.ui.parts.paged_model import PAGE, Index
 from app.ui.parts.theme import SPACE_S, SPACE_XS
 from app.ui.pictures.files_out import MOST, files_as_mime
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -52,7 +53,7 @@ Cursor = QAbstractItemView.CursorAction
 Flag = QItemSelectionModel.SelectionFlag
 
 
-class PictureGrid(QAbstractItemView):
+class PictureGrid(QListView):
     """Thumbnails in rows, as many beside each other as there is room for.
 
     Args:
@@ -90,6 +91,7 @@ class PictureGrid(QAbstractItemView):
         self.setItemDelegate(TileDelegate(self, thumbnails, caption_lines))
         self.setModel(model)
         self.setProperty("surface", "background")
+        self.setProperty("kind", "grid")
         self.setAccessibleName("Pictures")
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -134,9 +136,7 @@ class PictureGrid(QAbstractItemView):
 
     def selected_ranges(self) -> list[tuple[int, int]]:
         """Selected rows as first and last of each run, from the top; cheap for any number."""
-        selection = self.selectionModel().selection()
-        parts = (selection.at(number) for number in range(selection.size()))
-        return sorted((part.top(), part.bottom()) for part in parts)
+        return sorted(_ranges(self.selectionModel().selection()))
 
     def selected_count(self) -> int:
         """How many rows are selected."""
@@ -218,8 +218,11 @@ class PictureGrid(QAbstractItemView):
         elif bottom > bar.value() + height:
             bar.setValue(bottom - height)
 
+    def doItemsLayout(self) -> None:
+        QAbstractItemView.doItemsLayout(self)  # the list's own would walk over all rows
+
     def updateGeometries(self) -> None:
-        super().updateGeometries()
+        QAbstractItemView.updateGeometries(self)
         height, bar = self.viewport().height(), self.verticalScrollBar()
         whole = self._lines() * self._line_height
         bar.setRange(0, max(whole - height, 0))
@@ -228,7 +231,7 @@ class PictureGrid(QAbstractItemView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._resizing = True
-        super().resizeEvent(event)
+        QAbstractItemView.resizeEvent(self, event)
         self.updateGeometries()
         row, rest = self._anchor  # what was at the top stays at the top
         self.verticalScrollBar().setValue(row // self.columns * self._line_height + rest)
@@ -337,6 +340,16 @@ class PictureGrid(QAbstractItemView):
     def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
         return QRegion(self.viewport().rect())
 
+    def selectAll(self) -> None:
+        if count := self.tiles.rowCount():  # the list's own goes through all rows
+            every = QItemSelection(self.tiles.index(0, 0), self.tiles.index(count - 1, 0))
+            self.selectionModel().select(every, Flag.ClearAndSelect)
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        # the list's own tells screen readers of it, and makes a list of all rows for that
+        few = all(last - first < PAGE for first, last in _ranges(selected) + _ranges(deselected))
+        (QListView if few else QAbstractItemView).selectionChanged(self, selected, deselected)
+
     def currentChanged(self, current: Index, previous: Index) -> None:
         super().currentChanged(current, previous)
         self.viewport().update()
@@ -390,3 +403,8 @@ class PictureGrid(QAbstractItemView):
         if picture is not None and not picture.isNull():
             drag.setPixmap(picture.scaled(96, 96, Qt.AspectRatioMode.KeepAspectRatio))
         drag.exec(Qt.DropAction.CopyAction)
+
+
+def _ranges(selection: QItemSelection) -> list[tuple[int, int]]:
+    parts = (selection.at(number) for number in range(selection.size()))
+    return [(part.top(), part.bottom()) for part in parts]

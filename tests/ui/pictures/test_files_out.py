@@ -4,41 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from page_parts import save_picture
 from PySide6.QtGui import QImage
-from screens import virtual_screen
+from screens import GRID, program, virtual_screen
 
 from app.ui.pictures.files_out import files_as_mime, files_to_paste
 
 ODD = [os.fsdecode(b"/p/caf\xe9 \xff.jpg"), "/p/a b, #1?%.jpg"]
 
-SOURCE = """
-import sys
-from PySide6.QtWidgets import QApplication
-from app.queue.thumbnail_requests import ThumbnailRequests
-from app.ui.parts.poller import Poller
-from app.ui.parts.theme import theme
-from app.ui.pictures.grid import HeldTiles, PictureGrid, tile_for
-from app.ui.pictures.thumbnails import ThumbnailLoader
-
-app = QApplication([])
-theme()
-grid = PictureGrid(HeldTiles(Poller()), ThumbnailLoader(ThumbnailRequests()))
-grid.tiles.show([tile_for(row, path) for row, path in enumerate(sys.argv[1:])])
-grid.setGeometry(0, 0, 600, 400)
-grid.show()
-for row in range(grid.tiles.rowCount()):
-    middle = grid.visualRect(grid.tiles.index(row, 0)).center()
-    print(*grid.mapToGlobal(middle).toTuple(), flush=True)
-app.exec()
-"""
 TARGET = """
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -58,23 +35,6 @@ app.exec()
 """
 
 
-@contextmanager
-def program(code: str, screen: str, *arguments: str) -> Iterator[Callable[[], str]]:
-    """Another process with a window; gives a function that waits for its next line."""
-    environment = {**os.environ, "DISPLAY": screen, "QT_QPA_PLATFORM": "xcb"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    with process.stdout as lines:
-        yield lambda: lines.readline().rstrip("\n")
-        process.terminate()
-    process.wait(10)
-
-
 def mouse(screen: str, *steps: str) -> None:
     """Real events of a mouse and of keys."""
     for step in steps:
@@ -88,8 +48,8 @@ def test_selected_pictures_are_dragged_into_another_program(tmp_path: Path) -> N
     paths = [save_picture(str(tmp_path / f"{name}.png")) for name in ("a", "b é", "c")]
     with (
         virtual_screen() as screen,
-        program(SOURCE, screen, *paths) as told,
-        program(TARGET, screen) as dropped,
+        program(screen, GRID, *paths) as told,
+        program(screen, "-c", TARGET) as dropped,
     ):
         places = [told() for _ in paths]
         assert dropped() == "ready"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from page_parts import save_picture
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAccessible, QAction
 from PySide6.QtTest import QTest
 
 from app.queue.thumbnail_requests import ThumbnailRequests
@@ -159,6 +159,30 @@ def test_what_is_at_the_top_stays_there_when_the_width_changes(grid) -> None:
         grid.resize(width, 600)
         place = grid.visualRect(grid.tiles.index(500, 0))
         assert -place.height() <= place.top() < 2 * place.height(), width
+
+
+def test_a_screen_reader_finds_each_picture_with_its_name_place_and_state(grid) -> None:
+    shown(grid, 12).select_row(3)
+    grid.tiles.set_state(4, "missing")
+    grid.activateWindow()
+    grid.setFocus()
+    told = QAccessible.queryAccessibleInterface(grid)
+    assert told.role() == QAccessible.Role.List
+    assert told.childCount() == 12
+    children = [told.child(row) for row in range(12)]
+    Said = QAccessible.Text
+    assert children[0].role() == QAccessible.Role.ListItem
+    assert children[4].text(Said.Name) == "00004.jpg, Missing"
+    assert children[4].text(Said.Description) == "5 of 12"
+    for row, child in enumerate(children):
+        place = grid.visualRect(grid.tiles.index(row, 0))
+        assert child.rect() == place.translated(grid.viewport().mapToGlobal(QPoint(0, 0)))
+    at = children[3].rect().center()
+    assert told.childAt(at.x(), at.y()).text(Said.Name) == "00003.jpg"
+    assert [bool(child.state().selected) for child in children] == [row == 3 for row in range(12)]
+    assert children[3].state().focused
+    assert children[3].state().selectable
+    assert told.focusChild().text(Said.Name) == "00003.jpg"
 
 
 def test_a_badge_is_changed_in_place(qtbot, grid) -> None:
