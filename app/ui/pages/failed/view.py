@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QSplitter,
     QStackedWidget,
@@ -23,6 +22,7 @@ from app.ui.pages.failed.retry_button import RetryButton
 from app.ui.pages.failed.table import FailedTable
 from app.ui.parts import words
 from app.ui.parts.confirm import ConfirmDialog, ask
+from app.ui.parts.file_dialogs import save_table
 from app.ui.parts.reveal import reveal
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS
 from app.ui.parts.widgets import EmptyState, Page, Skeleton, button, label
@@ -288,13 +288,7 @@ class FailedView(Page):
         )
 
     def _export(self) -> None:
-        dialog = QFileDialog(self.window(), "Export failed pictures", "failed-pictures.csv")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilter("Table (*.csv)")
-        dialog.setDefaultSuffix("csv")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.export_to)
-        dialog.open()
+        save_table(self.window(), "Export failed pictures", self.export_to, "failed-pictures.csv")
 
     def export_to(self, target: str) -> None:
         """Write the list to this file."""

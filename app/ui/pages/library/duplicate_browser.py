@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QObject
 
 from app.printable import printable
 from app.ui.pages.library.duplicates import KINDS, NONE_FOUND, DuplicatePanel, spare
 from app.ui.pages.library.pictures import LibraryPictures, library_tile
 from app.ui.parts import words
+from app.ui.parts.file_dialogs import save_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,13 +189,8 @@ class DuplicateBrowser(QObject):
     def ask_where_to_export(self, control: Any) -> None:
         """Ask for a file, and write the groups of this kind to it."""
         name = "copies.csv" if self._panel.kind == "exact" else "near-duplicates.csv"
-        dialog = QFileDialog(self._panel.window(), "Export duplicates", name)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilter("Table (*.csv)")
-        dialog.setDefaultSuffix("csv")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda target: self.export_to(target, control))
-        dialog.open()
+        window = self._panel.window()
+        save_table(window, "Export duplicates", lambda file: self.export_to(file, control), name)
 
     def export_to(self, target: str, control: Any) -> None:
         """Write the groups of this kind to a file."""

@@ -17,7 +17,6 @@ from PySide6.QtGui import (
     QShowEvent,
 )
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QSlider,
     QStackedWidget,
@@ -37,6 +36,7 @@ from app.ui.pages.search.results import SearchResults
 from app.ui.pages.search.search_runner import DEBOUNCE_MS, Answer, SearchRunner
 from app.ui.pages.search.terms import Term
 from app.ui.parts import words
+from app.ui.parts.file_dialogs import choose_files
 from app.ui.parts.theme import SPACE_M, SPACE_S
 from app.ui.parts.widgets import EmptyState, Page, Skeleton, button, label, text_width
 from app.ui.pictures.grid import Tile
@@ -250,11 +250,8 @@ class SearchPage(Page):
         self.search_like(tile.asset_id, tile.path)
 
     def _choose_picture(self) -> None:
-        dialog = QFileDialog(self.window(), "Find pictures like this one", "", PICTURES)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(self.add_pictures)
-        dialog.open()
+        title = "Find pictures like this one"
+        choose_files(self.window(), title, self.add_pictures, PICTURES)
 
     def add_pictures(self, paths: Sequence[str]) -> None:
         """Look for pictures like these, too."""

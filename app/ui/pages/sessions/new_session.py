@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.errors import AppError
 from app.printable import printable
@@ -17,6 +17,7 @@ from app.ui.pages.sessions.folder_nodes import Chosen
 from app.ui.pages.sessions.folder_tree import FolderTree
 from app.ui.pages.sessions.session_options import SessionOptions, error_label, field, set_error
 from app.ui.parts import words
+from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XS
 from app.ui.parts.widgets import button, label, line
 
@@ -56,7 +57,7 @@ class NewSessionDialog(QDialog):
         self._root = ""
         self._named = False
         self._sessions: list[TrainingProgress] = []
-        self.folder, self.name = QLineEdit(), QLineEdit()
+        self.folder, self.name = FolderField(), QLineEdit()
         self.choose_button = button("Choose…", icon_name="folder-open")
         self.folder_error = error_label()
         self.tree = FolderTree(poller.track)
@@ -115,7 +116,8 @@ class NewSessionDialog(QDialog):
 
     def _connect(self) -> None:
         self.choose_button.clicked.connect(self._choose)
-        self.folder.editingFinished.connect(self._typed)
+        self.folder.textEdited.connect(self._show_chosen)
+        self.folder.editingFinished.connect(self._read_typed)
         self.name.textEdited.connect(self._name_edited)
         self.tree.folders.chosen_changed.connect(self._show_chosen)
         self.tree.folders.root_problem.connect(self._root_problem)
@@ -142,17 +144,17 @@ class NewSessionDialog(QDialog):
         self.tree.folders.set_root(self._root, self._counter())
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, "Choose a folder of pictures", self._root)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.set_folder)
-        dialog.open()
+        choose_folder(self, "Choose a folder of pictures", self.set_folder, self._root)
 
-    def _typed(self) -> None:
-        text = self.folder.text().strip()
-        if text != printable(self._root):  # a name that cannot be typed is kept as it is
-            self.set_folder(text)
+    @property
+    def _unread(self) -> bool:
+        """Another folder is typed than the one that is shown."""
+        # a name that cannot be typed is kept as it is
+        return self.folder.text().strip() != printable(self._root)
+
+    def _read_typed(self) -> None:
+        if self._unread:
+            self.set_folder(self.folder.text().strip())
 
     def _name_edited(self, text: str) -> None:
         self._named = bool(text.strip())
@@ -193,15 +195,17 @@ class NewSessionDialog(QDialog):
     def _show_chosen(self, *_: object) -> None:
         recursive = self.options.recursive.isChecked()
         chosen = self.tree.folders.chosen()
-        self.tree.setEnabled(recursive and bool(self._root))
+        self.tree.setEnabled(recursive and bool(self._root) and not self._unread)
         self.note.setText(note(chosen, recursive, self._root))
         self.note.setVisible(bool(self.note.text()))
         self.summary.setText(self._sentence(chosen, recursive))
-        usable = bool(self._root) and not (recursive and chosen.nothing)
+        usable = bool(self._root) and not self._unread and not (recursive and chosen.nothing)
         self._runner.set_enabled(self.create_button, usable)
 
     def _sentence(self, chosen: Chosen, recursive: bool) -> str:
         root = self.tree.folders.root
+        if self._unread:
+            return "Press Enter to look into this folder."
         if root is None or self.folder_error.text():
             return ""
         pictures, size, complete = chosen.pictures, chosen.size, chosen.complete
@@ -216,8 +220,7 @@ class NewSessionDialog(QDialog):
     # Creating
 
     def _create(self) -> None:
-        self._typed()
-        if not self.options.check() or not self._root:
+        if not self.options.check() or not self._root or self._unread:
             return
         set_error(self.folder_error, "")
 
@@ -264,6 +267,17 @@ class NewSessionDialog(QDialog):
     def done(self, result: int) -> None:
         self.tree.folders.close()
         super().done(result)
+
+
+class FolderField(QLineEdit):
+    """Enter ends the editing, and goes on to the dialog's button only where nothing was edited."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        edited = self.isModified()
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and edited:
+            self.setModified(False)
+            event.accept()
 
 
 def _check_model(spec: str) -> None:
