@@ -6,9 +6,9 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from app.errors import AppError
 from app.printable import printable
@@ -18,6 +18,7 @@ from app.ui.pages.sessions.folder_tree import FolderTree
 from app.ui.pages.sessions.session_options import SessionOptions, error_label, field, set_error
 from app.ui.parts import words
 from app.ui.parts.file_dialogs import choose_folder
+from app.ui.parts.fitting import fit_size
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XS
 from app.ui.parts.widgets import button, label, line
 
@@ -61,6 +62,7 @@ class NewSessionDialog(QDialog):
         self.choose_button = button("Choose…", icon_name="folder-open")
         self.folder_error = error_label()
         self.tree = FolderTree(poller.track)
+        self._inside = QWidget()
         self.note = label(role="secondary")
         self.options = SessionOptions(backend, runner)
         self.summary = label(role="count")
@@ -95,8 +97,8 @@ class NewSessionDialog(QDialog):
         self.summary.setWordWrap(True)
         self.create_button.setDefault(True)
         self.tree.setMinimumHeight(132)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE_XL, SPACE_L, SPACE_XL, SPACE_L)
+        column = QVBoxLayout(self._inside)
+        column.setContentsMargins(SPACE_XL, SPACE_L, SPACE_XL, 0)
         column.setSpacing(SPACE_M)
         column.addLayout(field("Folder", where, self.folder_error))
         below = QVBoxLayout()
@@ -108,11 +110,21 @@ class NewSessionDialog(QDialog):
         column.addLayout(below)
         column.addLayout(field("Name", self.name))
         column.addWidget(self.options)
-        column.addWidget(line())
-        column.addLayout(bottom)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setWidget(self._inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, SPACE_L)
+        outer.setSpacing(SPACE_M)
+        outer.addWidget(self.area, 1)
+        outer.addWidget(line())
+        bottom.setContentsMargins(SPACE_XL, 0, SPACE_XL, 0)
+        outer.addLayout(bottom)
         for other in (self.choose_button, self.options.toggle, self.cancel_button):
             other.setAutoDefault(False)
-        self.resize(620, 600)
+        fit_size(self, QSize(620, 600))
 
     def _connect(self) -> None:
         self.choose_button.clicked.connect(self._choose)
@@ -121,11 +133,20 @@ class NewSessionDialog(QDialog):
         self.name.textEdited.connect(self._name_edited)
         self.tree.folders.chosen_changed.connect(self._show_chosen)
         self.tree.folders.root_problem.connect(self._root_problem)
+        self.options.toggle.toggled.connect(self._make_room)
         self.options.recursive_changed.connect(self._show_chosen)
         self.options.files_changed.connect(self._recount)
         self.options.model_changed.connect(self._show_chosen)
         self.create_button.clicked.connect(self._create)
         self.cancel_button.clicked.connect(self.reject)
+
+    def _make_room(self, unfolded: bool) -> None:
+        """Grow for the options as far as the screen allows, and scroll to them beyond that."""
+        if unfolded:
+            missing = self._inside.minimumSizeHint().height() - self.area.viewport().height()
+            fit_size(self, self.size() + QSize(0, max(missing, 0)))
+            # once all of it has its new place
+            QTimer.singleShot(0, self, lambda: self.area.ensureWidgetVisible(self.options))
 
     # Folder and name
 
