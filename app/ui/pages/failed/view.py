@@ -24,6 +24,7 @@ from app.ui.parts import words
 from app.ui.parts.confirm import ConfirmDialog, ask
 from app.ui.parts.file_dialogs import save_table
 from app.ui.parts.reveal import reveal
+from app.ui.parts.session_names import full_names
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS
 from app.ui.parts.widgets import EmptyState, Page, Skeleton, button, label
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -167,7 +168,7 @@ class FailedView(Page):
             if self._session_id is None and groups and old and self.isVisible():
                 self._named_at = time.monotonic()
                 sessions = await self._backend.training.list_sessions(db)
-                names = {item.sessionId: item.name for item in sessions}
+                names = full_names(sessions)
         return groups, names
 
     def _deliver(self, answer: tuple[list[FailureGroup], dict[int, str]]) -> None:

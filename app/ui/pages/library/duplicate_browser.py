@@ -50,6 +50,7 @@ class DuplicateBrowser(QObject):
         self._lists_asked = self._groups_asked = 0
         self._shown: tuple[DuplicateKind, Listing] | None = None
         self._scan: ScanStatus | None = None
+        self._counts: dict[DuplicateKind, int] = {}
         panel.wanted.connect(self.reload)
         panel.list.picked.connect(self._show_group)
         panel.scan.start_button.clicked.connect(self._start_scan)
@@ -86,14 +87,20 @@ class DuplicateBrowser(QObject):
         def done(listings: dict[DuplicateKind, Listing]) -> None:
             if number != self._lists_asked or not self._active:
                 return
-            for kind, listing in listings.items():
-                panel.show_count(kind, listing.count)
+            self._counts = {kind: listing.count for kind, listing in listings.items()}
+            self._show_counts()
             shown = (panel.kind, listings[panel.kind])
             if shown != self._shown:
                 self._shown = shown
                 panel.show_groups(self._fetch_groups(*shown), shown[1].count)
 
         self._poller.track(self._runner.run(None, work, done=done))
+
+    def _show_counts(self) -> None:
+        looked = self._scan is not None and self._scan.state != "never"
+        for kind, number in self._counts.items():
+            known = bool(number) or looked or kind == "exact"
+            self._panel.show_count(kind, number if known else None)
 
     def _fetch_groups(self, kind: DuplicateKind, listing: Listing) -> Any:
         async def fetch(offset: int, limit: int) -> Sequence[DuplicateGroup]:
@@ -160,6 +167,7 @@ class DuplicateBrowser(QObject):
             return
         ended = self._scan is not None and self._scan.endedAt != scan.endedAt
         self._scan = scan
+        self._show_counts()
         self._panel.scan.show_scan(scan)
         self._runner.set_enabled(self._panel.scan.start_button, model_id is not None)
         if ended and scan.state == "done":

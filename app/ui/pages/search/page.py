@@ -37,6 +37,7 @@ from app.ui.pages.search.search_runner import DEBOUNCE_MS, Answer, SearchRunner
 from app.ui.pages.search.terms import Term
 from app.ui.parts import words
 from app.ui.parts.file_dialogs import choose_files
+from app.ui.parts.session_names import full_names
 from app.ui.parts.theme import SPACE_M, SPACE_S
 from app.ui.parts.widgets import EmptyState, Page, Skeleton, button, label, text_width
 from app.ui.pictures.grid import Tile
@@ -338,7 +339,7 @@ class SearchPage(Page):
     async def _fetch_sessions(self) -> list[tuple[int, str]]:
         async with self._backend.db() as db:
             sessions = await self._backend.training.list_sessions(db)
-        return [(session.sessionId, session.name) for session in sessions]
+        return list(full_names(sessions).items())
 
     async def _prepare(self) -> None:
         # The first question says it better if this does not work.

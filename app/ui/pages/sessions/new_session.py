@@ -7,12 +7,13 @@ import os
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from app.errors import AppError
 from app.printable import printable
 from app.scan.discovery import PictureCounter
+from app.ui.pages.sessions.folder_field import FolderField, SameFolder
 from app.ui.pages.sessions.folder_nodes import Chosen
 from app.ui.pages.sessions.folder_tree import FolderTree
 from app.ui.pages.sessions.session_options import SessionOptions, error_label, field, set_error
@@ -40,6 +41,8 @@ class NewSessionDialog(QDialog):
     """
 
     created = Signal(int)
+    update_wanted = Signal(int)
+    """A session over this folder is to be updated instead."""
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class NewSessionDialog(QDialog):
         self.folder, self.name = FolderField(), QLineEdit()
         self.choose_button = button("Choose…", icon_name="folder-open")
         self.folder_error = error_label()
+        self.same = SameFolder()
         self.tree = FolderTree(poller.track)
         self._inside = QWidget()
         self.note = label(role="secondary")
@@ -101,6 +105,7 @@ class NewSessionDialog(QDialog):
         column.setContentsMargins(SPACE_XL, SPACE_L, SPACE_XL, 0)
         column.setSpacing(SPACE_M)
         column.addLayout(field("Folder", where, self.folder_error))
+        column.addWidget(self.same)
         below = QVBoxLayout()
         below.setSpacing(SPACE_XS)
         for part in (self.summary, self.note):
@@ -138,6 +143,7 @@ class NewSessionDialog(QDialog):
         self.options.files_changed.connect(self._recount)
         self.options.model_changed.connect(self._show_chosen)
         self.create_button.clicked.connect(self._create)
+        self.same.update_button.clicked.connect(self._update_instead)
         self.cancel_button.clicked.connect(self.reject)
 
     def _make_room(self, unfolded: bool) -> None:
@@ -220,6 +226,7 @@ class NewSessionDialog(QDialog):
         self.note.setText(note(chosen, recursive, self._root))
         self.note.setVisible(bool(self.note.text()))
         self.summary.setText(self._sentence(chosen, recursive))
+        self.same.show_session(None if self._unread else self._known_session())
         usable = bool(self._root) and not self._unread and not (recursive and chosen.nothing)
         self._runner.set_enabled(self.create_button, usable)
 
@@ -237,6 +244,23 @@ class NewSessionDialog(QDialog):
             return "Tick at least one folder."
         rate = earlier_rate(self._sessions, self.options.model_spec)
         return summary(pictures, size, complete=complete, rate=rate)
+
+    def _known_session(self) -> TrainingProgress | None:
+        """The newest session that was made over this very folder."""
+        return next(
+            (
+                item
+                for item in self._sessions
+                if item.rootPath == self._root and item.status != "cancelled"
+            ),
+            None,
+        )
+
+    def _update_instead(self) -> None:
+        known = self._known_session()
+        if known is not None:
+            self.accept()
+            self.update_wanted.emit(known.sessionId)
 
     # Creating
 
@@ -288,17 +312,6 @@ class NewSessionDialog(QDialog):
     def done(self, result: int) -> None:
         self.tree.folders.close()
         super().done(result)
-
-
-class FolderField(QLineEdit):
-    """Enter ends the editing, and goes on to the dialog's button only where nothing was edited."""
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        edited = self.isModified()
-        super().keyPressEvent(event)
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and edited:
-            self.setModified(False)
-            event.accept()
 
 
 def _check_model(spec: str) -> None:

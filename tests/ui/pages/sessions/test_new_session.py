@@ -196,6 +196,31 @@ def test_enter_reads_a_typed_folder_and_another_one_starts(qt_loop, backend, tmp
     qt_loop.run(steps())
 
 
+def test_a_second_session_over_a_folder_says_so_and_offers_an_update(
+    qt_loop, backend, tmp_path
+) -> None:
+    root = fill(tmp_path / "Holidays")
+    known = add_session(name="Summer", root=root, status="completed")
+    add_session(name="Stopped", root=root, status="cancelled")
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            dialog = await opened(qt_loop, parts, backend, root)
+            await qt_loop.until(dialog.same.isVisible)
+            assert "“Summer” has the pictures of this folder" in dialog.same.text.text()
+            assert dialog.create_button.isEnabled()
+            dialog.set_folder(str(tmp_path))
+            assert not dialog.same.isVisible()
+            dialog.set_folder(root)
+            wanted: list[int] = []
+            dialog.update_wanted.connect(wanted.append)
+            dialog.same.update_button.click()
+            assert wanted == [known]
+            assert not dialog.isVisible()
+
+    qt_loop.run(steps())
+
+
 def test_a_folder_that_is_gone_is_said_beside_it(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
