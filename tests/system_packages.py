@@ -20,6 +20,9 @@ PROGRAMS = {
     "Xvfb": "xvfb",
     "desktop-file-validate": "desktop-file-utils",
     "xdotool": "xdotool",
+    "dbus-daemon": "dbus-daemon",
+    "dbus-send": "dbus-bin",
+    "/usr/libexec/at-spi-bus-launcher": "at-spi2-core",
 }
 """Programs that tests call, and the package of each."""
 

@@ -39,6 +39,15 @@ class MissingPreview(BaseModel):
     root_reachable: bool
 
 
+class RemovalPreview(BaseModel):
+    """What removing a session would remove."""
+
+    pictures: int
+    """Pictures of the session."""
+    kept: int
+    """Of them, those that stay in the index, because another session has them."""
+
+
 class RelocationPreview(BaseModel):
     """How well a folder fits as the new place of a session's root."""
 

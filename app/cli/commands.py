@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +23,7 @@ from app.cli.foreground import Start, follow, working
 from app.cli.interruption import run_until_told
 from app.cli.search import add_arguments as add_search_arguments
 from app.cli.search import search
+from app.cli.update import agreed
 from app.config import check_settings, old_names
 from app.db.engine import close_engines
 from app.db.migrate import migrate
@@ -191,6 +193,30 @@ async def _failed(options: argparse.Namespace, backend: Backend) -> int:
     return 0
 
 
+async def _rename(options: argparse.Namespace, backend: Backend) -> int:
+    async with backend.db() as db:
+        await backend.sessions.rename(db, options.session, options.name)
+    return await _print_progress(options, backend)
+
+
+async def _remove(options: argparse.Namespace, backend: Backend) -> int:
+    if options.json and not options.yes:
+        raise AppError("--json cannot ask for confirmation.", "Add --yes to remove the session.")
+    async with backend.db() as db:
+        preview = await backend.sessions.preview_removal(db, options.session)
+    if not options.yes:
+        print(
+            f"{preview.pictures - preview.kept:,} pictures can no longer be found then; "
+            f"{preview.kept:,} are in other sessions, too. Your files stay as they are."
+        )
+        if not await asyncio.to_thread(agreed, "Remove the session?"):
+            return 0
+    async with working(wait_until_ready=True), backend.db() as db:  # the worker has the vectors
+        await backend.sessions.remove(db, options.session)
+    print(preview.model_dump_json() if options.json else "Removed. No file was touched.")
+    return 0
+
+
 async def _doctor(options: argparse.Namespace, backend: Backend) -> int:
     async with working(wait_until_ready=True), backend.db() as db:
         status = await backend.system.status(db)
@@ -246,10 +272,16 @@ def _parser() -> argparse.ArgumentParser:
         "retry": (_retry, "Retry a session's failed pictures."),
         "progress": (_progress, "Show the progress of a session."),
         "failed": (_failed, "List a session's failed pictures and why."),
+        "rename": (_rename, "Give a session another name."),
+        "remove": (_remove, "Remove a session and its pictures from the index."),
     }
     for name, (run, text) in about.items():
         command = add(name, run, text)
         command.add_argument("session", type=int, metavar="ID")
+        if name == "rename":
+            command.add_argument("name", metavar="NAME")
+        if name == "remove":
+            command.add_argument("--yes", action="store_true", help="do not ask")
         if name == "retry":
             command.add_argument("--batch-size", type=int, help="smaller batches need less memory")
             command.add_argument("--device", help="cpu helps if GPU memory is short")

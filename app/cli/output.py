@@ -16,7 +16,7 @@ def summary(progress: TrainingProgress) -> str:
     lines = [
         f"{progress.name} (session {progress.sessionId}): {_status(progress)}",
         f"{jobs.completed:,} of {progress.progress.total:,} pictures indexed"
-        + (f", {jobs.reused:,} of them reused" if jobs.reused else "")
+        + (f", {jobs.reused:,} of them already known" if jobs.reused else "")
         + (f", {jobs.failed:,} failed" if jobs.failed else "")
         + (f", {jobs.pending + jobs.running:,} remaining" if jobs.pending + jobs.running else "")
         + f", in {progress.activeSeconds:,.1f} s",

@@ -41,7 +41,9 @@ async def _prune(options: argparse.Namespace, backend: Backend) -> int:
         preview = await backend.updates.preview_missing(db, options.session)
     if not options.json:
         print(preview_text(preview))
-    if not preview.missing or not (options.yes or await asyncio.to_thread(_agreed)):
+    if not preview.missing or not (
+        options.yes or await asyncio.to_thread(agreed, "Remove them from the index?")
+    ):
         return 0
     async with working(wait_until_ready=True), backend.db() as db:
         removed = await backend.updates.prune(db, options.session)
@@ -50,13 +52,17 @@ async def _prune(options: argparse.Namespace, backend: Backend) -> int:
     return removed
 
 
-def _agreed() -> bool:
+def agreed(question: str) -> bool:
+    """Ask on the terminal; the safe answer is the default.
+
+    Raises:
+        AppError: there is no terminal.
+    """
     if not sys.stdin.isatty():
         raise AppError(
-            "There is no terminal to ask for confirmation.",
-            "Add --yes to remove the missing pictures.",
+            "There is no terminal to ask for confirmation.", "Add --yes to go on without it."
         )
-    return input("Remove them from the index? [y/N] ").strip().lower() in ("y", "yes")
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def text(summary: UpdateSummary) -> str:

@@ -14,6 +14,7 @@ from app.services.library_service import LibraryService
 from app.services.model_service import ModelService
 from app.services.picture_service import PictureService
 from app.services.search_service import SearchService
+from app.services.session_service import SessionService
 from app.services.system_service import SystemService
 from app.services.training_service import TrainingService
 from app.services.update_service import UpdateService
@@ -35,4 +36,5 @@ class Backend:
     system: SystemService = field(default_factory=SystemService)
     models: ModelService = field(default_factory=ModelService)
     updates: UpdateService = field(default_factory=UpdateService)
+    sessions: SessionService = field(default_factory=SessionService)
     thumbnails: ThumbnailRequests = field(default_factory=ThumbnailRequests)

@@ -161,7 +161,7 @@ class UpdateService:
             )
         removed, vectors = await asyncio.to_thread(_prune, session_id)
         if vectors:
-            await asyncio.to_thread(_forget, vectors)
+            await asyncio.to_thread(forget_vectors, vectors)
         return removed
 
     # --- a root that has moved ------------------------------------------------------------------
@@ -264,7 +264,7 @@ def _prune(session_id: int) -> tuple[int, dict[int, list[int]]]:
     return removed, dict(vectors)
 
 
-def _forget(vectors: dict[int, list[int]]) -> None:
+def forget_vectors(vectors: dict[int, list[int]]) -> None:
     """Have the worker, which owns the store, remove what the ledger no longer knows."""
     try:
         remove_vectors(RemoveVectorsRequest(vectors=vectors))

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from desktop_entry import ENTRY, ICONS, WINDOW_CLASS, data_home, desktop_entry, exec_value
+from screens import virtual_screen
 from system_packages import need
 
 from app.errors import AppError
@@ -32,20 +33,8 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def screen() -> Iterator[str]:
     """A screen that nobody sees; its name."""
-    need("Xvfb", "xdotool")
-    reader, writer = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
-        pass_fds=[writer],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        number = pipe.readline().strip()
-    assert number, "Xvfb did not start"
-    yield f":{number}"
-    server.terminate()
-    server.wait(10)
+    with virtual_screen() as name:
+        yield name
 
 
 def run(action: str, home: Path, python: str = sys.executable) -> subprocess.CompletedProcess[str]:

@@ -15,10 +15,11 @@ import pytest
 from following import draw_pictures, finished, progress_of, until, verify_with_own_store
 from sqlalchemy import func, select, update
 
+from app.api.search_schemas import SearchQuery, SearchTerm
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
 from app.api.update_schemas import UpdateSummary
 from app.db.engine import get_sync_session, write_transaction
-from app.db.models import ImageAsset, TrainingEvidence, TrainingSession
+from app.db.models import AssetVector, ImageAsset, TrainingEvidence, TrainingSession
 from app.db.types import utc_now
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
@@ -107,6 +108,27 @@ async def test_a_changed_picture_is_embedded_again_and_a_new_one_added(
     assert (progress.jobsSummary.completed, progress.jobsSummary.reused) == (41, 0)
     supervisor.stop()
     assert verify_with_own_store().problems == []
+
+
+async def test_a_removed_session_leaves_the_vectors_of_others_and_none_of_its_own(
+    backend: Backend, supervisor: Supervisor, pictures: Path
+) -> None:
+    whole = await indexed(backend, pictures)
+    part = await indexed(backend, pictures / "family")
+    number = (await progress_of(backend, part)).progress.total
+    async with backend.db() as db:
+        assert await backend.sessions.remove(db, whole) == 40
+        hits = (await backend.search.search(db, SearchQuery(terms=[SearchTerm(text="red")]))).hits
+    assert len(hits) == number
+    await until(payloads_are_true)
+    supervisor.stop()
+    report = verify_with_own_store()
+    assert (report.problems, report.vectors, report.sessions) == ([], number, 1)
+
+
+async def payloads_are_true() -> bool:
+    with get_sync_session() as db:
+        return not db.scalar(select(func.count()).where(AssetVector.payload_stale))
 
 
 async def test_an_unmounted_root_loses_nothing(

@@ -41,6 +41,10 @@ class Commands(QObject):
         self.relocate = make_action(
             self, "Re&locate folder…", "", "Choose where this session's folder is now"
         )
+        self.rename = make_action(self, "Re&name…", "F2", "Give this session another name")
+        self.remove = make_action(
+            self, "Remo&ve session…", "", "Remove this session and its pictures from the index"
+        )
         self.session_actions = {
             "start": self.start,
             "pause": self.pause,
@@ -49,6 +53,8 @@ class Commands(QObject):
             "retry": self.retry_failed,
             "update": self.update,
             "relocate": self.relocate,
+            "rename": self.rename,
+            "remove": self.remove,
         }
         for action in self.session_actions.values():
             action.setEnabled(False)
@@ -88,6 +94,7 @@ class Commands(QObject):
         session.addActions(list(self.session_actions.values()))
         session.insertSeparator(self.cancel)
         session.insertSeparator(self.update)
+        session.insertSeparator(self.rename)
         view.addActions(list(self.pages.values()))
         view.addSeparator()
         colours: QMenu = view.addMenu("&Colours")

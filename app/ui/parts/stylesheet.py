@@ -121,6 +121,7 @@ QTableView::item:selected, QTreeView::item:selected, QListView::item:selected {
     background: @selected; color: @text;
 }
 QTableView:focus, QTreeView:focus, QListView:focus { border: 1px solid @accent; }
+QListView[kind="grid"]:focus { border: none; }
 QHeaderView { background: @surface; border: none; }
 QHeaderView::section {
     background: @surface; color: @text-secondary; padding: 0px 11px; min-height: 31px;

@@ -295,24 +295,28 @@ class CountChip(QPushButton):
         super().__init__(parent)
         self.status = status
         self._word = word or words.picture_state_word(status)
-        self._number = 0
+        self._number: int | None = None
         self.setCheckable(True)
         self.setFont(font("count"))
         self.setIcon(icon(state_icon_name(status), state_token(status)))
         self.setIconSize(ICON_BESIDE_TEXT)
         self.setProperty("kind", "chip")
         self.clicked.connect(self.toggled_by_person)
-        self.set_count(0)
+        self.set_count(None)
 
     @property
     def number(self) -> int:
-        return self._number
+        return self._number or 0
 
-    def set_count(self, number: int) -> None:
-        """Show another number."""
+    def set_count(self, number: int | None) -> None:
+        """Show another number; None: nobody has looked yet."""
         self._number = number
-        self.setText(f"{words.count(number)}  {self._word}")
-        self.setAccessibleName(f"{words.plural(number, 'picture')}: {self._word}")
+        if number is None:
+            self.setText(self._word)
+            self.setAccessibleName(self._word)
+        else:
+            self.setText(f"{words.count(number)}  {self._word}")
+            self.setAccessibleName(f"{words.plural(number, 'picture')}: {self._word}")
         self.setToolTip(f"Show only: {self._word}")
 
 

@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QUrl, Signal
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QImage, QKeySequence
 
 from app.errors import AppError
 from app.printable import printable
 from app.ui.parts.reveal import reveal
 from app.ui.parts.theme import icon
+from app.ui.pictures.files_out import CLIPBOARD_EDGE, MOST, files_to_paste, paths_as_text
 from app.ui.pictures.grid import PictureGrid, Tile
+from app.ui.pictures.large_picture import read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from app.ui.parts.actions import ActionRunner
+
+
+TOO_MANY = "These are too many pictures at once."
+DRAG_FEWER = "Select fewer to drag them, or copy them (Ctrl+C) and paste them where they belong."
 
 
 async def open_picture(path: str) -> None:
@@ -43,7 +49,7 @@ class VanishedError(AppError):
 
 
 class PictureActions(QObject):
-    """Open, Preview, More like this, Show in folder, Copy path."""
+    """Open, Preview, More like this, Show in folder, Copy, Copy path."""
 
     like_wanted = Signal(object)
     """A :class:`Tile` whose like is to be looked for."""
@@ -60,9 +66,10 @@ class PictureActions(QObject):
         self.preview = self._action("&Preview\tSpace", "eye")
         self.like = self._action("&More like this", "sparkle", "Ctrl+L")
         self.reveal = self._action("&Show in folder", "folder-open", "Ctrl+E")
-        self.copy = self._action("&Copy path", "copy", "Ctrl+C")
+        self.copy = self._action("&Copy", "copy", "Ctrl+C")
+        self.copy_path = self._action("Copy p&ath", "link", "Ctrl+Shift+C")
         self.on_picture = (self.open, self.like, self.reveal, self.copy)
-        self.all = (self.open, self.preview, self.like, self.reveal, self.copy)
+        self.all = (*self.on_picture[:1], self.preview, *self.on_picture[1:], self.copy_path)
         grid.set_actions(self.all)
         grid.opened.connect(self._open)
         grid.selectionModel().selectionChanged.connect(self._show_choice)
@@ -72,6 +79,8 @@ class PictureActions(QObject):
         self.like.triggered.connect(lambda: self._with_tile(self.like_wanted.emit))
         self.reveal.triggered.connect(lambda: self._with_tile(self._reveal))
         self.copy.triggered.connect(self._copy)
+        self.copy_path.triggered.connect(self._copy_path)
+        grid.too_many_dragged.connect(lambda: self.failed.emit(AppError(TOO_MANY, DRAG_FEWER)))
         self._show_choice()
 
     def _action(self, text: str, icon_name: str, shortcut: str = "") -> QAction:
@@ -101,10 +110,43 @@ class PictureActions(QObject):
         self._try(lambda: reveal(tile.path), tile.path)
 
     def _copy(self) -> None:
+        """Put the selected files on the clipboard, and the picture too where it is one."""
+        self._with_paths(self.copy, self._copied)
+
+    def _copy_path(self) -> None:
+        def done(paths: list[str]) -> None:
+            QGuiApplication.clipboard().setText(paths_as_text(paths))
+
+        self._with_paths(self.copy_path, done)
+
+    def _with_paths(self, action: QAction, done: Callable[[list[str]], None]) -> None:
         self.acted.emit()
-        paths = [tile.path for tile in self._grid.selected_tiles()]
-        text = "\n".join(os.fsencode(path).decode("utf-8", "replace") for path in paths)
-        QGuiApplication.clipboard().setText(text)
+        if self._grid.selected_count() > MOST:
+            self.failed.emit(AppError(TOO_MANY, f"Select up to {MOST:,} pictures."))
+            return
+        ranges = self._grid.selected_ranges()
+
+        async def work() -> list[str]:
+            return [tile.path for tile in await self._grid.tiles.rows(ranges)]
+
+        self._runner.run(action, work, done=done)
+
+    def _copied(self, paths: list[str]) -> None:
+        clipboard = QGuiApplication.clipboard()
+        clipboard.setMimeData(files_to_paste(paths))  # reading the picture may take a second
+        if len(paths) != 1:
+            return
+        copied = clipboard.mimeData().urls()
+
+        async def read() -> QImage:
+            return await asyncio.to_thread(read_picture, paths[0], CLIPBOARD_EDGE)
+
+        def done(picture: QImage) -> None:
+            there = clipboard.mimeData()  # None where somebody emptied it
+            if there and there.urls() == copied:  # else something else was copied meanwhile
+                clipboard.setMimeData(files_to_paste(paths, picture))
+
+        self._runner.run(None, read, done=done)
 
     def _try(self, work: Callable[[], Awaitable[None]], path: str) -> None:
         async def guarded() -> AppError | None:

@@ -1,24 +1,22 @@
 """A grid of pictures over any number of rows.
 
 Every tile has the same size, so where a row lies is arithmetic: nothing is laid out, and a million
-rows open as fast as ten. (Qt's own list view walks over all rows first.)
+rows open as fast as ten. Qt's own list view walks over all rows first; the grid is one only for
+what screen readers are told about a list, and lays nothing out with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
-    QMimeData,
     QModelIndex,
     QPoint,
     QRect,
     QSize,
     Qt,
-    QUrl,
     Signal,
 )
 from PySide6.QtGui import (
@@ -31,10 +29,11 @@ from PySide6.QtGui import (
     QRegion,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyleOptionViewItem, QWidget
 
-from app.ui.parts.paged_model import Index
+from app.ui.parts.paged_model import PAGE, Index
 from app.ui.parts.theme import SPACE_S, SPACE_XS
+from app.ui.pictures.files_out import MOST, files_as_mime
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.tiles import (
     CAPTION_GAP,
@@ -49,14 +48,12 @@ from app.ui.pictures.tiles import (
 
 __all__ = ["HeldTiles", "PictureGrid", "Tile", "TileModel", "tile_for"]
 
-DRAGGED = 500
-"""Files that are dragged at once."""
 DIMMED = 0.45
 Cursor = QAbstractItemView.CursorAction
 Flag = QItemSelectionModel.SelectionFlag
 
 
-class PictureGrid(QAbstractItemView):
+class PictureGrid(QListView):
     """Thumbnails in rows, as many beside each other as there is room for.
 
     Args:
@@ -70,6 +67,8 @@ class PictureGrid(QAbstractItemView):
     """A row: Space."""
     current_changed = Signal(object)
     """The :class:`Tile` that the keys act on, or None; also when it arrives later."""
+    too_many_dragged = Signal()
+    """More is selected than can be dragged at once, or than is in memory."""
     near_end = Signal()
     """The last rows are in sight or nearly so: whoever has more may append them."""
 
@@ -92,6 +91,7 @@ class PictureGrid(QAbstractItemView):
         self.setItemDelegate(TileDelegate(self, thumbnails, caption_lines))
         self.setModel(model)
         self.setProperty("surface", "background")
+        self.setProperty("kind", "grid")
         self.setAccessibleName("Pictures")
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -136,15 +136,13 @@ class PictureGrid(QAbstractItemView):
 
     def selected_ranges(self) -> list[tuple[int, int]]:
         """Selected rows as first and last of each run, from the top; cheap for any number."""
-        selection = self.selectionModel().selection()
-        parts = (selection.at(number) for number in range(selection.size()))
-        return sorted((part.top(), part.bottom()) for part in parts)
+        return sorted(_ranges(self.selectionModel().selection()))
 
     def selected_count(self) -> int:
         """How many rows are selected."""
         return sum(last - first + 1 for first, last in self.selected_ranges())
 
-    def selected_tiles(self, limit: int = DRAGGED) -> list[Tile]:
+    def selected_tiles(self, limit: int = MOST) -> list[Tile]:
         """The first selected tiles that are in memory; ``await tiles.rows(ranges)`` has all."""
         found: list[Tile] = []
         for first, last in self.selected_ranges():
@@ -220,8 +218,11 @@ class PictureGrid(QAbstractItemView):
         elif bottom > bar.value() + height:
             bar.setValue(bottom - height)
 
+    def doItemsLayout(self) -> None:
+        QAbstractItemView.doItemsLayout(self)  # the list's own would walk over all rows
+
     def updateGeometries(self) -> None:
-        super().updateGeometries()
+        QAbstractItemView.updateGeometries(self)
         height, bar = self.viewport().height(), self.verticalScrollBar()
         whole = self._lines() * self._line_height
         bar.setRange(0, max(whole - height, 0))
@@ -230,7 +231,7 @@ class PictureGrid(QAbstractItemView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._resizing = True
-        super().resizeEvent(event)
+        QAbstractItemView.resizeEvent(self, event)
         self.updateGeometries()
         row, rest = self._anchor  # what was at the top stays at the top
         self.verticalScrollBar().setValue(row // self.columns * self._line_height + rest)
@@ -339,6 +340,16 @@ class PictureGrid(QAbstractItemView):
     def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
         return QRegion(self.viewport().rect())
 
+    def selectAll(self) -> None:
+        if count := self.tiles.rowCount():  # the list's own goes through all rows
+            every = QItemSelection(self.tiles.index(0, 0), self.tiles.index(count - 1, 0))
+            self.selectionModel().select(every, Flag.ClearAndSelect)
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        # the list's own tells screen readers of it, and makes a list of all rows for that
+        few = all(last - first < PAGE for first, last in _ranges(selected) + _ranges(deselected))
+        (QListView if few else QAbstractItemView).selectionChanged(self, selected, deselected)
+
     def currentChanged(self, current: Index, previous: Index) -> None:
         super().currentChanged(current, previous)
         self.viewport().update()
@@ -383,6 +394,9 @@ class PictureGrid(QAbstractItemView):
         tiles = self.selected_tiles()
         if not tiles:
             return
+        if len(tiles) < self.selected_count():  # some would be left behind, and nobody would know
+            self.too_many_dragged.emit()
+            return
         drag = QDrag(self)
         drag.setMimeData(files_as_mime([tile.path for tile in tiles]))
         picture = self._thumbnails.get(tiles[0].path, round(EDGE * self.devicePixelRatioF()))
@@ -391,8 +405,6 @@ class PictureGrid(QAbstractItemView):
         drag.exec(Qt.DropAction.CopyAction)
 
 
-def files_as_mime(paths: Sequence[str]) -> QMimeData:
-    """Files as other programs take them; names that are not UTF-8 stay as they are."""
-    data = QMimeData()
-    data.setUrls([QUrl.fromEncoded(Path(path).as_uri().encode()) for path in paths])
-    return data
+def _ranges(selection: QItemSelection) -> list[tuple[int, int]]:
+    parts = (selection.at(number) for number in range(selection.size()))
+    return [(part.top(), part.bottom()) for part in parts]

@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.printable import printable
+from app.ui.parts import words
 from app.ui.parts.drawing import draw_text
 from app.ui.parts.paged_model import NO_PARENT, PAGE, Index, PagedModel
 from app.ui.parts.theme import RADIUS, SPACE_S, SPACE_XS, font, icon, theme
@@ -75,9 +76,14 @@ class TileModel(PagedModel[Tile]):
             DataRole.DisplayRole,
             DataRole.ToolTipRole,
             DataRole.AccessibleTextRole,
+            DataRole.AccessibleDescriptionRole,
         ):
             return None
+        if role == DataRole.AccessibleDescriptionRole:
+            return f"{words.count(index.row() + 1)} of {words.count(self.rowCount())}"
         tile = self.row(index.row())
+        if tile is None and role == DataRole.AccessibleTextRole:
+            return "Loading"
         if tile is None or role == TILE_ROLE:
             return tile
         if role == DataRole.ToolTipRole:
@@ -86,6 +92,9 @@ class TileModel(PagedModel[Tile]):
             word = _BADGES[tile.state][0] if tile.state else ""
             return ", ".join(filter(None, (tile.caption.replace("\n", ", "), tile.note, word)))
         return tile.caption
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
 
     def set_state(self, number: int, state: TileState) -> None:
         """Give the tile of a row another badge, until its page is fetched again."""

@@ -124,8 +124,13 @@ class Pages(QObject):
             self._backend, self._runner, self._poller, begin, parent=self._window
         )
         dialog.created.connect(lambda session_id: self._created(session_id, dialog.root))
+        dialog.update_wanted.connect(self._update_instead)
         dialog.open()
         return dialog
+
+    def _update_instead(self, session_id: int) -> None:
+        self._window.show_page("sessions")
+        self.sessions.update_session(session_id)
 
     def show_failed(self, session_id: int, name: str) -> FailedDialog:
         """Show what failed in one session."""

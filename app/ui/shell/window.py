@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
 
 from app.ui.parts import words
 from app.ui.parts.commands import PAGES, Commands
+from app.ui.parts.fitting import fit_size, fit_to_screen, room_for
 from app.ui.parts.theme import theme
 from app.ui.parts.widgets import EmptyState, Skeleton, line
 from app.ui.shell.rail import Rail
@@ -57,7 +58,7 @@ class MainWindow(QMainWindow):
         self._pages: dict[str, QWidget] = {}
         self._offered: dict[str, Callable[[], QWidget]] = {}
         self.setWindowTitle(TITLE)
-        self.setMinimumSize(900, 600)
+        self.setMinimumSize(QSize(900, 600).boundedTo(room_for(self)))
         self.setAcceptDrops(True)
         self.commands = Commands(self)
         self.commands.fill_menu_bar(self)
@@ -243,10 +244,10 @@ class MainWindow(QMainWindow):
         self._memory.sync()
 
     def _restore(self) -> None:
-        self.resize(1100, 720)
+        fit_size(self, QSize(1100, 720))
         geometry = self._memory.value("window/geometry")
-        if isinstance(geometry, QByteArray):
-            self.restoreGeometry(geometry)
+        if isinstance(geometry, QByteArray) and self.restoreGeometry(geometry):
+            fit_to_screen(self)  # it may be another screen by now
         page = self._memory.value("window/page")
         known = self.commands.pages.get(str(page)) or self.commands.pages[PAGES[0][0]]
         known.setChecked(True)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 import pytest
 from page_parts import save_picture
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAccessible, QAction
 from PySide6.QtTest import QTest
 
 from app.queue.thumbnail_requests import ThumbnailRequests
@@ -163,6 +161,30 @@ def test_what_is_at_the_top_stays_there_when_the_width_changes(grid) -> None:
         assert -place.height() <= place.top() < 2 * place.height(), width
 
 
+def test_a_screen_reader_finds_each_picture_with_its_name_place_and_state(grid) -> None:
+    shown(grid, 12).select_row(3)
+    grid.tiles.set_state(4, "missing")
+    grid.activateWindow()
+    grid.setFocus()
+    told = QAccessible.queryAccessibleInterface(grid)
+    assert told.role() == QAccessible.Role.List
+    assert told.childCount() == 12
+    children = [told.child(row) for row in range(12)]
+    Said = QAccessible.Text
+    assert children[0].role() == QAccessible.Role.ListItem
+    assert children[4].text(Said.Name) == "00004.jpg, Missing"
+    assert children[4].text(Said.Description) == "5 of 12"
+    for row, child in enumerate(children):
+        place = grid.visualRect(grid.tiles.index(row, 0))
+        assert child.rect() == place.translated(grid.viewport().mapToGlobal(QPoint(0, 0)))
+    at = children[3].rect().center()
+    assert told.childAt(at.x(), at.y()).text(Said.Name) == "00003.jpg"
+    assert [bool(child.state().selected) for child in children] == [row == 3 for row in range(12)]
+    assert children[3].state().focused
+    assert children[3].state().selectable
+    assert told.focusChild().text(Said.Name) == "00003.jpg"
+
+
 def test_a_badge_is_changed_in_place(qtbot, grid) -> None:
     shown(grid, 3)
     with qtbot.waitSignal(grid.tiles.dataChanged):
@@ -186,12 +208,11 @@ def test_actions_make_the_menu_and_their_keys_work_in_the_grid(qtbot, grid) -> N
     assert grid.actions() == [copy]
 
 
-def test_dragged_files_keep_names_that_are_not_utf_8(qapp) -> None:
-    paths = [os.fsdecode(b"/p/caf\xe9 \xff.jpg"), "/p/a b, #1?%.jpg"]
-    lines = bytes(picture_grid.files_as_mime(paths).data("text/uri-list").data()).split()
-    assert [unquote_to_bytes(line.removeprefix(b"file://")) for line in lines] == [
-        os.fsencode(path) for path in paths
-    ]
+def test_more_than_can_be_dragged_is_refused_with_a_word(qtbot, grid, monkeypatch) -> None:
+    monkeypatch.setattr(picture_grid.PictureGrid.selected_tiles, "__defaults__", (2,))
+    shown(grid, 3).selectAll()
+    with qtbot.waitSignal(grid.too_many_dragged, timeout=0):
+        grid.startDrag(Qt.DropAction.CopyAction)
 
 
 def test_a_thumbnail_is_drawn_when_it_comes(qtbot, loader, grid, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from app.db.models import (
 )
 from app.db.schedule import due_sessions
 from app.db.types import path_to_text, text_to_path, utc_now
+from app.errors import AppError
 from app.scan import session_walk
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 
@@ -306,3 +307,56 @@ def test_the_walk_and_the_schedule_work_on_both(
             )
         )
     assert due_sessions() == [session_id]
+
+
+# --- a session that is removed ----------------------------------------------------------------
+
+
+def removed(session_id: int, limit: int) -> list[tuple[int, dict[int, list[int]]]]:
+    """Every step of a removal; the counters hold after each."""
+    steps = []
+    while True:
+        with write_transaction() as conn:
+            steps.append(removal.remove_from_session(conn, session_id, limit))
+            row = conn.execute(select(TrainingSession).filter_by(id=session_id)).one_or_none()
+            if row is None:
+                return steps
+            counted = sessions.recount(conn, session_id)
+            assert {name: getattr(row, name) for name in counted} == counted
+
+
+def test_a_removed_session_takes_only_pictures_with_it_that_no_other_has(model_id: int) -> None:
+    gone = new_session("/photos", ["a.jpg", "b.jpg", "c.jpg", "excluded.jpg"])
+    kept = new_session("/photos", ["b.jpg", "d.jpg"])
+    add_vectors(model_id)
+    with write_transaction() as conn:
+        excluded = update(ImageAsset).where(ImageAsset.path == "/photos/excluded.jpg")
+        conn.execute(excluded.values(excluded=True))
+        ids = {row.path[8:]: row.id for row in conn.execute(select(ImageAsset)).all()}
+    steps = removed(gone, limit=3)
+    assert [number for number, _ in steps] == [3, 1, 0]
+    assert steps[0][1] == {model_id: [ids["a.jpg"], ids["c.jpg"]]}
+    assert paths() == {f"/photos/{name}" for name in ("b.jpg", "d.jpg", "excluded.jpg")}
+    assert totals() == {
+        "image_assets": 3,
+        "training_jobs": 2,
+        "training_evidence": 2,
+        "asset_vectors": 3,
+        "near_duplicates": 3,
+    }
+    with get_sync_engine().connect() as conn:
+        assert set(conn.scalars(select(TrainingSession.id))) == {kept}
+        stale = conn.scalars(select(AssetVector.asset_id).where(AssetVector.payload_stale))
+        assert set(stale) == {ids["b.jpg"], ids["excluded.jpg"]}
+    assert removed(gone, limit=3) == [(0, {})]
+
+
+@pytest.mark.parametrize("held", ["session", "picture"])
+def test_a_session_that_is_being_indexed_is_not_removed(held: str) -> None:
+    session_id = new_session("/photos", ["a.jpg"])
+    with write_transaction() as conn:
+        table = TrainingSession if held == "session" else TrainingJob
+        conn.execute(update(table).values(status="running"))
+    with pytest.raises(AppError, match="is being indexed"), write_transaction() as conn:
+        removal.remove_from_session(conn, session_id, 10)
+    assert paths() == {"/photos/a.jpg"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.printable import printable
 from app.ui.pages.failed.view import FailedView
 from app.ui.parts import words
+from app.ui.parts.fitting import fit_size
 from app.ui.parts.theme import SPACE_L
 from app.ui.parts.widgets import button
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -52,4 +53,4 @@ class FailedDialog(QDialog):
         column.setSpacing(0)
         column.addWidget(self.view, 1)
         column.addLayout(bottom)
-        self.resize(860, 560)
+        fit_size(self, QSize(860, 560))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QSplitter,
     QStackedWidget,
@@ -23,7 +22,9 @@ from app.ui.pages.failed.retry_button import RetryButton
 from app.ui.pages.failed.table import FailedTable
 from app.ui.parts import words
 from app.ui.parts.confirm import ConfirmDialog, ask
+from app.ui.parts.file_dialogs import save_table
 from app.ui.parts.reveal import reveal
+from app.ui.parts.session_names import full_names
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS
 from app.ui.parts.widgets import EmptyState, Page, Skeleton, button, label
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -167,7 +168,7 @@ class FailedView(Page):
             if self._session_id is None and groups and old and self.isVisible():
                 self._named_at = time.monotonic()
                 sessions = await self._backend.training.list_sessions(db)
-                names = {item.sessionId: item.name for item in sessions}
+                names = full_names(sessions)
         return groups, names
 
     def _deliver(self, answer: tuple[list[FailureGroup], dict[int, str]]) -> None:
@@ -288,13 +289,7 @@ class FailedView(Page):
         )
 
     def _export(self) -> None:
-        dialog = QFileDialog(self.window(), "Export failed pictures", "failed-pictures.csv")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilter("Table (*.csv)")
-        dialog.setDefaultSuffix("csv")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.export_to)
-        dialog.open()
+        save_table(self.window(), "Export failed pictures", self.export_to, "failed-pictures.csv")
 
     def export_to(self, target: str) -> None:
         """Write the list to this file."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QObject
 
 from app.printable import printable
 from app.ui.pages.library.duplicates import KINDS, NONE_FOUND, DuplicatePanel, spare
 from app.ui.pages.library.pictures import LibraryPictures, library_tile
 from app.ui.parts import words
+from app.ui.parts.file_dialogs import save_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,7 @@ class DuplicateBrowser(QObject):
         self._lists_asked = self._groups_asked = 0
         self._shown: tuple[DuplicateKind, Listing] | None = None
         self._scan: ScanStatus | None = None
+        self._counts: dict[DuplicateKind, int] = {}
         panel.wanted.connect(self.reload)
         panel.list.picked.connect(self._show_group)
         panel.scan.start_button.clicked.connect(self._start_scan)
@@ -86,14 +87,20 @@ class DuplicateBrowser(QObject):
         def done(listings: dict[DuplicateKind, Listing]) -> None:
             if number != self._lists_asked or not self._active:
                 return
-            for kind, listing in listings.items():
-                panel.show_count(kind, listing.count)
+            self._counts = {kind: listing.count for kind, listing in listings.items()}
+            self._show_counts()
             shown = (panel.kind, listings[panel.kind])
             if shown != self._shown:
                 self._shown = shown
                 panel.show_groups(self._fetch_groups(*shown), shown[1].count)
 
         self._poller.track(self._runner.run(None, work, done=done))
+
+    def _show_counts(self) -> None:
+        looked = self._scan is not None and self._scan.state != "never"
+        for kind, number in self._counts.items():
+            known = bool(number) or looked or kind == "exact"
+            self._panel.show_count(kind, number if known else None)
 
     def _fetch_groups(self, kind: DuplicateKind, listing: Listing) -> Any:
         async def fetch(offset: int, limit: int) -> Sequence[DuplicateGroup]:
@@ -160,6 +167,7 @@ class DuplicateBrowser(QObject):
             return
         ended = self._scan is not None and self._scan.endedAt != scan.endedAt
         self._scan = scan
+        self._show_counts()
         self._panel.scan.show_scan(scan)
         self._runner.set_enabled(self._panel.scan.start_button, model_id is not None)
         if ended and scan.state == "done":
@@ -189,13 +197,8 @@ class DuplicateBrowser(QObject):
     def ask_where_to_export(self, control: Any) -> None:
         """Ask for a file, and write the groups of this kind to it."""
         name = "copies.csv" if self._panel.kind == "exact" else "near-duplicates.csv"
-        dialog = QFileDialog(self._panel.window(), "Export duplicates", name)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilter("Table (*.csv)")
-        dialog.setDefaultSuffix("csv")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda target: self.export_to(target, control))
-        dialog.open()
+        window = self._panel.window()
+        save_table(window, "Export duplicates", lambda file: self.export_to(file, control), name)
 
     def export_to(self, target: str, control: Any) -> None:
         """Write the groups of this kind to a file."""

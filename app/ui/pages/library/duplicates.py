@@ -289,10 +289,12 @@ class DuplicatePanel(QWidget):
         """The order that is chosen."""
         return ORDERS[self.order_box.currentIndex()][1]
 
-    def show_count(self, kind: DuplicateKind, number: int) -> None:
-        """How many groups of a kind there are."""
+    def show_count(self, kind: DuplicateKind, number: int | None) -> None:
+        """How many groups of a kind there are; None: nobody has looked for them yet."""
         self.chips[kind].set_count(number)
-        self.chips[kind].setAccessibleName(f"{words.plural(number, 'group')}: {KINDS[kind][0]}")
+        if number is not None:
+            groups = words.plural(number, "group")
+            self.chips[kind].setAccessibleName(f"{groups}: {KINDS[kind][0]}")
 
     def show_groups(self, fetch: Any, count: int) -> None:
         """Show groups, from the first one on."""

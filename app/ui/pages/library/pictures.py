@@ -205,7 +205,7 @@ class LibraryPictures(QWidget):
         numbers[""] = sum(counts.values())
         for state, chip in self.chips.items():
             number = numbers.get(state, 0)
-            chip.set_count(number)
+            chip.set_count(number if counts else None)  # else nobody has counted yet
             chip.setVisible(bool(number) or state in ("", self.state or ""))
             chip.setChecked(state == (self.state or ""))
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from app.errors import AppError
 from app.ui.pages.models import words as model_words
 from app.ui.pages.models.card import ModelCard
 from app.ui.parts.confirm import ConfirmDialog, ask
+from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.reveal import reveal
 from app.ui.parts.theme import SPACE_L
 from app.ui.parts.widgets import Page, Skeleton, button, label, line
@@ -207,12 +208,7 @@ class ModelsPage(Page):
         )
 
     def _choose_folder(self) -> None:
-        dialog = QFileDialog(self.window(), "Choose the folder of an OpenCLIP model")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.add_folder)
-        dialog.open()
+        choose_folder(self.window(), "Choose the folder of an OpenCLIP model", self.add_folder)
 
     def add_folder(self, folder: str) -> None:
         """Put a model folder on the list, or say beside the button why it is none."""

@@ -10,7 +10,6 @@ from PySide6.QtGui import QTextCharFormat
 from PySide6.QtWidgets import (
     QCalendarWidget,
     QComboBox,
-    QFileDialog,
     QMenu,
     QPushButton,
     QToolButton,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 from app.api.search_schemas import PictureShape, SearchFilter
 from app.printable import printable
 from app.ui.parts import words
+from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_S, icon
 from app.ui.parts.widgets import button, plain_tip
@@ -149,11 +149,8 @@ class SearchFilters(QWidget):
         self._notify()
 
     def _choose_folder(self) -> None:
-        dialog = QFileDialog(self.window(), "Only pictures in this folder", self._folder)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.set_folder)
-        dialog.open()
+        title = "Only pictures in this folder"
+        choose_folder(self.window(), title, self.set_folder, self._folder)
 
     def _notify(self) -> None:
         if not self._silent:

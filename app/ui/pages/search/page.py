@@ -17,7 +17,6 @@ from PySide6.QtGui import (
     QShowEvent,
 )
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QSlider,
     QStackedWidget,
@@ -37,6 +36,8 @@ from app.ui.pages.search.results import SearchResults
 from app.ui.pages.search.search_runner import DEBOUNCE_MS, Answer, SearchRunner
 from app.ui.pages.search.terms import Term
 from app.ui.parts import words
+from app.ui.parts.file_dialogs import choose_files
+from app.ui.parts.session_names import full_names
 from app.ui.parts.theme import SPACE_M, SPACE_S
 from app.ui.parts.widgets import EmptyState, Page, Skeleton, button, label, text_width
 from app.ui.pictures.grid import Tile
@@ -262,11 +263,8 @@ class SearchPage(Page):
         self.search_like(tile.asset_id, tile.path)
 
     def _choose_picture(self) -> None:
-        dialog = QFileDialog(self.window(), "Find pictures like this one", "", PICTURES)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(self.add_pictures)
-        dialog.open()
+        title = "Find pictures like this one"
+        choose_files(self.window(), title, self.add_pictures, PICTURES)
 
     def add_pictures(self, paths: Sequence[str]) -> None:
         """Look for pictures like these, too."""
@@ -356,7 +354,7 @@ class SearchPage(Page):
     async def _fetch_sessions(self) -> list[tuple[int, str]]:
         async with self._backend.db() as db:
             sessions = await self._backend.training.list_sessions(db)
-        return [(session.sessionId, session.name) for session in sessions]
+        return list(full_names(sessions).items())
 
     async def _prepare(self) -> None:
         # The first question says it better if this does not work.

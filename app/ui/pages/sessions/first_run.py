@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QScrollArea,
     QVBoxLayout,
@@ -22,6 +21,7 @@ from app.printable import printable
 from app.services.backend import Backend
 from app.ui.parts import words
 from app.ui.parts.actions import ActionRunner
+from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.model_download import DownloadOffer
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XXL
 from app.ui.parts.widgets import IconLabel, button, label, line
@@ -85,11 +85,7 @@ class FirstRunPage(QScrollArea):
         return column
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self.window(), "Choose a folder of pictures")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.folder_chosen)
-        dialog.open()
+        choose_folder(self.window(), "Choose a folder of pictures", self.folder_chosen.emit)
 
     def _try_samples(self) -> None:
         async def create() -> int:
@@ -196,11 +192,7 @@ class ModelBox(QWidget):
             self.use(spec)
             return
         self.choice.setCurrentIndex(self.choice.findData(self._shown))
-        dialog = QFileDialog(self.window(), "Choose the folder of a checkpoint")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.use)
-        dialog.open()
+        choose_folder(self.window(), "Choose the folder of a checkpoint", self.use)
 
 
 def about_model(spec: str) -> str:

@@ -6,17 +6,20 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from app.errors import AppError
 from app.printable import printable
 from app.scan.discovery import PictureCounter
+from app.ui.pages.sessions.folder_field import FolderField, SameFolder
 from app.ui.pages.sessions.folder_nodes import Chosen
 from app.ui.pages.sessions.folder_tree import FolderTree
 from app.ui.pages.sessions.session_options import SessionOptions, error_label, field, set_error
 from app.ui.parts import words
+from app.ui.parts.file_dialogs import choose_folder
+from app.ui.parts.fitting import fit_size
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XS
 from app.ui.parts.widgets import button, label, line
 
@@ -38,6 +41,8 @@ class NewSessionDialog(QDialog):
     """
 
     created = Signal(int)
+    update_wanted = Signal(int)
+    """A session over this folder is to be updated instead."""
 
     def __init__(
         self,
@@ -56,10 +61,12 @@ class NewSessionDialog(QDialog):
         self._root = ""
         self._named = False
         self._sessions: list[TrainingProgress] = []
-        self.folder, self.name = QLineEdit(), QLineEdit()
+        self.folder, self.name = FolderField(), QLineEdit()
         self.choose_button = button("Choose…", icon_name="folder-open")
         self.folder_error = error_label()
+        self.same = SameFolder()
         self.tree = FolderTree(poller.track)
+        self._inside = QWidget()
         self.note = label(role="secondary")
         self.options = SessionOptions(backend, runner)
         self.summary = label(role="count")
@@ -94,10 +101,11 @@ class NewSessionDialog(QDialog):
         self.summary.setWordWrap(True)
         self.create_button.setDefault(True)
         self.tree.setMinimumHeight(132)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(SPACE_XL, SPACE_L, SPACE_XL, SPACE_L)
+        column = QVBoxLayout(self._inside)
+        column.setContentsMargins(SPACE_XL, SPACE_L, SPACE_XL, 0)
         column.setSpacing(SPACE_M)
         column.addLayout(field("Folder", where, self.folder_error))
+        column.addWidget(self.same)
         below = QVBoxLayout()
         below.setSpacing(SPACE_XS)
         for part in (self.summary, self.note):
@@ -107,23 +115,44 @@ class NewSessionDialog(QDialog):
         column.addLayout(below)
         column.addLayout(field("Name", self.name))
         column.addWidget(self.options)
-        column.addWidget(line())
-        column.addLayout(bottom)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setWidget(self._inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, SPACE_L)
+        outer.setSpacing(SPACE_M)
+        outer.addWidget(self.area, 1)
+        outer.addWidget(line())
+        bottom.setContentsMargins(SPACE_XL, 0, SPACE_XL, 0)
+        outer.addLayout(bottom)
         for other in (self.choose_button, self.options.toggle, self.cancel_button):
             other.setAutoDefault(False)
-        self.resize(620, 600)
+        fit_size(self, QSize(620, 600))
 
     def _connect(self) -> None:
         self.choose_button.clicked.connect(self._choose)
-        self.folder.editingFinished.connect(self._typed)
+        self.folder.textEdited.connect(self._show_chosen)
+        self.folder.editingFinished.connect(self._read_typed)
         self.name.textEdited.connect(self._name_edited)
         self.tree.folders.chosen_changed.connect(self._show_chosen)
         self.tree.folders.root_problem.connect(self._root_problem)
+        self.options.toggle.toggled.connect(self._make_room)
         self.options.recursive_changed.connect(self._show_chosen)
         self.options.files_changed.connect(self._recount)
         self.options.model_changed.connect(self._show_chosen)
         self.create_button.clicked.connect(self._create)
+        self.same.update_button.clicked.connect(self._update_instead)
         self.cancel_button.clicked.connect(self.reject)
+
+    def _make_room(self, unfolded: bool) -> None:
+        """Grow for the options as far as the screen allows, and scroll to them beyond that."""
+        if unfolded:
+            missing = self._inside.minimumSizeHint().height() - self.area.viewport().height()
+            fit_size(self, self.size() + QSize(0, max(missing, 0)))
+            # once all of it has its new place
+            QTimer.singleShot(0, self, lambda: self.area.ensureWidgetVisible(self.options))
 
     # Folder and name
 
@@ -142,17 +171,17 @@ class NewSessionDialog(QDialog):
         self.tree.folders.set_root(self._root, self._counter())
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, "Choose a folder of pictures", self._root)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.set_folder)
-        dialog.open()
+        choose_folder(self, "Choose a folder of pictures", self.set_folder, self._root)
 
-    def _typed(self) -> None:
-        text = self.folder.text().strip()
-        if text != printable(self._root):  # a name that cannot be typed is kept as it is
-            self.set_folder(text)
+    @property
+    def _unread(self) -> bool:
+        """Another folder is typed than the one that is shown."""
+        # a name that cannot be typed is kept as it is
+        return self.folder.text().strip() != printable(self._root)
+
+    def _read_typed(self) -> None:
+        if self._unread:
+            self.set_folder(self.folder.text().strip())
 
     def _name_edited(self, text: str) -> None:
         self._named = bool(text.strip())
@@ -193,15 +222,18 @@ class NewSessionDialog(QDialog):
     def _show_chosen(self, *_: object) -> None:
         recursive = self.options.recursive.isChecked()
         chosen = self.tree.folders.chosen()
-        self.tree.setEnabled(recursive and bool(self._root))
+        self.tree.setEnabled(recursive and bool(self._root) and not self._unread)
         self.note.setText(note(chosen, recursive, self._root))
         self.note.setVisible(bool(self.note.text()))
         self.summary.setText(self._sentence(chosen, recursive))
-        usable = bool(self._root) and not (recursive and chosen.nothing)
+        self.same.show_session(None if self._unread else self._known_session())
+        usable = bool(self._root) and not self._unread and not (recursive and chosen.nothing)
         self._runner.set_enabled(self.create_button, usable)
 
     def _sentence(self, chosen: Chosen, recursive: bool) -> str:
         root = self.tree.folders.root
+        if self._unread:
+            return "Press Enter to look into this folder."
         if root is None or self.folder_error.text():
             return ""
         pictures, size, complete = chosen.pictures, chosen.size, chosen.complete
@@ -213,11 +245,27 @@ class NewSessionDialog(QDialog):
         rate = earlier_rate(self._sessions, self.options.model_spec)
         return summary(pictures, size, complete=complete, rate=rate)
 
+    def _known_session(self) -> TrainingProgress | None:
+        """The newest session that was made over this very folder."""
+        return next(
+            (
+                item
+                for item in self._sessions
+                if item.rootPath == self._root and item.status != "cancelled"
+            ),
+            None,
+        )
+
+    def _update_instead(self) -> None:
+        known = self._known_session()
+        if known is not None:
+            self.accept()
+            self.update_wanted.emit(known.sessionId)
+
     # Creating
 
     def _create(self) -> None:
-        self._typed()
-        if not self.options.check() or not self._root:
+        if not self.options.check() or not self._root or self._unread:
             return
         set_error(self.folder_error, "")
 

@@ -116,6 +116,7 @@ class SessionsPage(Page):
         self.list.picked.connect(self.select)
         self.view.why_failed.connect(self._ask_why_failed)
         self._session_actions.changed.connect(self.refresh)
+        self.view.care.removed.connect(self._removed)
         if self._trouble.button is not None:
             self._trouble.button.clicked.connect(self.refresh)
 
@@ -140,6 +141,21 @@ class SessionsPage(Page):
         self._asked_all = 0.0
         self._show_starting()
         self._watch.now()
+
+    def update_session(self, session_id: int) -> None:
+        """Look for changes in a session's folders, and show it."""
+        self.select(session_id)
+        self.view.update_actions.update(session_id)
+
+    def _removed(self, session_id: int) -> None:
+        """Show the next session in its place."""
+        if session_id == self._selected:
+            row = self.list.sessions.row_of(session_id) or 0
+            beside = self.list.sessions.id_at(row + 1) or self.list.sessions.id_at(row - 1)
+            self._selected = beside
+        self.list.sessions.forget(session_id)
+        self._show()
+        self.refresh()
 
     @property
     def selected(self) -> int | None:

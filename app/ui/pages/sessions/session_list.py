@@ -31,6 +31,7 @@ from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.paged_model import NO_PARENT, Index
+from app.ui.parts.session_names import marks
 from app.ui.parts.theme import SPACE_M, SPACE_S, font, state_color, state_icon, theme
 from app.ui.parts.widgets import plain_tip
 
@@ -41,6 +42,7 @@ ITEM_HEIGHT = 60
 ItemRole = Qt.ItemDataRole
 PROGRESS_ROLE = int(ItemRole.UserRole) + 1
 STARTING_ROLE = int(ItemRole.UserRole) + 2
+MARK_ROLE = int(ItemRole.UserRole) + 3
 
 
 class SessionListModel(QAbstractListModel):
@@ -52,12 +54,14 @@ class SessionListModel(QAbstractListModel):
         self._shown: list[int] = []
         self._wanted = ""
         self._starting: frozenset[int] = frozenset()
+        self._marks: dict[int, str] = {}
         self.arranging = False
         """Rows come and go: a mark that moves now was not moved by a person."""
 
     def set_all(self, sessions: Sequence[TrainingProgress]) -> None:
         """Show these sessions."""
         self._all = {item.sessionId: item for item in sessions}
+        self._marks = marks(sessions)
         before = {number: self._shown[number] for number in range(len(self._shown))}
         self._arrange()
         if len(before) == len(self._shown) and before == dict(enumerate(self._shown)):
@@ -71,6 +75,11 @@ class SessionListModel(QAbstractListModel):
         if new:
             self._arrange()
         self._notify_changed([item.sessionId for item in changed])
+
+    def forget(self, session_id: int) -> None:
+        """A session is no longer there."""
+        if self._all.pop(session_id, None) is not None:
+            self._arrange()
 
     def set_starting(self, session_ids: frozenset[int]) -> None:
         """Sessions whose start was asked for and that are not running yet."""
@@ -110,12 +119,17 @@ class SessionListModel(QAbstractListModel):
             return item
         if role == STARTING_ROLE:
             return item.sessionId in self._starting
+        mark = self._marks.get(item.sessionId, "")
+        if role == MARK_ROLE:
+            return mark
         if role == ItemRole.DisplayRole:
             return words.shorten(item.name, 200)
         if role == ItemRole.AccessibleTextRole:
-            return f"{item.name}, {second_line(item, item.sessionId in self._starting)}"
+            second = second_line(item, item.sessionId in self._starting)
+            return ", ".join(filter(None, (item.name, mark, second)))
         if role == ItemRole.ToolTipRole:
-            return plain_tip(f"{printable(item.name)}\n{printable(item.rootPath)}")
+            lines = (printable(item.name), printable(item.rootPath), mark)
+            return plain_tip("\n".join(filter(None, lines)))
         return None
 
     def _arrange(self) -> None:
@@ -211,7 +225,10 @@ class SessionDelegate(QStyledItemDelegate):
         small = font("secondary")
         small.setFeature(QFont.Tag("tnum"), 1)
         text.translate(0, 20)
-        draw_text(painter, text, second_line(item, starting), small, tone)
+        second = second_line(item, starting)
+        if told := str(index.data(MARK_ROLE) or ""):
+            second = f"{told} · {second}"
+        draw_text(painter, text, second, small, tone)
         if item.status in ("running", "paused") and item.progress.total and not item.discovering:
             line = QRectF(left, area.bottom() - 8, text.width(), 3)
             _bar(painter, line, item.progress.current / item.progress.total, item.status)

@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QGridLayout,
     QLabel,
     QLineEdit,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 from app.config import get_settings
 from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.parts import words
+from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.model_download import DownloadOffer
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import button, label
@@ -211,11 +211,7 @@ class SessionOptions(QWidget):
             self.use_model(spec)
             return
         self.model.setCurrentIndex(self.model.findData(self._spec))
-        dialog = QFileDialog(self.window(), "Choose the folder of a checkpoint")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.use_model)
-        dialog.open()
+        choose_folder(self.window(), "Choose the folder of a checkpoint", self.use_model)
 
 
 def field(title: str, control: QWidget, error: QLabel | None = None) -> QVBoxLayout:

@@ -13,6 +13,7 @@ from app.ui.pages.sessions.job_table import FILTERS, JobTable, count_of
 from app.ui.pages.sessions.progress_panel import ProgressPanel, details_text, left_out_text
 from app.ui.pages.sessions.rate_chart import RateHistory
 from app.ui.pages.sessions.session_actions import SessionActions, possible
+from app.ui.pages.sessions.session_care import SessionCare
 from app.ui.pages.sessions.update_actions import UpdateActions
 from app.ui.pages.sessions.update_actions import possible as possible_updates
 from app.ui.pages.sessions.update_panel import UpdatePanel
@@ -80,6 +81,7 @@ class SessionView(QWidget):
         self.left_out = ElidedLabel(mode=Qt.TextElideMode.ElideRight, role="secondary")
         self.buttons = {name: _action_button(name, actions.actions[name]) for name in _ICONS}
         self.update_actions = UpdateActions(self, backend, runner, actions.menu_actions)
+        self.care = SessionCare(self, backend, runner, actions.menu_actions)
         self.update_button = button("Update", "", "arrows-clockwise")
         self.more_button = button("", "quiet", "dots-three")
         self.banner = Banner()
@@ -106,6 +108,8 @@ class SessionView(QWidget):
         self.more_button.setToolTip("More that can be done with this session")
         menu = QMenu(self.more_button)
         menu.addActions([self.update_actions.actions[name] for name in ("relocate", "prune")])
+        menu.addSeparator()
+        menu.addActions([self.care.actions[name] for name in ("rename", "remove")])
         self.more_button.setMenu(menu)
         under = QHBoxLayout()
         under.setSpacing(SPACE_M)
@@ -150,7 +154,8 @@ class SessionView(QWidget):
                 lambda on, status=status: self.set_filter(status if on else None)
             )
         follow(self.update_button, self.update_actions.actions["update"])
-        self.update_actions.changed.connect(self._actions.changed)
+        for part in (self.update_actions, self.care):
+            part.changed.connect(self._actions.changed)
         self.why_button.clicked.connect(self._ask_why)
         self.table.picked.connect(self._picked)
         self.evidence.closed.connect(self.table.clear_choice)
@@ -166,6 +171,7 @@ class SessionView(QWidget):
             self.status_filter = None
         self._actions.show_session(progress)
         self.update_actions.show_session(progress)
+        self.care.show_session(progress, starting)
         self.updates.show_progress(progress)
         self.name.set_text(printable(progress.name))
         self._show_state(progress, starting)
@@ -199,7 +205,6 @@ class SessionView(QWidget):
         self.buttons["start"].setVisible("start" in able and progress.status != "failed")
         may_update = bool(possible_updates(progress))
         self.update_button.setVisible(may_update)
-        self.more_button.setVisible(may_update)
         if progress.status == "failed":
             reason = progress.errorMessage or "Something stopped this session."
             self.banner.show_text("warning-circle", "failed", reason, "Start again")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QWidget
 
@@ -15,6 +15,7 @@ from app.ui.pages.sessions import update_words
 from app.ui.parts import words
 from app.ui.parts.commands import make_action
 from app.ui.parts.confirm import ConfirmDialog, ask
+from app.ui.parts.file_dialogs import choose_folder
 
 if TYPE_CHECKING:
     from app.api.training_schemas import TrainingProgress
@@ -158,12 +159,12 @@ class UpdateActions(QObject):
         if self._shown is None:
             return
         session_id, begin = self._shown.sessionId, self._shown.rootPath
-        self.chooser = QFileDialog(self._page.window(), "Where is the folder now?", begin)
-        self.chooser.setFileMode(QFileDialog.FileMode.Directory)
-        self.chooser.setOption(QFileDialog.Option.ShowDirsOnly)
-        self.chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.chooser.fileSelected.connect(lambda folder: self.preview_move(session_id, folder))
-        self.chooser.open()
+        self.chooser = choose_folder(
+            self._page.window(),
+            "Where is the folder now?",
+            lambda folder: self.preview_move(session_id, folder),
+            begin,
+        )
 
     def preview_move(self, session_id: int, folder: str) -> None:
         """Look whether the pictures are in this folder, and ask."""

@@ -323,8 +323,11 @@ def test_keys_preview_open_copy_and_find_more(
             assert not pictures.preview.isVisible()
             QTest.keyClick(pictures.grid, Key.Key_Return)
             await qt_loop.until(lambda: opened == [path])
+            clipboard = QGuiApplication.clipboard()
             pictures.actions_.copy.trigger()
-            assert QGuiApplication.clipboard().text() == path
+            await qt_loop.until(lambda: not clipboard.image().isNull())
+            assert clipboard.image().size().toTuple() == (64, 48)
+            assert clipboard.mimeData().urls()[0].toLocalFile() == clipboard.text() == path
             with qtbot.waitSignal(shown.page.like_wanted, timeout=0) as wanted:
                 pictures.actions_.like.trigger()
             assert wanted.args == [number]
@@ -451,6 +454,7 @@ def test_copies_are_shown_group_by_group_the_best_first(qt_loop, backend, tmp_pa
             assert page.pictures.subtitle.text() == "The others take 18.0 MB."
             assert not page.pictures.states.isVisible()
             assert page.panel.chips["exact"].number == 2
+            assert page.panel.chips["similar"].text() == "Near duplicates"  # nobody has looked
             assert page.panel.list.selectionModel().hasSelection()
             page.panel.list.setFocus()
             QTest.keyClick(page.panel.list, Key.Key_Down)

@@ -24,7 +24,7 @@ from app.ui.pages.search import search_runner
 from app.ui.pages.search.field import dropped_files
 from app.ui.pages.search.terms import Term
 from app.ui.pictures import actions as picture_actions
-from app.ui.pictures.grid import files_as_mime
+from app.ui.pictures.files_out import files_as_mime
 
 Key = Qt.Key
 
@@ -327,15 +327,19 @@ def test_a_picture_opens_with_the_systems_program(qt_loop, backend, tmp_path, mo
     qt_loop.run(steps())
 
 
-def test_paths_of_all_selected_results_are_copied(qt_loop, backend, tmp_path) -> None:
+def test_all_selected_results_are_copied_as_paths_or_as_files(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
             await search(qt_loop, shown)
             assert not shown.page.results.actions_.copy.isEnabled()
             shown.grid.select_row(0)
             QTest.keyClick(shown.grid, Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+            clipboard = QGuiApplication.clipboard()
+            shown.page.results.actions_.copy_path.trigger()
+            await qt_loop.until(lambda: clipboard.text() == "/gone/00000.jpg\n/gone/00001.jpg")
             shown.page.results.actions_.copy.trigger()
-            assert QGuiApplication.clipboard().text() == "/gone/00000.jpg\n/gone/00001.jpg"
+            await qt_loop.until(lambda: clipboard.mimeData().hasUrls())
+            assert not clipboard.mimeData().hasImage()
 
     qt_loop.run(steps())
 

@@ -11,6 +11,7 @@ from ledger_rows import add_many, add_session, columns_of, set_columns
 from page_parts import Parts, save_picture
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
+from PySide6.QtTest import QTest
 
 from app.config import DEMO_MODEL
 from app.file_types import DEFAULT_EXTENSIONS
@@ -164,6 +165,58 @@ def test_nothing_ticked_cannot_be_created(qt_loop, backend, tmp_path) -> None:
             dialog.tree.folders.tick(dialog.tree.folders.root, True)
             assert dialog.create_button.isEnabled()
             dialog.reject()
+
+    qt_loop.run(steps())
+
+
+def test_enter_reads_a_typed_folder_and_another_one_starts(qt_loop, backend, tmp_path) -> None:
+    before, typed = fill(tmp_path / "Before"), fill(tmp_path / "Typed")
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            dialog = await opened(qt_loop, parts, backend, before)
+            created: list[int] = []
+            dialog.created.connect(created.append)
+            dialog.activateWindow()
+            dialog.folder.setFocus()
+            dialog.folder.selectAll()
+            QTest.keyClicks(dialog.folder, typed)
+            assert "Press Enter" in dialog.summary.text()
+            assert not dialog.create_button.isEnabled()
+            assert not dialog.tree.isEnabled()
+            QTest.keyClick(dialog.folder, Qt.Key.Key_Return)
+            assert dialog.root == typed
+            assert dialog.name.text() == "Typed"
+            await qt_loop.until(lambda: dialog.summary.text().startswith("6 pictures"))
+            assert not created
+            QTest.keyClick(dialog.folder, Qt.Key.Key_Return)
+            await qt_loop.until(lambda: created)
+            assert columns_of(created[0])["root_path"] == typed
+
+    qt_loop.run(steps())
+
+
+def test_a_second_session_over_a_folder_says_so_and_offers_an_update(
+    qt_loop, backend, tmp_path
+) -> None:
+    root = fill(tmp_path / "Holidays")
+    known = add_session(name="Summer", root=root, status="completed")
+    add_session(name="Stopped", root=root, status="cancelled")
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            dialog = await opened(qt_loop, parts, backend, root)
+            await qt_loop.until(dialog.same.isVisible)
+            assert "“Summer” has the pictures of this folder" in dialog.same.text.text()
+            assert dialog.create_button.isEnabled()
+            dialog.set_folder(str(tmp_path))
+            assert not dialog.same.isVisible()
+            dialog.set_folder(root)
+            wanted: list[int] = []
+            dialog.update_wanted.connect(wanted.append)
+            dialog.same.update_button.click()
+            assert wanted == [known]
+            assert not dialog.isVisible()
 
     qt_loop.run(steps())
 

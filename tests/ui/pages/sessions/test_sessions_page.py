@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from ledger_rows import add_many, add_pictures, add_session, set_columns
 from page_parts import Parts, save_picture
 from PySide6.QtCore import Qt
 
+from app.api.update_schemas import RemovalPreview
 from app.errors import AppError
 from app.queue import enqueue as enqueue_module
 from app.ui.pages.sessions.page import FEW, SessionsPage
-from app.ui.pages.sessions.session_list import ITEM_HEIGHT, SessionListModel, second_line
+from app.ui.pages.sessions.session_care import removal_text
+from app.ui.pages.sessions.session_list import ITEM_HEIGHT, MARK_ROLE, SessionListModel, second_line
 from app.ui.parts.error_dialog import ErrorDialog
+from app.ui.parts.session_names import full_names
 
 
 @pytest.fixture
@@ -90,6 +94,82 @@ def test_the_selection_survives_new_sessions(qt_loop, backend) -> None:
             assert page.selected == first
             assert page.list.currentIndex().row() == 6
             assert page.view.name.full_text() == "first"
+
+    qt_loop.run(steps())
+
+
+def test_a_session_is_renamed_and_removed_after_one_question(
+    qt_loop, backend, doorbell, monkeypatch
+) -> None:
+    monkeypatch.setattr("app.services.session_service.enqueue_payload_refresh", lambda: None)
+    keep = add_session("Kept", "completed")
+    gone = add_session("Old name", "completed")
+    add_pictures(gone, {"completed": ["/photos/a.jpg", "/photos/b.jpg"]})
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            page = make(backend, parts)
+            await loaded(qt_loop, page)
+            care = page.view.care
+            page.select(gone)
+            care.actions["rename"].trigger()
+            assert care.field.textValue() == "Old name"
+            care.field.setTextValue("New name")
+            care.field.accept()
+            await qt_loop.until(lambda: page.view.name.full_text() == "New name")
+            care.actions["remove"].trigger()
+            await qt_loop.until(lambda: care.question is not None)
+            assert care.question.accessibleName() == "Remove “New name”?"
+            told = care.question.accessibleDescription()
+            assert told == ("2 pictures can no longer be found here. Your files stay as they are.")
+            care.question.yes_button.click()
+            await qt_loop.until(lambda: shown_names(page) == ["Kept"])
+            assert page.selected == keep
+            assert page.view.name.full_text() == "Kept"
+
+    qt_loop.run(steps())
+
+
+def test_a_running_session_cannot_be_removed(qt_loop, backend) -> None:
+    add_session("Running", "running")
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            page = make(backend, parts)
+            await loaded(qt_loop, page)
+            assert page.view.care.actions["rename"].isEnabled()
+            assert not page.view.care.actions["remove"].isEnabled()
+
+    qt_loop.run(steps())
+
+
+def test_what_a_removal_does_is_said_in_its_numbers() -> None:
+    assert removal_text(RemovalPreview(pictures=0, kept=0)) == "Your files stay as they are."
+    both = removal_text(RemovalPreview(pictures=1_200, kept=1))
+    assert "1,199 pictures can no longer be found here." in both
+    assert "1 that is in other sessions, too, can still be found." in both
+
+
+def test_sessions_of_the_same_name_are_told_apart(qt_loop, backend) -> None:
+    moments = [datetime(2026, 5, day, 12, tzinfo=UTC) for day in (3, 4)]
+    add_session("Holidays", created_at=moments[0])
+    add_session("Holidays", created_at=moments[1], model="ViT-B-32/openai")
+    add_session("Other")
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            page = make(backend, parts)
+            await loaded(qt_loop, page)
+            model = page.list.sessions
+            told = [model.index(row, 0).data(MARK_ROLE) for row in range(3)]
+            assert told == ["", "4 May 2026, ViT-B-32 (openai)", "3 May 2026, Demo model"]
+            names = full_names(model.sessions.values())
+            assert sorted(names.values()) == [
+                "Holidays (3 May 2026, Demo model)",
+                "Holidays (4 May 2026, ViT-B-32 (openai))",
+                "Other",
+            ]
+            page.list.grab()
 
     qt_loop.run(steps())
 
