@@ -78,6 +78,8 @@ class Commands(QObject):
         self.open_data_folder = make_action(
             self, "&Open data folder", "", "Where the index, the logs and the settings are"
         )
+        self.guide = make_action(self, "User &guide", "F1", "How everything works, page by page")
+        self.keys = make_action(self, "&Keys", "?", "Every key of the program")
         self.about = make_action(self, "&About Afterimage", "", "Version and licence")
         self.quit.setMenuRole(QAction.MenuRole.QuitRole)
         self.about.setMenuRole(QAction.MenuRole.AboutRole)
@@ -99,6 +101,9 @@ class Commands(QObject):
         view.addSeparator()
         colours: QMenu = view.addMenu("&Colours")
         colours.addActions(list(self.schemes.values()))
+        help_menu.addAction(self.guide)
+        help_menu.addAction(self.keys)
+        help_menu.addSeparator()
         help_menu.addAction(self.copy_diagnostics)
         help_menu.addAction(self.open_data_folder)
         help_menu.addSeparator()

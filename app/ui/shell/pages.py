@@ -18,6 +18,7 @@ from app.ui.pages.sessions.page import SessionsPage
 from app.ui.pages.system.page import SystemPage
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.shell.about import AboutDialog
+from app.ui.shell.help import GuideDialog, KeysDialog
 from app.ui.shell.sessions_feed import SessionsFeed
 from app.ui.shell.window import MainWindow
 
@@ -65,6 +66,8 @@ class Pages(QObject):
     def _connect(self) -> None:
         commands = self._window.commands
         commands.new_session.triggered.connect(lambda _checked=False: self.new_session())
+        commands.guide.triggered.connect(self._guide)
+        commands.keys.triggered.connect(self._keys)
         commands.about.triggered.connect(self._about)
         self._window.folder_dropped.connect(self.new_session)
         self.sessions.new_session_requested.connect(self.new_session)
@@ -157,3 +160,12 @@ class Pages(QObject):
 
     def _about(self) -> None:
         AboutDialog(self._window).open()
+
+    def _guide(self) -> None:
+        guide = self._window.findChild(GuideDialog) or GuideDialog(self._window)
+        guide.show()
+        guide.raise_()
+        guide.activateWindow()
+
+    def _keys(self) -> None:
+        KeysDialog(self._window, self._window.menuBar()).open()
