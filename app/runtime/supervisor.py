@@ -83,6 +83,7 @@ class Supervisor:
         self._command = command or worker_command()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._stop_asked = threading.Event()
+        self._renewal_asked = threading.Event()
         self._starting = threading.Lock()
         """Held while a worker is started: one is started before a stop, or never."""
         self._ending = threading.Lock()
@@ -106,6 +107,13 @@ class Supervisor:
     def status(self) -> RuntimeStatus:
         """The latest state, without waiting."""
         return self._status
+
+    def renew_worker(self) -> None:
+        """Have the worker end after its batch and another one start, which reads the settings anew.
+
+        Returns at once. Somebody else's worker stays as it is.
+        """
+        self._renewal_asked.set()
 
     def stop(self, timeout: float = STOP_WITHIN_S) -> None:
         """End the worker after its batch, then the embedded Redis unless others use it.
@@ -141,7 +149,12 @@ class Supervisor:
 
     def _look_after_worker(self) -> None:
         child = self._child
+        if child is not None and self._renewal_asked.is_set() and child.exit_code() is None:
+            self._end_worker(child, STOP_WITHIN_S)
+            self._child, self._worker = None, "starting"
+            child = None
         if child is None:
+            self._renewal_asked.clear()
             if self._queue.state == "ready" and time.monotonic() >= self._next_start:
                 self._start_worker()
         elif (code := child.exit_code()) is not None:
@@ -203,16 +216,16 @@ class Supervisor:
             self._ended = True
             child, self._child = self._child, None
             if child is not None:
-                self._end_worker(child)
+                left = self._end_by - time.monotonic() - FOR_THE_QUEUE_S - RELEASED_WITHIN_S
+                self._end_worker(child, left)
             end_queue_server(max(self._end_by - time.monotonic(), FOR_THE_QUEUE_S))
             self._worker = "stopped"
             self._queue.problem = ""
             self._publish()
 
-    def _end_worker(self, child: WorkerProcess) -> None:
+    def _end_worker(self, child: WorkerProcess, within_s: float) -> None:
         child.is_ready()  # its name
-        left = self._end_by - time.monotonic() - FOR_THE_QUEUE_S - RELEASED_WITHIN_S
-        if child.end(left) not in (0, EXIT_ELSEWHERE):
+        if child.end(within_s) not in (0, EXIT_ELSEWHERE):
             log.warning("worker %d did not end by itself", child.pid)
             if (name := child.name) is not None:
                 within(RELEASED_WITHIN_S, lambda: self._on_worker_stopped(name))

@@ -298,6 +298,31 @@ def test_a_worker_that_does_not_finish_is_killed(run: Callable[[str], Running]) 
     assert supervisor.deaths == []
 
 
+def test_a_renewed_worker_ends_in_order_and_another_takes_its_place(
+    run: Callable[[str], Running],
+) -> None:
+    supervisor = run(WORKER)
+    first = supervisor.until_ready()
+    supervisor.renew_worker()
+    supervisor.until(lambda status: status.worker_pid not in (None, first))
+    assert supervisor.until_ready() != first
+    assert not is_running(first)
+    assert (supervisor.deaths, supervisor.stopped) == ([], [])
+    assert supervisor.status().restarts == 0
+
+
+def test_a_worker_that_does_not_end_is_renewed_all_the_same(
+    run: Callable[[str], Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STOP_WITHIN_S", 0.2)
+    supervisor = run(DEAF_WORKER)
+    first = supervisor.until_ready()
+    supervisor.renew_worker()
+    supervisor.until(lambda status: status.worker_pid not in (None, first))
+    assert supervisor.until_ready() != first
+    assert supervisor.stopped == [f"worker-{first}"]
+
+
 def test_a_killed_parent_leaves_no_orphan(data_dir: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, WORKER], stdout=subprocess.PIPE, text=True

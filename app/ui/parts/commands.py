@@ -27,6 +27,7 @@ class Commands(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.new_session = make_action(self, "&New session…", "Ctrl+N", "Index another folder")
+        self.settings = make_action(self, "&Settings…", "Ctrl+,", "How pictures are indexed")
         self.quit = make_action(self, "&Quit", "Ctrl+Q", "Close Afterimage")
         self.start = make_action(self, "&Start", "Ctrl+Return", "Start this session")
         self.pause = make_action(self, "&Pause", "Ctrl+P", "Stop after the current pictures")
@@ -81,6 +82,7 @@ class Commands(QObject):
         self.guide = make_action(self, "User &guide", "F1", "How everything works, page by page")
         self.keys = make_action(self, "&Keys", "?", "Every key of the program")
         self.about = make_action(self, "&About Afterimage", "", "Version and licence")
+        self.settings.setMenuRole(QAction.MenuRole.PreferencesRole)
         self.quit.setMenuRole(QAction.MenuRole.QuitRole)
         self.about.setMenuRole(QAction.MenuRole.AboutRole)
 
@@ -91,6 +93,8 @@ class Commands(QObject):
             bar.addMenu(title) for title in ("&File", "&Session", "&View", "&Help")
         )
         file.addAction(self.new_session)
+        file.addSeparator()
+        file.addAction(self.settings)
         file.addSeparator()
         file.addAction(self.quit)
         session.addActions(list(self.session_actions.values()))

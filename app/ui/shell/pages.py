@@ -20,6 +20,7 @@ from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.shell.about import AboutDialog
 from app.ui.shell.help import GuideDialog, KeysDialog
 from app.ui.shell.sessions_feed import SessionsFeed
+from app.ui.shell.settings_dialog import SettingsDialog
 from app.ui.shell.window import MainWindow
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Pages(QObject):
     def _connect(self) -> None:
         commands = self._window.commands
         commands.new_session.triggered.connect(lambda _checked=False: self.new_session())
+        commands.settings.triggered.connect(self._settings)
         commands.guide.triggered.connect(self._guide)
         commands.keys.triggered.connect(self._keys)
         commands.about.triggered.connect(self._about)
@@ -160,6 +162,11 @@ class Pages(QObject):
 
     def _about(self) -> None:
         AboutDialog(self._window).open()
+
+    def _settings(self) -> None:
+        dialog = SettingsDialog(self._window, self._runner)
+        dialog.saved.connect(self._window.settings_saved)
+        dialog.open()
 
     def _guide(self) -> None:
         guide = self._window.findChild(GuideDialog) or GuideDialog(self._window)

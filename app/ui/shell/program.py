@@ -43,6 +43,8 @@ class Runtime(Protocol):
 
     def status(self) -> RuntimeStatus: ...
 
+    def renew_worker(self) -> None: ...
+
     def stop(self, timeout: float) -> None: ...
 
 
@@ -76,6 +78,7 @@ class Program:
         self._in_tray = False
         window.closing.connect(self._asked_to_close)
         window.seen.connect(self.poller.set_window_visible)
+        window.settings_saved.connect(self._renew_worker)
         tray.open_asked.connect(self.come_forward)
         tray.quit_asked.connect(self._asked_to_close)
         self.poller.problem.connect(window.status.set_problem)
@@ -140,6 +143,10 @@ class Program:
         await self._queue_ready.wait()
         gc.freeze()
         await self._resume()
+
+    def _renew_worker(self) -> None:
+        if self._runtime is not None:
+            self._runtime.renew_worker()
 
     async def _resume(self) -> None:
         assert self._backend is not None

@@ -49,6 +49,8 @@ class MainWindow(QMainWindow):
     """Whether the window can be seen: not hidden, not minimised."""
     page_shown = Signal(str)
     folder_dropped = Signal(str)
+    settings_saved = Signal()
+    """Settings of the worker have other values now."""
 
     def __init__(self, memory: QSettings) -> None:
         super().__init__()

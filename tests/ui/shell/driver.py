@@ -27,6 +27,8 @@ class NoProcesses:
     def status(self) -> Any:
         return SimpleNamespace(redis="starting", message="Starting the indexing process…")
 
+    def renew_worker(self) -> None: ...
+
     def stop(self, timeout: float) -> None: ...
 
 

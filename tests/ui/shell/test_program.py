@@ -14,6 +14,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QScrollArea, QTabBar, QWidget
 
 from app.api.training_schemas import TrainingSessionCreate
+from app.config import get_settings
 from app.errors import AppError
 from app.runtime.supervisor import RuntimeStatus
 from app.ui.pages.sessions.new_session import NewSessionDialog
@@ -23,6 +24,7 @@ from app.ui.shell import main
 from app.ui.shell.about import AboutDialog
 from app.ui.shell.close_dialog import CloseDialog
 from app.ui.shell.program import Program, ProgramHooks
+from app.ui.shell.settings_dialog import SettingsDialog
 from app.ui.shell.tray import Tray
 from app.ui.shell.window import MainWindow
 
@@ -44,6 +46,9 @@ class FakeRuntime:
 
     def stop(self, timeout: float) -> None:
         self.calls.append("stop")
+
+    def renew_worker(self) -> None:
+        self.calls.append("renew")
 
 
 class Run:
@@ -352,6 +357,22 @@ def test_a_folder_that_is_dropped_begins_a_session(qt_loop: Any, run: Run, tmp_p
         (dialog,) = run.window.findChildren(NewSessionDialog)
         assert dialog.root == str(folder)
         dialog.reject()
+        run.window.close()
+        assert await task == 0
+
+    qt_loop.run(steps())
+
+
+def test_saved_settings_reach_a_new_worker(qt_loop: Any, run: Run) -> None:
+    async def steps() -> None:
+        task = run.begin()
+        await qt_loop.until(lambda: "start" in run.runtime.calls)
+        run.window.commands.settings.trigger()
+        (dialog,) = run.window.findChildren(SettingsDialog)
+        dialog.batch.setValue(7)
+        dialog.save_button.click()
+        await qt_loop.until(lambda: "renew" in run.runtime.calls)
+        assert get_settings().training_batch_size == 7
         run.window.close()
         assert await task == 0
 

@@ -16,8 +16,9 @@ from app.scan.discovery import PictureCounter
 from app.ui.pages.sessions.folder_field import FolderField, SameFolder
 from app.ui.pages.sessions.folder_nodes import Chosen
 from app.ui.pages.sessions.folder_tree import FolderTree
-from app.ui.pages.sessions.session_options import SessionOptions, error_label, field, set_error
+from app.ui.pages.sessions.session_options import SessionOptions
 from app.ui.parts import words
+from app.ui.parts.fields import error_label, field, set_error
 from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.fitting import fit_size
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -11,7 +10,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QGridLayout,
-    QLabel,
     QLineEdit,
     QSpinBox,
     QVBoxLayout,
@@ -21,10 +19,11 @@ from PySide6.QtWidgets import (
 from app.config import get_settings
 from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.parts import words
+from app.ui.parts.fields import devices, error_label, field, set_error
 from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.model_download import DownloadOffer
-from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS, icon
-from app.ui.parts.widgets import button, label
+from app.ui.parts.theme import SPACE_L, SPACE_S, icon
+from app.ui.parts.widgets import button
 
 if TYPE_CHECKING:
     from app.services.backend import Backend
@@ -37,13 +36,6 @@ LEFT_OUT_TIP = (
     "and / at the end matches folders only.\nHidden files, and what other programs keep for "
     "themselves (thumbnails, recycle bins), are always skipped."
 )
-
-_DEVICES = {
-    "auto": "Automatic",
-    "cpu": "CPU",
-    "cuda": "Graphics card (CUDA)",
-    "mps": "Graphics of this Mac (MPS)",
-}
 
 
 class SessionOptions(QWidget):
@@ -79,10 +71,8 @@ class SessionOptions(QWidget):
         self.box.hide()
 
     def _fill(self) -> None:
-        for spec, title in _DEVICES.items():
-            elsewhere = (spec == "mps") != (sys.platform == "darwin")
-            if spec in ("auto", "cpu") or not elsewhere:
-                self.device.addItem(title, spec)
+        for spec, title in devices():
+            self.device.addItem(title, spec)
         self.batch.setRange(1, 1024)
         self.batch.setValue(get_settings().training_batch_size)
         self.batch.setAccelerated(True)
@@ -212,30 +202,3 @@ class SessionOptions(QWidget):
             return
         self.model.setCurrentIndex(self.model.findData(self._spec))
         choose_folder(self.window(), "Choose the folder of a checkpoint", self.use_model)
-
-
-def field(title: str, control: QWidget, error: QLabel | None = None) -> QVBoxLayout:
-    """A control with its name above and what is wrong with it below."""
-    name = label(title, "secondary")
-    name.setBuddy(control)
-    column = QVBoxLayout()
-    column.setSpacing(SPACE_XS)
-    column.addWidget(name)
-    column.addWidget(control)
-    if error is not None:
-        column.addWidget(error)
-    return column
-
-
-def error_label() -> QLabel:
-    """A place for what is wrong with a field; takes no room before it is used."""
-    result = label(role="secondary", tone="failed")
-    result.setWordWrap(True)
-    result.hide()
-    return result
-
-
-def set_error(where: QLabel, text: str) -> None:
-    """Say what is wrong, or nothing any more."""
-    where.setText(text)
-    where.setVisible(bool(text))
