@@ -118,6 +118,16 @@ class SearchFilters(QWidget):
         self.session.setCurrentIndex(max(self.session.findData(chosen), 0))
         self._silent = False
 
+    def only_session(self, number: int, name: str) -> None:
+        """Only pictures of this session, and no other condition."""
+        silent, self._silent = self._silent, True
+        self.clear()
+        if self.session.findData(number) < 0:
+            self.session.addItem(words.shorten(name, 60), number)
+        self.session.setCurrentIndex(self.session.findData(number))
+        self._silent = silent
+        self._notify()
+
     def set_folder(self, folder: str) -> None:
         """Only pictures in this folder; empty: in all."""
         changed, self._folder = folder != self._folder, folder

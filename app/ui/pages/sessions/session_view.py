@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
 
@@ -21,6 +21,7 @@ from app.ui.pages.sessions.update_watch import UpdateWatch
 from app.ui.parts import words
 from app.ui.parts.commands import follow
 from app.ui.parts.flow_layout import FlowLayout
+from app.ui.parts.steady_row import SteadyRow
 from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS
 from app.ui.parts.widgets import (
     CountChip,
@@ -43,12 +44,13 @@ if TYPE_CHECKING:
 
 _ALWAYS = frozenset({"pending", "running", "completed", "failed"})
 _ICONS = {
+    "retry": "arrow-counter-clockwise",
     "start": "play",
     "pause": "pause",
     "resume": "play",
-    "retry": "arrow-counter-clockwise",
     "cancel": "x",
 }
+"""From the left: what comes and goes on its own stands where it moves no other one."""
 ROOMY = 540
 STALLED = (
     "Nothing has finished for a while. A very large picture, a slow disk or a busy computer can "
@@ -61,6 +63,8 @@ class SessionView(QWidget):
 
     why_failed = Signal(int)
     """A person wants to know more about what failed in this session."""
+    search_wanted = Signal(int)
+    """A person wants to find something among this session's pictures."""
 
     def __init__(
         self,
@@ -84,6 +88,10 @@ class SessionView(QWidget):
         self.care = SessionCare(self, backend, runner, actions.menu_actions)
         self.update_button = button("Update", "", "arrows-clockwise")
         self.more_button = button("", "quiet", "dots-three")
+        self.row = SteadyRow(
+            [self.update_button, *self.buttons.values()],
+            [self.buttons[name] for name in ("start", "pause", "resume")],
+        )
         self.banner = Banner()
         self.panel = ProgressPanel()
         self.updates = UpdatePanel(
@@ -91,7 +99,8 @@ class SessionView(QWidget):
         )
         self.chips = {status: CountChip(status) for status in FILTERS}
         self.chip_row = QWidget()
-        self.why_button = button("Why did they fail?", "quiet")
+        self.search_button = button("Search these pictures", icon_name="magnifying-glass")
+        self.why_button = button("Show what failed", icon_name="warning-circle")
         self.table = JobTable(backend, poller)
         self.nothing = EmptyState("image", "No pictures here")
         self.evidence = EvidencePanel(backend, runner, thumbnails)
@@ -102,8 +111,8 @@ class SessionView(QWidget):
         top = QHBoxLayout()
         top.setSpacing(SPACE_S)
         top.addWidget(self.name, 1)
-        for item in (self.update_button, *self.buttons.values(), self.more_button):
-            top.addWidget(item)
+        top.addWidget(self.row)
+        top.addWidget(self.more_button)
         self.more_button.setAccessibleName("More")
         self.more_button.setToolTip("More that can be done with this session")
         menu = QMenu(self.more_button)
@@ -120,7 +129,11 @@ class SessionView(QWidget):
         row = FlowLayout(self.chip_row, SPACE_XS + 2)
         for chip in self.chips.values():
             row.addWidget(chip)
-        row.addWidget(self.why_button)
+        leading = QHBoxLayout()
+        leading.setSpacing(SPACE_S)
+        leading.addWidget(self.search_button)
+        leading.addWidget(self.why_button)
+        leading.addStretch()
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setObjectName("session-evidence")
         self.split.setChildrenCollapsible(False)
@@ -143,6 +156,7 @@ class SessionView(QWidget):
         column.addLayout(heading)
         column.addWidget(self.banner)
         column.addWidget(self.panel)
+        column.addLayout(leading)
         column.addWidget(self.updates)
         column.addWidget(self.chip_row)
         column.addWidget(self.split, 1)
@@ -156,7 +170,11 @@ class SessionView(QWidget):
         follow(self.update_button, self.update_actions.actions["update"])
         for part in (self.update_actions, self.care):
             part.changed.connect(self._actions.changed)
-        self.why_button.clicked.connect(self._ask_why)
+        for control, signal in (
+            (self.why_button, self.why_failed),
+            (self.search_button, self.search_wanted),
+        ):
+            control.clicked.connect(lambda _=False, signal=signal: self._lead(signal))
         self.table.picked.connect(self._picked)
         self.evidence.closed.connect(self.table.clear_choice)
         self.banner.button.clicked.connect(self._actions.actions["start"].trigger)
@@ -174,7 +192,7 @@ class SessionView(QWidget):
         self.care.show_session(progress, starting)
         self.updates.show_progress(progress)
         self.name.set_text(printable(progress.name))
-        self._show_state(progress, starting)
+        self._show_state(progress, starting, other)
         self.panel.show_progress(
             progress, history.of(progress.sessionId), starting=starting, jump=other
         )
@@ -188,7 +206,7 @@ class SessionView(QWidget):
             self._show_chips(self._progress)
             self._show_pictures()
 
-    def _show_state(self, progress: TrainingProgress, starting: bool) -> None:
+    def _show_state(self, progress: TrainingProgress, starting: bool, other: bool) -> None:
         begins = starting and progress.status != "running"
         self.badge.set_state(
             "running" if begins else progress.status,
@@ -200,11 +218,12 @@ class SessionView(QWidget):
         self.left_out.set_text(left_out_text(progress))
         self.left_out.setVisible(bool(progress.skipped))
         able = possible(progress, starting)
-        for name, item in self.buttons.items():
-            item.setVisible(name in able)
-        self.buttons["start"].setVisible("start" in able and progress.status != "failed")
-        may_update = bool(possible_updates(progress))
-        self.update_button.setVisible(may_update)
+        again = progress.status == "failed"  # said by the banner, with its own button
+        shown = [item for name, item in self.buttons.items() if name in able]
+        if again and self.buttons["start"] in shown:
+            shown.remove(self.buttons["start"])
+        shown += [self.update_button] * bool(possible_updates(progress))
+        self.row.show_only(shown, at_once=other)
         if progress.status == "failed":
             reason = progress.errorMessage or "Something stopped this session."
             self.banner.show_text("warning-circle", "failed", reason, "Start again")
@@ -227,6 +246,7 @@ class SessionView(QWidget):
         # while it runs, every line is needed for the pictures
         asked = self.status_filter == "failed" or progress.status != "running"
         self.why_button.setVisible(summary.failed > 0 and asked)
+        self.search_button.setVisible(progress.status == "completed" and summary.completed > 0)
         self.chip_row.setVisible(progress.progress.total > 0)
 
     def _show_pictures(self) -> None:
@@ -249,9 +269,9 @@ class SessionView(QWidget):
         self.panel.set_room(enough)
         self.updates.set_room(enough)
 
-    def _ask_why(self) -> None:
+    def _lead(self, signal: SignalInstance) -> None:
         if self._progress is not None:
-            self.why_failed.emit(self._progress.sessionId)
+            signal.emit(self._progress.sessionId)
 
     def _picked(self, row: JobRow | None) -> None:
         if row is not None:

@@ -218,7 +218,15 @@ def test_a_finished_session_says_what_was_achieved(qt_loop, backend) -> None:
             said = shown.view.panel.done.text()
             assert said == "19,898 indexed, 2 failed, 11 min; slowest part: decoding"
             assert not shown.view.panel.bar.isVisible()
-            assert shown.view.why_button.isVisible()
+            asked: list[tuple[str, int]] = []
+            shown.view.why_failed.connect(lambda number: asked.append(("why", number)))
+            shown.view.search_wanted.connect(lambda number: asked.append(("search", number)))
+            assert shown.view.search_button.text() == "Search these pictures"
+            assert shown.view.why_button.text() == "Show what failed"
+            for control in (shown.view.search_button, shown.view.why_button):
+                assert control.isVisible()
+                control.click()
+            assert asked == [("search", session_id), ("why", session_id)]
 
     qt_loop.run(steps())
 
