@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, SignalInstance
@@ -52,6 +54,12 @@ _ICONS = {
 }
 """From the left: what comes and goes on its own stands where it moves no other one."""
 ROOMY = 540
+FOLDER_EVERY_S = 5.0
+AT_REST = ("pending", "paused", "completed", "failed")
+MISSING = (
+    "The folder of this session is not there. Connect its disk; or, where the folder was moved or "
+    "renamed, say where it is now. Nothing is forgotten meanwhile."
+)
 STALLED = (
     "Nothing has finished for a while. A very large picture, a slow disk or a busy computer can "
     "be the cause; the System page shows what is going on."
@@ -104,8 +112,14 @@ class SessionView(QWidget):
         self.table = JobTable(backend, poller)
         self.nothing = EmptyState("image", "No pictures here")
         self.evidence = EvidencePanel(backend, runner, thumbnails)
+        self._starting = False
+        self._missing = ""
+        """The shown session's folder, where it is not there."""
         self._lay_out()
         self._connect()
+        self._folder_watch = poller.watch(
+            self._look_for_folder, self._know_folder, owner=self, every_s=FOLDER_EVERY_S
+        )
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
@@ -177,16 +191,16 @@ class SessionView(QWidget):
             control.clicked.connect(lambda _=False, signal=signal: self._lead(signal))
         self.table.picked.connect(self._picked)
         self.evidence.closed.connect(self.table.clear_choice)
-        self.banner.button.clicked.connect(self._actions.actions["start"].trigger)
 
     def show_progress(
         self, progress: TrainingProgress, history: RateHistory, *, starting: bool = False
     ) -> None:
         """Show a session as it is now."""
         other = self._progress is None or self._progress.sessionId != progress.sessionId
-        self._progress = progress
+        self._progress, self._starting = progress, starting
         if other:
             self.status_filter = None
+            self._folder_watch.now()
         self._actions.show_session(progress)
         self.update_actions.show_session(progress)
         self.care.show_session(progress, starting)
@@ -224,16 +238,39 @@ class SessionView(QWidget):
             shown.remove(self.buttons["start"])
         shown += [self.update_button] * bool(possible_updates(progress))
         self.row.show_only(shown, at_once=other)
-        if progress.status == "failed":
+        self._show_banner(progress, can_start="start" in able)
+
+    def _show_banner(self, progress: TrainingProgress, *, can_start: bool) -> None:
+        actions = self._actions.actions | self.update_actions.actions
+        if self._is_missing(progress):
+            relocate = "relocate" in possible_updates(progress)
+            self.badge.set_state("failed", word="Folder not found")
+            self.banner.show_text(
+                "warning-circle", "failed", MISSING, actions["relocate"] if relocate else None
+            )
+        elif progress.status == "failed":
             reason = progress.errorMessage or "Something stopped this session."
-            self.banner.show_text("warning-circle", "failed", reason, "Start again")
-            self.banner.button.setEnabled("start" in able)
+            self.banner.show_text("warning-circle", "failed", reason, actions["start"])
+            self.banner.button.setEnabled(can_start)
         elif progress.waitingFor:
             self.banner.show_text("hourglass", "paused", progress.waitingFor)
         elif progress.stalled:
             self.banner.show_text("hourglass", "paused", STALLED)
         else:
             self.banner.hide()
+
+    def _is_missing(self, progress: TrainingProgress) -> bool:
+        return progress.rootPath == self._missing and progress.status in AT_REST
+
+    async def _look_for_folder(self) -> tuple[str, bool]:
+        root = self._progress.rootPath if self._progress is not None else ""
+        return root, bool(root) and not await asyncio.to_thread(os.path.isdir, root)
+
+    def _know_folder(self, found: tuple[str, bool]) -> None:
+        root, gone = found
+        before, self._missing = self._missing, root if gone else ""
+        if self._progress is not None and before != self._missing:
+            self._show_state(self._progress, self._starting, other=False)
 
     def _show_chips(self, progress: TrainingProgress) -> None:
         summary = progress.jobsSummary
@@ -289,7 +326,9 @@ class Banner(QWidget):
         self.text = label()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.button = button("", icon_name="play")
+        self.button = button("")
+        self._action: QAction | None = None
+        self.button.clicked.connect(lambda: self._action and self._action.trigger())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE_S)
@@ -298,13 +337,18 @@ class Banner(QWidget):
         row.addWidget(self.button)
         self.hide()
 
-    def show_text(self, icon_name: str, tone: str, text: str, action: str = "") -> None:
-        """Say something; ``action`` is the button's text, if there is one."""
+    def show_text(
+        self, icon_name: str, tone: str, text: str, action: QAction | None = None
+    ) -> None:
+        """Say something, with a button for what can be done about it."""
         self._icon.set_icon(icon_name, tone)
         if text != self.text.text():
             self.text.setText(text)
-        self.button.setText(action)
-        self.button.setVisible(bool(action))
+        self._action = action
+        if action is not None:
+            self.button.setText(action.text().replace("&", ""))
+            self.button.setEnabled(action.isEnabled())
+        self.button.setVisible(action is not None)
         self.show()
 
 
