@@ -8,7 +8,6 @@ from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QHBoxLayout,
     QStackedWidget,
     QStyledItemDelegate,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.printable import printable
 from app.ui.pages.library.tree import RowList
 from app.ui.parts import words
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
@@ -249,7 +249,7 @@ class DuplicatePanel(QWidget):
         self.list = GroupList(self.model, thumbnails)
         self.model.setParent(self.list)
         self.scan = ScanBox()
-        self.order_box = QComboBox()
+        self.order_box = ChoiceBox()
         self.chips = {kind: CountChip(kind, word) for kind, (word, _) in KINDS.items()}
         self.nothing = label("", "secondary")
         self.total = label(role="secondary")

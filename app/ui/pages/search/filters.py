@@ -9,7 +9,6 @@ from PySide6.QtCore import QDate, Qt, Signal
 from PySide6.QtGui import QTextCharFormat
 from PySide6.QtWidgets import (
     QCalendarWidget,
-    QComboBox,
     QMenu,
     QPushButton,
     QToolButton,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.api.search_schemas import PictureShape, SearchFilter
 from app.printable import printable
 from app.ui.parts import words
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_S, icon
@@ -220,10 +220,10 @@ class DayButton(QPushButton):
         self._any.setEnabled(self.day is not None)
 
 
-def _combo(name: str, first: str) -> QComboBox:
-    combo = QComboBox()
+def _combo(name: str, first: str) -> ChoiceBox:
+    combo = ChoiceBox()
     combo.setAccessibleName(name)
     combo.addItem(first, None)
     combo.setMaximumWidth(COMBO_WIDTH)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    combo.setSizeAdjustPolicy(ChoiceBox.SizeAdjustPolicy.AdjustToContents)
     return combo

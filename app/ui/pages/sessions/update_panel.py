@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ui.pages.sessions import update_words
 from app.ui.pages.sessions.update_watch import UpdateWatch
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.commands import follow
 from app.ui.parts.theme import SPACE_L, SPACE_S
 from app.ui.parts.widgets import IconLabel, button, label
@@ -212,7 +213,7 @@ class UpdateSettings(QWidget):
         super().__init__()
         self.watch_box = QCheckBox("Watch this folder")
         self.watch_box.setToolTip("Tell me about new pictures while this window is open")
-        self.schedule = QComboBox()
+        self.schedule = ChoiceBox()
         for hours, title in update_words.SCHEDULES:
             self.schedule.addItem(f"Update: {title}", hours)
         self.schedule.setAccessibleName("Update")
