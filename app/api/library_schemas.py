@@ -70,6 +70,8 @@ class LibraryPicture(BaseModel):
     width: int | None
     height: int | None
     takenAt: datetime | None
+    modifiedNs: int = 0
+    """When the file was last written, in nanoseconds since 1970."""
 
 
 class DuplicateGroup(BaseModel):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -81,9 +83,15 @@ class DuplicateService:
     async def pictures(
         self, db: AsyncSession, model_id: int | None, kind: DuplicateKind, group_id: int
     ) -> list[LibraryPicture]:
-        """The pictures of one group, the best first: most pixels, then the largest file."""
+        """The pictures of one group, the best first: most pixels, then the largest
+        file, then one that is not called a copy, the shorter path and the older file."""
         await db.commit()
         return (await _members(db, model_id, kind, [group_id]))[group_id]
+
+    async def spare(self, db: AsyncSession, model_id: int | None, kind: DuplicateKind) -> int:
+        """Bytes that all files but the largest of each group take together."""
+        await db.commit()
+        return await db.scalar(_spare(model_id, kind)) or 0
 
     async def export(
         self, db: AsyncSession, model_id: int | None, kind: DuplicateKind, target: str
@@ -145,6 +153,13 @@ def _exact() -> Select[Any]:
     )
 
 
+def _spare(model_id: int | None, kind: DuplicateKind) -> Select[Any]:
+    spare = func.sum(ImageAsset.size) - func.max(ImageAsset.size)
+    chosen = _exact() if kind == "exact" else _similar(model_id)
+    groups = chosen.with_only_columns(spare.label("spare")).subquery()
+    return select(func.sum(groups.c.spare))
+
+
 def _similar(model_id: int | None) -> Select[Any]:
     return (
         select(func.min(ImageAsset.id))
@@ -183,8 +198,25 @@ async def _members(
     }
 
 
-def _rank(picture: LibraryPicture) -> tuple[int, int, str]:
-    return (-(picture.width or 0) * (picture.height or 0), -picture.size, picture.path)
+_COPY = re.compile(
+    r"\b(copy|copie|kopie|kopia|copia|cópia|kopio|kopi|másolat|копия)\b"
+    r"|复制|副本|コピー|복사본|[ _-]?\(\d{1,3}\)$",
+    re.IGNORECASE,
+)
+"""What systems and browsers put into the name of a copy, in their languages; or ``name (1)``."""
+
+
+def _rank(picture: LibraryPicture) -> tuple[int, int, bool, int, int, str]:
+    """Among identical files: no copy by its name, the shorter path, the older file."""
+    name = os.path.splitext(os.path.basename(picture.path))[0]
+    return (
+        -(picture.width or 0) * (picture.height or 0),
+        -picture.size,
+        bool(_COPY.search(name)),
+        len(picture.path),
+        picture.modifiedNs,
+        picture.path,
+    )
 
 
 def _line(number: int, picture: LibraryPicture, *, best: bool) -> list[Any]:

@@ -102,6 +102,7 @@ async def pictures_by_id(
             ImageAsset.width,
             ImageAsset.height,
             ImageAsset.taken_at,
+            ImageAsset.mtime_ns,
             picture_state().label("state"),
         )
         .select_from(pictures_and_vectors(model_id))
@@ -120,6 +121,7 @@ def _picture(row: Row[*tuple[Any, ...]]) -> LibraryPicture:
         width=row.width,
         height=row.height,
         takenAt=row.taken_at,
+        modifiedNs=row.mtime_ns,
     )
 
 

@@ -126,8 +126,26 @@ def _query_vector(
     )  # type: ignore[assignment]
     length = float(np.linalg.norm(total))
     if length < MIN_LENGTH:
-        raise AppError("What to find and what to exclude are the same.", "Change one of them.")
+        raise _cancelled_out(terms)
     return (total / length).astype(np.float32)
+
+
+def _cancelled_out(terms: Sequence[SearchTerm]) -> AppError:
+    """Why nothing is left of a query: the same on both sides, or only the same to the model."""
+    wanted, unwanted = (
+        {_meant(term) for term in terms if term.weight * side > 0} for side in (1, -1)
+    )
+    if wanted == unwanted:
+        return AppError("What to find and what to exclude are the same.", "Change one of them.")
+    return AppError(
+        "To this model, what to find and what to exclude are alike, so nothing is left to find.",
+        "Use other words, or let one of them count less.",
+    )
+
+
+def _meant(term: SearchTerm) -> object:
+    """What a term looks for, however it is written."""
+    return term.assetId or term.path or " ".join((term.text or "").casefold().split())
 
 
 def _term_vector(

@@ -69,10 +69,11 @@ QLineEdit[invalid="true"] { border: 2px solid @failed; padding: 4px 8px; }
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit {
     min-height: 0px; padding: 0px; border: none; background: transparent;
 }
+QComboBox { combobox-popup: 0; }
 QComboBox::drop-down { border: none; width: 24px; }
 QComboBox::down-arrow { image: url(theme:@scheme/caret-down.svg); width: 14px; height: 14px; }
 QComboBox QAbstractItemView {
-    background: @surface; border: 1px solid @control-line; padding: 4px; outline: none;
+    background: @surface; border: 1px solid @control-line; padding: 0px; outline: none;
 }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
 QDoubleSpinBox::down-button { border: none; width: 20px; background: transparent; }

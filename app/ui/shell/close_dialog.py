@@ -29,7 +29,7 @@ class CloseDialog(QDialog):
         outer.addSpacing(SPACE_L)
         self.tray_button = button("Keep running in the tray")
         self.pause_button = button("Pause and quit")
-        self.stay_button = button("Cancel", "primary")
+        self.stay_button = button("Do not close", "primary")
         self.stay_button.setDefault(True)
         self.tray_button.setVisible(tray_available)
         row = QHBoxLayout()

@@ -74,6 +74,7 @@ class Pages(QObject):
         self._window.folder_dropped.connect(self.new_session)
         self.sessions.new_session_requested.connect(self.new_session)
         self.sessions.why_failed_requested.connect(self.show_failed)
+        self.sessions.search_requested.connect(self.search_in)
         self.sessions.no_sessions.connect(self._show_invitation)
         self._poller.problem.connect(self._show_problem)
         self.sessions.active_progress.connect(self._look)
@@ -118,6 +119,12 @@ class Pages(QObject):
         self._window.show_page("search")
         assert self.search is not None
         self.search.search_like(asset_id)
+
+    def search_in(self, session_id: int, name: str) -> None:
+        """Look for something among the pictures of one session."""
+        self._window.show_page("search")
+        assert self.search is not None
+        self.search.search_in(session_id, name)
 
     def new_session(self, folder: str = "") -> NewSessionDialog:
         """Ask for the folders of a new session, beginning with this one or with the last."""

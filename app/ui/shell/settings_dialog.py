@@ -6,7 +6,6 @@ import asyncio
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QGridLayout,
     QHBoxLayout,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.config import get_settings, save_setting, set_by
 from app.ui.parts.actions import ActionRunner
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.fields import devices, field
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import button, label
@@ -42,7 +42,7 @@ class SettingsDialog(QDialog):
         self.setWindowTitle("Settings")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.device, self.batch, self.decoders, self.megapixels = (
-            QComboBox(),
+            ChoiceBox(),
             QSpinBox(),
             QSpinBox(),
             QSpinBox(),
@@ -76,7 +76,6 @@ class SettingsDialog(QDialog):
             box.setRange(least, most)
             box.setValue(value)
             box.setAccelerated(True)
-        self.device.setMinimumHeight(self.batch.sizeHint().height())  # beside it on a line
         self.decoders.setSpecialValueText("One for each processor")
         self.megapixels.setSuffix(" megapixels")
         for setting, control in self._fields.items():
@@ -97,7 +96,7 @@ class SettingsDialog(QDialog):
             )
         ):
             control.setAccessibleName(title)
-            grid.addLayout(field(title, control), *divmod(number, 2))
+            grid.addLayout(field(title, control), *divmod(number, 2), Qt.AlignmentFlag.AlignTop)
             grid.setColumnStretch(number % 2, 1)
         names = [name for setting in self._fields if (name := set_by(setting))]
         note = label(f"Set by the environment: {', '.join(names)}." if names else "", "secondary")

@@ -290,6 +290,37 @@ async def test_files_with_the_same_content_are_a_group(db: AsyncSession) -> None
     assert await groups(db) == [["/p/a", "/p/b"]]
 
 
+async def test_the_best_copy_is_not_called_one_lies_less_deep_and_is_older(
+    db: AsyncSession,
+) -> None:
+    add_copies("/p/a (Kopie).jpg", "/p/sub/folder/a.jpg", sha="1")
+    add_copies("/p/b copy.jpg", "/p/longer b.jpg", sha="2")
+    add_copies("/p/c(1).jpg", "/q/sub/c.jpg", sha="3")
+    add_copies("/p/照片副本.jpg", "/q/sub/照片.jpg", sha="4")
+    add_copies("/p/sub/d.jpg", "/p/d.jpg", sha="5")
+    add("/p/e1.jpg", sha256="6" * 64, mtime_ns=2)
+    add("/p/e2.jpg", sha256="6" * 64, mtime_ns=1)
+    add_copies("/p/copyright.jpg", "/p/sub/longer.jpg", sha="7")
+    best = {group[0] for group in await groups(db)}
+    assert best == {
+        "/p/sub/folder/a.jpg",
+        "/p/longer b.jpg",
+        "/q/sub/c.jpg",
+        "/q/sub/照片.jpg",
+        "/p/d.jpg",
+        "/p/e2.jpg",
+        "/p/copyright.jpg",
+    }
+
+
+async def test_what_all_copies_take_is_added_up(db: AsyncSession) -> None:
+    assert await library.duplicates.spare(db, MODEL, "exact") == 0
+    add_copies("/p/a1", "/p/a2", "/p/a3", sha="1", size=500)
+    add_copies("/p/b1", "/p/b2", sha="2", size=7)
+    add("/p/alone", size=10_000)
+    assert await library.duplicates.spare(db, MODEL, "exact") == 1_007
+
+
 async def test_missing_files_are_no_copies(db: AsyncSession) -> None:
     add_copies("/p/a", "/p/b", sha="1")
     gone = add_copies("/p/c", "/p/d", sha="2")[0]

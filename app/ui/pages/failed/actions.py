@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from app.errors import AppError
 from app.ui.parts import words
 
 if TYPE_CHECKING:
-    from app.api.training_schemas import JobRow
+    from app.api.training_schemas import JobRow, TrainingProgress
     from app.services.backend import Backend
 
 SMALL_BATCH = 4
+NOTHING = "No pictures are retried."
 
 HOWS = (
     ("", "As before"),
@@ -30,20 +32,82 @@ class Retried:
     pictures: int = 0
     left: int = 0
     """Pictures of cancelled sessions, which cannot run again."""
+    tried: dict[int, int] = field(default_factory=dict)
+    """The pictures by session."""
+    others: dict[int, int] = field(default_factory=dict)
+    """How many more had failed in each of these sessions, and were not tried again."""
+
+    def add(self, session: TrainingProgress, number: int) -> None:
+        """Note that so many pictures of a session, as it was before, are tried again."""
+        self.pictures += number
+        before = session.jobsSummary.failed + self.tried.get(session.sessionId, 0)
+        self.tried[session.sessionId] = self.tried.get(session.sessionId, 0) + number
+        self.others[session.sessionId] = max(before - self.tried[session.sessionId], 0)
 
     def sentence(self) -> str:
         """What to tell the person."""
-        message = "No pictures are retried."
-        if self.pictures:
-            verb = "is" if self.pictures == 1 else "are"
-            message = f"{words.plural(self.pictures, 'picture')} {verb} being retried."
-        if self.left:
-            verb = "belongs" if self.left == 1 else "belong"
-            message += (
-                f" {words.plural(self.left, 'picture')} {verb} to a cancelled session; "
-                "start a new session for the folder instead."
-            )
-        return message
+        begun = Outcome(self.pictures, self.pictures).sentence()
+        return " ".join(filter(None, (begun if self.pictures else NOTHING, self.refusal())))
+
+    def refusal(self) -> str:
+        """What could not be tried again, and why; empty where all could."""
+        if not self.left:
+            return ""
+        verb = "belongs" if self.left == 1 else "belong"
+        return (
+            f"{words.plural(self.left, 'picture')} {verb} to a cancelled session; "
+            "start a new session for the folder instead."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a retry, or how far it is."""
+
+    tried: int
+    open: int = 0
+    """Still being tried."""
+    waiting: int = 0
+    """Of a session that was paused meanwhile."""
+    again: int = 0
+    """Failed again."""
+
+    def sentence(self) -> str:
+        """What to tell the person."""
+        pictures = words.plural(self.tried, "picture")
+        if self.open:
+            verb = "is" if self.tried == 1 else "are"
+            left = "" if self.open >= self.tried else f"; {words.count(self.open)} left"
+            return f"{pictures} {verb} being retried{left}."
+        indexed = self.tried - self.again - self.waiting
+        if indexed == self.tried:
+            return f"Retried: {pictures}, all indexed now."
+        if self.again == self.tried:
+            return f"Retried: {pictures}, all failed again."
+        parts = [f"{words.count(indexed)} indexed now"]
+        parts += [f"{words.count(self.again)} failed again"] if self.again else []
+        parts += [f"{words.count(self.waiting)} waiting"] if self.waiting else []
+        return f"Retried: {pictures}, {', '.join(parts)}."
+
+
+async def outcome_of(backend: Backend, retried: Retried) -> Outcome:
+    """How far a retry is, from its sessions' counters."""
+    is_open = waiting = again = 0
+    async with backend.db() as db:
+        for session_id, tried in retried.tried.items():
+            try:
+                session = await backend.training.get_session_progress(db, session_id)
+            except AppError:  # it was removed
+                continue
+            summary = session.jobsSummary
+            failed = min(max(summary.failed - retried.others[session_id], 0), tried)
+            left = min(summary.pending + summary.running, tried - failed)
+            again += failed
+            if session.status == "running":
+                is_open += left
+            else:
+                waiting += left
+    return Outcome(sum(retried.tried.values()), is_open, waiting, again)
 
 
 def how_to(how: str) -> dict[str, Any]:
@@ -67,9 +131,10 @@ async def retry_rows(backend: Backend, rows: Iterable[JobRow], how: str) -> Retr
             if session.status == "cancelled":
                 result.left += len(asset_ids)
                 continue
-            result.pictures += await backend.training.retry_failed(
+            number = await backend.training.retry_failed(
                 db, session_id, asset_ids=asset_ids, **how_to(how)
             )
+            result.add(session, number)
     return result
 
 
@@ -90,9 +155,10 @@ async def retry_cause(
                 groups = await backend.pictures.failure_groups(db, session.sessionId)
                 result.left += sum(g.count for g in groups if kind in (None, g.errorKind))
                 continue
-            result.pictures += await backend.training.retry_failed(
+            number = await backend.training.retry_failed(
                 db, session.sessionId, error_kind=kind, **how_to(how)
             )
+            result.add(session, number)
     return result
 
 

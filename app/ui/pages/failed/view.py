@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QApplication,
     QHBoxLayout,
     QSplitter,
     QStackedWidget,
@@ -15,7 +16,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.pages.failed.actions import Retried, exclude_rows, export, retry_cause, retry_rows
+from app.api.training_schemas import FailureGroup
+from app.ui.pages.failed.actions import (
+    Outcome,
+    Retried,
+    exclude_rows,
+    export,
+    outcome_of,
+    retry_cause,
+    retry_rows,
+)
 from app.ui.pages.failed.cause_list import CauseList, is_transient, title_of
 from app.ui.pages.failed.model import FailedModel, kind_of
 from app.ui.pages.failed.retry_button import RetryButton
@@ -32,7 +42,7 @@ from app.ui.pictures.thumbnails import ThumbnailLoader
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.api.training_schemas import FailureGroup, JobRow
+    from app.api.training_schemas import JobRow
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
@@ -65,6 +75,10 @@ class FailedView(Page):
         self._session_id = session_id
         self._groups: list[FailureGroup] | None = None
         self._count = -1
+        self._retried: Retried | None = None
+        """What is being tried again, until it is known what came of it."""
+        self._kinds: set[str] = set()
+        """The causes that there were when that began; they stay listed meanwhile."""
         self._named_at = -NAMES_EVERY_S
         self.question: ConfirmDialog | None = None
         self.thumbnails = thumbnails or ThumbnailLoader(backend.thumbnails, self)
@@ -160,7 +174,9 @@ class FailedView(Page):
         """Ask now."""
         self._watch.now()
 
-    async def _fetch(self) -> tuple[list[FailureGroup], dict[int, str]]:
+    async def _fetch(self) -> tuple[list[FailureGroup], dict[int, str], Outcome | None]:
+        retried = self._retried
+        outcome = await outcome_of(self._backend, retried) if retried is not None else None
         async with self._backend.db() as db:
             groups = await self._backend.pictures.failure_groups(db, self._session_id)
             names: dict[int, str] = {}
@@ -169,12 +185,17 @@ class FailedView(Page):
                 self._named_at = time.monotonic()
                 sessions = await self._backend.training.list_sessions(db)
                 names = full_names(sessions)
-        return groups, names
+        return groups, names, outcome if retried is self._retried else None
 
-    def _deliver(self, answer: tuple[list[FailureGroup], dict[int, str]]) -> None:
-        groups, names = answer
+    def _deliver(self, answer: tuple[list[FailureGroup], dict[int, str], Outcome | None]) -> None:
+        groups, names, outcome = answer
         if names:
             self.model.name_sessions(names)
+        if outcome is not None:
+            self._show_outcome(outcome)
+        if self._retried is not None:
+            gone = self._kinds - {group.errorKind for group in groups}
+            groups = groups + [FailureGroup(errorKind=kind, count=0) for kind in sorted(gone)]
         first = self._groups is None
         more = sum(group.count for group in groups) - self.count
         changed = groups != self._groups
@@ -188,9 +209,18 @@ class FailedView(Page):
         elif self.model.failing:
             self.model.refresh()
 
+    def _show_outcome(self, outcome: Outcome) -> None:
+        assert self._retried is not None
+        self._show_message(f"{outcome.sentence()} {self._retried.refusal()}".strip())
+        self._empty.set_text("No picture failed", outcome.sentence())
+        if not outcome.open:
+            self._retried = None
+            self._kinds.clear()
+
     def _show_groups(self, first: bool, *, pushed: bool) -> None:
         assert self._groups is not None
         self._skeleton.stop()
+        had_focus = self._has_focus()
         self.stack.setCurrentWidget(self.split if self._groups else self._empty)
         for part in (self.export_button, self.all_button):
             part.setVisible(bool(self._groups))
@@ -207,6 +237,12 @@ class FailedView(Page):
             self.more_button.setText(f"{words.count(here - self.model.rowCount())} more failed")
             self.more_button.setVisible(here > self.model.rowCount())
         self._show_choice()
+        if had_focus and not self._has_focus():
+            (self.causes if self._groups else self).setFocus()  # what had it is gone
+
+    def _has_focus(self) -> bool:
+        focused = QApplication.focusWidget()
+        return focused is not None and self.isAncestorOf(focused) and focused.isVisible()
 
     def _reading(self) -> bool:
         """A person has scrolled down or selected something."""
@@ -227,7 +263,9 @@ class FailedView(Page):
         kind = self.causes.kind
         known = kind_of(kind)
         self.cause_title.setText(title_of(kind))
-        if kind is None:
+        if self._retried is not None and not self.causes.count_of(kind):
+            self.advice.setText(TRYING)
+        elif kind is None:
             self.advice.setText(summary(self._groups or []))
         else:
             self.advice.setText(known.advice if known else "")
@@ -259,7 +297,15 @@ class FailedView(Page):
 
     def _retry(self, control: RetryButton, work: Callable[[], Awaitable[Retried]]) -> None:
         def done(result: Retried) -> None:
+            if result.tried:
+                self._retried = result
+                self._kinds |= {group.errorKind for group in self._groups or ()}
+            self._empty.set_text("No picture failed", _EMPTY_TEXT)
             self._did(result.sentence())
+            if control is self.selected_button:  # nothing is selected now
+                self.table.setFocus()
+            elif QApplication.focusWidget() is None:  # the button that was pressed is disabled
+                self.causes.setFocus()
 
         self._runner.run(control.button, work, done=done, busy_text="Starting…")
 
@@ -322,6 +368,7 @@ class FailedView(Page):
         self.message.setText(sentence)
 
 
+TRYING = "These pictures are being tried again. Those that fail again are listed here."
 _EMPTY_TEXT = (
     "Pictures that cannot be read are listed here, each with its cause and what to do about it."
 )

@@ -78,13 +78,15 @@ class DuplicateBrowser(QObject):
         number, panel = self._lists_asked, self._panel
         duplicates, model_id = self._backend.library.duplicates, self._model_id
 
-        async def work() -> dict[DuplicateKind, Listing]:
+        async def work() -> tuple[dict[DuplicateKind, Listing], int]:
             async with self._backend.db() as db:
-                return {
+                listings = {
                     kind: await duplicates.groups(db, model_id, kind, panel.order) for kind in KINDS
                 }
+                return listings, await duplicates.spare(db, model_id, panel.kind)
 
-        def done(listings: dict[DuplicateKind, Listing]) -> None:
+        def done(found: tuple[dict[DuplicateKind, Listing], int]) -> None:
+            listings, spare = found
             if number != self._lists_asked or not self._active:
                 return
             self._counts = {kind: listing.count for kind, listing in listings.items()}
@@ -92,7 +94,7 @@ class DuplicateBrowser(QObject):
             shown = (panel.kind, listings[panel.kind])
             if shown != self._shown:
                 self._shown = shown
-                panel.show_groups(self._fetch_groups(*shown), shown[1].count)
+                panel.show_groups(self._fetch_groups(*shown), shown[1].count, spare)
 
         self._poller.track(self._runner.run(None, work, done=done))
 

@@ -8,7 +8,6 @@ from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QHBoxLayout,
     QStackedWidget,
     QStyledItemDelegate,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.printable import printable
 from app.ui.pages.library.tree import RowList
 from app.ui.parts import words
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.drawing import draw_background, draw_text
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.paged_model import NO_PARENT, Index, PagedModel
@@ -90,6 +90,12 @@ def spare(group: DuplicateGroup) -> str:
     """What the files besides the best one take."""
     others = "other takes" if group.pictures == 2 else "others take"
     return f"The {others} {words.size(group.spare)}"
+
+
+def total_text(groups: int, spare: int) -> str:
+    """``12 groups; all but the best of each take 3.4 GB.``"""
+    each = "it" if groups == 1 else "each"
+    return f"{words.plural(groups, 'group')}; all but the best of {each} take {words.size(spare)}."
 
 
 class GroupList(RowList):
@@ -243,9 +249,11 @@ class DuplicatePanel(QWidget):
         self.list = GroupList(self.model, thumbnails)
         self.model.setParent(self.list)
         self.scan = ScanBox()
-        self.order_box = QComboBox()
+        self.order_box = ChoiceBox()
         self.chips = {kind: CountChip(kind, word) for kind, (word, _) in KINDS.items()}
         self.nothing = label("", "secondary")
+        self.total = label(role="secondary")
+        self.total.setWordWrap(True)
         self.rows = QStackedWidget()
         self._kinds = QButtonGroup(self)
         self._lay_out()
@@ -276,6 +284,7 @@ class DuplicatePanel(QWidget):
         column.setSpacing(SPACE_S)
         column.addWidget(kinds)
         column.addWidget(self.scan)
+        column.addWidget(self.total)
         column.addWidget(self.order_box)
         column.addWidget(self.rows, 1)
 
@@ -296,8 +305,14 @@ class DuplicatePanel(QWidget):
             groups = words.plural(number, "group")
             self.chips[kind].setAccessibleName(f"{groups}: {KINDS[kind][0]}")
 
-    def show_groups(self, fetch: Any, count: int) -> None:
-        """Show groups, from the first one on."""
+    def show_groups(self, fetch: Any, count: int, spare: int) -> None:
+        """Show groups, from the first one on.
+
+        Args:
+            spare: bytes that all but the best of each take together.
+        """
+        self.total.setVisible(count > 0)
+        self.total.setText(total_text(count, spare))
         self.rows.setCurrentWidget(self.list if count else self.nothing)
         self.nothing.setText(NONE_FOUND[self.kind])
         self.order_box.setVisible(count > 1)

@@ -9,7 +9,6 @@ from PySide6.QtCore import QDate, Qt, Signal
 from PySide6.QtGui import QTextCharFormat
 from PySide6.QtWidgets import (
     QCalendarWidget,
-    QComboBox,
     QMenu,
     QPushButton,
     QToolButton,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.api.search_schemas import PictureShape, SearchFilter
 from app.printable import printable
 from app.ui.parts import words
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_S, icon
@@ -118,6 +118,16 @@ class SearchFilters(QWidget):
         self.session.setCurrentIndex(max(self.session.findData(chosen), 0))
         self._silent = False
 
+    def only_session(self, number: int, name: str) -> None:
+        """Only pictures of this session, and no other condition."""
+        silent, self._silent = self._silent, True
+        self.clear()
+        if self.session.findData(number) < 0:
+            self.session.addItem(words.shorten(name, 60), number)
+        self.session.setCurrentIndex(self.session.findData(number))
+        self._silent = silent
+        self._notify()
+
     def set_folder(self, folder: str) -> None:
         """Only pictures in this folder; empty: in all."""
         changed, self._folder = folder != self._folder, folder
@@ -210,10 +220,10 @@ class DayButton(QPushButton):
         self._any.setEnabled(self.day is not None)
 
 
-def _combo(name: str, first: str) -> QComboBox:
-    combo = QComboBox()
+def _combo(name: str, first: str) -> ChoiceBox:
+    combo = ChoiceBox()
     combo.setAccessibleName(name)
     combo.addItem(first, None)
     combo.setMaximumWidth(COMBO_WIDTH)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    combo.setSizeAdjustPolicy(ChoiceBox.SizeAdjustPolicy.AdjustToContents)
     return combo

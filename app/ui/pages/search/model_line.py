@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.ui.parts import words
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import label
 
@@ -32,7 +33,7 @@ class ModelLine(QWidget):
         super().__init__()
         self._backend, self._runner = backend, runner
         self.text = label(role="secondary")
-        self.choice = QComboBox()
+        self.choice = ChoiceBox()
         self.choice.setAccessibleName("Model to search with")
         self.choice.hide()
         self.choice.activated.connect(self._use)

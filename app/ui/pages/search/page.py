@@ -201,6 +201,12 @@ class SearchPage(Page):
         self.field.setText(plain[0].text if plain else "")
         self._ask_at_once()
 
+    def search_in(self, session_id: int, name: str) -> None:
+        """Have the next letters looked for among the pictures of one session."""
+        self.filters.only_session(session_id, name)
+        self.filters_button.setChecked(True)
+        self.focus_field()
+
     def focus_field(self) -> None:
         """Have the next letters go into the search field."""
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)

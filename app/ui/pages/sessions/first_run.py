@@ -6,7 +6,6 @@ import asyncio
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QScrollArea,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from app.printable import printable
 from app.services.backend import Backend
 from app.ui.parts import words
 from app.ui.parts.actions import ActionRunner
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.model_download import DownloadOffer
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XXL
@@ -112,7 +112,7 @@ class ModelBox(QWidget):
         super().__init__()
         self._runner = runner
         self._shown = ""
-        self.choice = QComboBox()
+        self.choice = ChoiceBox()
         self.choice.setAccessibleName("Model")
         self.choice.setMinimumWidth(320)
         self._about = label(role="secondary")

@@ -14,6 +14,7 @@ from app.ui.pages.sessions.rate_chart import RateHistory
 from app.ui.pages.sessions.session_actions import SessionActions
 from app.ui.pages.sessions.session_list import SessionList
 from app.ui.pages.sessions.session_view import SessionView
+from app.ui.parts.session_names import full_names
 from app.ui.parts.theme import SPACE_L, SPACE_S
 from app.ui.parts.widgets import EmptyState, Page, Skeleton, button
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -43,6 +44,8 @@ class SessionsPage(Page):
     new_session_requested = Signal()
     why_failed_requested = Signal(int, str)
     """A person wants to see what failed in a session, by its id and name."""
+    search_requested = Signal(int, str)
+    """A person wants to find something in a session, by its id and name."""
     active_progress = Signal(object)
     """The progress of a running session, or None: for the window's title and the task bar."""
     no_sessions = Signal(bool)
@@ -115,6 +118,7 @@ class SessionsPage(Page):
         self.filter.textChanged.connect(self._filter)
         self.list.picked.connect(self.select)
         self.view.why_failed.connect(self._ask_why_failed)
+        self.view.search_wanted.connect(self._ask_search)
         self._session_actions.changed.connect(self.refresh)
         self.view.care.removed.connect(self._removed)
         if self._trouble.button is not None:
@@ -165,6 +169,10 @@ class SessionsPage(Page):
     def _ask_why_failed(self, session_id: int) -> None:
         session = self.list.sessions.sessions.get(session_id)
         self.why_failed_requested.emit(session_id, session.name if session else "")
+
+    def _ask_search(self, session_id: int) -> None:
+        name = full_names(self.list.sessions.sessions.values()).get(session_id, "")
+        self.search_requested.emit(session_id, name)
 
     # Polling
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QGridLayout,
     QLineEdit,
     QSpinBox,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from app.config import get_settings
 from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.parts import words
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.fields import devices, error_label, field, set_error
 from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.model_download import DownloadOffer
@@ -58,8 +58,8 @@ class SessionOptions(QWidget):
         self.types = QLineEdit(", ".join(DEFAULT_EXTENSIONS))
         self.types.setCursorPosition(0)  # a long list is seen from its beginning
         self.left_out = QLineEdit()
-        self.model = QComboBox()
-        self.device = QComboBox()
+        self.model = ChoiceBox()
+        self.device = ChoiceBox()
         self.batch = QSpinBox()
         self.types_error, self.model_error = error_label(), error_label()
         self.left_out_error = error_label()
@@ -82,7 +82,7 @@ class SessionOptions(QWidget):
         self.left_out.setToolTip(LEFT_OUT_TIP)
         self.model.setAccessibleName("Model")
         self.model.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            ChoiceBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.model.setMinimumContentsLength(16)
         self._fill_models()

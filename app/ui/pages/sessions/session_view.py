@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
 
@@ -21,6 +23,7 @@ from app.ui.pages.sessions.update_watch import UpdateWatch
 from app.ui.parts import words
 from app.ui.parts.commands import follow
 from app.ui.parts.flow_layout import FlowLayout
+from app.ui.parts.steady_row import SteadyRow
 from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS
 from app.ui.parts.widgets import (
     CountChip,
@@ -43,13 +46,20 @@ if TYPE_CHECKING:
 
 _ALWAYS = frozenset({"pending", "running", "completed", "failed"})
 _ICONS = {
+    "retry": "arrow-counter-clockwise",
     "start": "play",
     "pause": "pause",
     "resume": "play",
-    "retry": "arrow-counter-clockwise",
     "cancel": "x",
 }
+"""From the left: what comes and goes on its own stands where it moves no other one."""
 ROOMY = 540
+FOLDER_EVERY_S = 5.0
+AT_REST = ("pending", "paused", "completed", "failed")
+MISSING = (
+    "The folder of this session is not there. Connect its disk; or, where the folder was moved or "
+    "renamed, say where it is now. Nothing is forgotten meanwhile."
+)
 STALLED = (
     "Nothing has finished for a while. A very large picture, a slow disk or a busy computer can "
     "be the cause; the System page shows what is going on."
@@ -61,6 +71,8 @@ class SessionView(QWidget):
 
     why_failed = Signal(int)
     """A person wants to know more about what failed in this session."""
+    search_wanted = Signal(int)
+    """A person wants to find something among this session's pictures."""
 
     def __init__(
         self,
@@ -84,6 +96,10 @@ class SessionView(QWidget):
         self.care = SessionCare(self, backend, runner, actions.menu_actions)
         self.update_button = button("Update", "", "arrows-clockwise")
         self.more_button = button("", "quiet", "dots-three")
+        self.row = SteadyRow(
+            [self.update_button, *self.buttons.values()],
+            [self.buttons[name] for name in ("start", "pause", "resume")],
+        )
         self.banner = Banner()
         self.panel = ProgressPanel()
         self.updates = UpdatePanel(
@@ -91,19 +107,26 @@ class SessionView(QWidget):
         )
         self.chips = {status: CountChip(status) for status in FILTERS}
         self.chip_row = QWidget()
-        self.why_button = button("Why did they fail?", "quiet")
+        self.search_button = button("Search these pictures", icon_name="magnifying-glass")
+        self.why_button = button("Show what failed", icon_name="warning-circle")
         self.table = JobTable(backend, poller)
         self.nothing = EmptyState("image", "No pictures here")
         self.evidence = EvidencePanel(backend, runner, thumbnails)
+        self._starting = False
+        self._missing = ""
+        """The shown session's folder, where it is not there."""
         self._lay_out()
         self._connect()
+        self._folder_watch = poller.watch(
+            self._look_for_folder, self._know_folder, owner=self, every_s=FOLDER_EVERY_S
+        )
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
         top.setSpacing(SPACE_S)
         top.addWidget(self.name, 1)
-        for item in (self.update_button, *self.buttons.values(), self.more_button):
-            top.addWidget(item)
+        top.addWidget(self.row)
+        top.addWidget(self.more_button)
         self.more_button.setAccessibleName("More")
         self.more_button.setToolTip("More that can be done with this session")
         menu = QMenu(self.more_button)
@@ -120,7 +143,11 @@ class SessionView(QWidget):
         row = FlowLayout(self.chip_row, SPACE_XS + 2)
         for chip in self.chips.values():
             row.addWidget(chip)
-        row.addWidget(self.why_button)
+        leading = QHBoxLayout()
+        leading.setSpacing(SPACE_S)
+        leading.addWidget(self.search_button)
+        leading.addWidget(self.why_button)
+        leading.addStretch()
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setObjectName("session-evidence")
         self.split.setChildrenCollapsible(False)
@@ -143,6 +170,7 @@ class SessionView(QWidget):
         column.addLayout(heading)
         column.addWidget(self.banner)
         column.addWidget(self.panel)
+        column.addLayout(leading)
         column.addWidget(self.updates)
         column.addWidget(self.chip_row)
         column.addWidget(self.split, 1)
@@ -156,25 +184,29 @@ class SessionView(QWidget):
         follow(self.update_button, self.update_actions.actions["update"])
         for part in (self.update_actions, self.care):
             part.changed.connect(self._actions.changed)
-        self.why_button.clicked.connect(self._ask_why)
+        for control, signal in (
+            (self.why_button, self.why_failed),
+            (self.search_button, self.search_wanted),
+        ):
+            control.clicked.connect(lambda _=False, signal=signal: self._lead(signal))
         self.table.picked.connect(self._picked)
         self.evidence.closed.connect(self.table.clear_choice)
-        self.banner.button.clicked.connect(self._actions.actions["start"].trigger)
 
     def show_progress(
         self, progress: TrainingProgress, history: RateHistory, *, starting: bool = False
     ) -> None:
         """Show a session as it is now."""
         other = self._progress is None or self._progress.sessionId != progress.sessionId
-        self._progress = progress
+        self._progress, self._starting = progress, starting
         if other:
             self.status_filter = None
+            self._folder_watch.now()
         self._actions.show_session(progress)
         self.update_actions.show_session(progress)
         self.care.show_session(progress, starting)
         self.updates.show_progress(progress)
         self.name.set_text(printable(progress.name))
-        self._show_state(progress, starting)
+        self._show_state(progress, starting, other)
         self.panel.show_progress(
             progress, history.of(progress.sessionId), starting=starting, jump=other
         )
@@ -188,7 +220,7 @@ class SessionView(QWidget):
             self._show_chips(self._progress)
             self._show_pictures()
 
-    def _show_state(self, progress: TrainingProgress, starting: bool) -> None:
+    def _show_state(self, progress: TrainingProgress, starting: bool, other: bool) -> None:
         begins = starting and progress.status != "running"
         self.badge.set_state(
             "running" if begins else progress.status,
@@ -200,21 +232,45 @@ class SessionView(QWidget):
         self.left_out.set_text(left_out_text(progress))
         self.left_out.setVisible(bool(progress.skipped))
         able = possible(progress, starting)
-        for name, item in self.buttons.items():
-            item.setVisible(name in able)
-        self.buttons["start"].setVisible("start" in able and progress.status != "failed")
-        may_update = bool(possible_updates(progress))
-        self.update_button.setVisible(may_update)
-        if progress.status == "failed":
+        again = progress.status == "failed"  # said by the banner, with its own button
+        shown = [item for name, item in self.buttons.items() if name in able]
+        if again and self.buttons["start"] in shown:
+            shown.remove(self.buttons["start"])
+        shown += [self.update_button] * bool(possible_updates(progress))
+        self.row.show_only(shown, at_once=other)
+        self._show_banner(progress, can_start="start" in able)
+
+    def _show_banner(self, progress: TrainingProgress, *, can_start: bool) -> None:
+        actions = self._actions.actions | self.update_actions.actions
+        if self._is_missing(progress):
+            relocate = "relocate" in possible_updates(progress)
+            self.badge.set_state("failed", word="Folder not found")
+            self.banner.show_text(
+                "warning-circle", "failed", MISSING, actions["relocate"] if relocate else None
+            )
+        elif progress.status == "failed":
             reason = progress.errorMessage or "Something stopped this session."
-            self.banner.show_text("warning-circle", "failed", reason, "Start again")
-            self.banner.button.setEnabled("start" in able)
+            self.banner.show_text("warning-circle", "failed", reason, actions["start"])
+            self.banner.button.setEnabled(can_start)
         elif progress.waitingFor:
             self.banner.show_text("hourglass", "paused", progress.waitingFor)
         elif progress.stalled:
             self.banner.show_text("hourglass", "paused", STALLED)
         else:
             self.banner.hide()
+
+    def _is_missing(self, progress: TrainingProgress) -> bool:
+        return progress.rootPath == self._missing and progress.status in AT_REST
+
+    async def _look_for_folder(self) -> tuple[str, bool]:
+        root = self._progress.rootPath if self._progress is not None else ""
+        return root, bool(root) and not await asyncio.to_thread(os.path.isdir, root)
+
+    def _know_folder(self, found: tuple[str, bool]) -> None:
+        root, gone = found
+        before, self._missing = self._missing, root if gone else ""
+        if self._progress is not None and before != self._missing:
+            self._show_state(self._progress, self._starting, other=False)
 
     def _show_chips(self, progress: TrainingProgress) -> None:
         summary = progress.jobsSummary
@@ -227,6 +283,7 @@ class SessionView(QWidget):
         # while it runs, every line is needed for the pictures
         asked = self.status_filter == "failed" or progress.status != "running"
         self.why_button.setVisible(summary.failed > 0 and asked)
+        self.search_button.setVisible(progress.status == "completed" and summary.completed > 0)
         self.chip_row.setVisible(progress.progress.total > 0)
 
     def _show_pictures(self) -> None:
@@ -249,9 +306,9 @@ class SessionView(QWidget):
         self.panel.set_room(enough)
         self.updates.set_room(enough)
 
-    def _ask_why(self) -> None:
+    def _lead(self, signal: SignalInstance) -> None:
         if self._progress is not None:
-            self.why_failed.emit(self._progress.sessionId)
+            signal.emit(self._progress.sessionId)
 
     def _picked(self, row: JobRow | None) -> None:
         if row is not None:
@@ -269,7 +326,9 @@ class Banner(QWidget):
         self.text = label()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.button = button("", icon_name="play")
+        self.button = button("")
+        self._action: QAction | None = None
+        self.button.clicked.connect(lambda: self._action and self._action.trigger())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE_S)
@@ -278,13 +337,18 @@ class Banner(QWidget):
         row.addWidget(self.button)
         self.hide()
 
-    def show_text(self, icon_name: str, tone: str, text: str, action: str = "") -> None:
-        """Say something; ``action`` is the button's text, if there is one."""
+    def show_text(
+        self, icon_name: str, tone: str, text: str, action: QAction | None = None
+    ) -> None:
+        """Say something, with a button for what can be done about it."""
         self._icon.set_icon(icon_name, tone)
         if text != self.text.text():
             self.text.setText(text)
-        self.button.setText(action)
-        self.button.setVisible(bool(action))
+        self._action = action
+        if action is not None:
+            self.button.setText(action.text().replace("&", ""))
+            self.button.setEnabled(action.isEnabled())
+        self.button.setVisible(action is not None)
         self.show()
 
 

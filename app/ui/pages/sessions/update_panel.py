@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ui.pages.sessions import update_words
 from app.ui.pages.sessions.update_watch import UpdateWatch
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.commands import follow
 from app.ui.parts.theme import SPACE_L, SPACE_S
 from app.ui.parts.widgets import IconLabel, button, label
@@ -43,7 +44,7 @@ class UpdatePanel(QWidget):
         self._icon = IconLabel("arrows-clockwise", "text-secondary", 16)
         self.result = label(role="secondary")
         self.result.setWordWrap(True)
-        self.cancel_button = button("Cancel", "quiet", "x")
+        self.stop_button = button("Stop looking", "quiet", "x")
         self.prune_button = button("Remove missing…", "quiet")
         self.settings = UpdateSettings()
         self._lay_out()
@@ -56,7 +57,7 @@ class UpdatePanel(QWidget):
         found.setSpacing(SPACE_S)
         found.addWidget(self._icon)
         found.addWidget(self.result, 1)
-        found.addWidget(self.cancel_button)
+        found.addWidget(self.stop_button)
         found.addWidget(self.prune_button)
         self._row = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._row.setSpacing(SPACE_S)
@@ -67,12 +68,12 @@ class UpdatePanel(QWidget):
         column.setSpacing(SPACE_S)
         column.addWidget(self.news)
         column.addLayout(self._row)
-        self.cancel_button.hide()
+        self.stop_button.hide()
         self.prune_button.hide()
 
     def _connect(self) -> None:
         follow(self.prune_button, self._actions.actions["prune"])
-        self.cancel_button.clicked.connect(self._cancel)
+        self.stop_button.clicked.connect(self._stop)
         self.news.update_button.clicked.connect(self._actions.actions["update"].trigger)
         self.news.later_button.clicked.connect(self._put_off)
         self.settings.watch_box.clicked.connect(self._save)
@@ -118,7 +119,7 @@ class UpdatePanel(QWidget):
             "paused" if warned else "text-secondary",
         )
         gone = summary is not None and summary.gone > 0
-        self.cancel_button.setVisible(looking)
+        self.stop_button.setVisible(looking)
         self.prune_button.setVisible(not looking and at_rest and gone)
         self._found.setVisible(looking or (at_rest and has_result))
         self.settings.setVisible(at_rest and self._room)
@@ -136,7 +137,7 @@ class UpdatePanel(QWidget):
         if self._progress is not None and self._progress.sessionId == session_id:
             self._show()
 
-    def _cancel(self) -> None:
+    def _stop(self) -> None:
         if self._progress is not None:
             self._actions.stop(self._progress.sessionId)
             self._show_message("Stopping…")
@@ -212,7 +213,7 @@ class UpdateSettings(QWidget):
         super().__init__()
         self.watch_box = QCheckBox("Watch this folder")
         self.watch_box.setToolTip("Tell me about new pictures while this window is open")
-        self.schedule = QComboBox()
+        self.schedule = ChoiceBox()
         for hours, title in update_words.SCHEDULES:
             self.schedule.addItem(f"Update: {title}", hours)
         self.schedule.setAccessibleName("Update")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.services.backend import Backend
+from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.poller import Poller
 from app.ui.parts.theme import SPACE_L, SPACE_M, font
 from app.ui.parts.widgets import label
@@ -20,7 +21,7 @@ class LogView(QWidget):
     def __init__(self, backend: Backend, poller: Poller) -> None:
         super().__init__()
         self._backend = backend
-        self.choice = QComboBox()
+        self.choice = ChoiceBox()
         self.choice.setAccessibleName("Log of")
         for process, title in LOGS:
             self.choice.addItem(title, process)

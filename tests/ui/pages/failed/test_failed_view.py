@@ -16,11 +16,11 @@ from app.api.error_kinds import ErrorKind
 from app.db.engine import write_transaction
 from app.queue import enqueue as enqueue_module
 from app.ui.pages.failed import view as failed_view
-from app.ui.pages.failed.actions import SMALL_BATCH, Retried
+from app.ui.pages.failed.actions import SMALL_BATCH, Outcome, Retried
 from app.ui.pages.failed.cause_list import AGAIN, LOOK, title_of
 from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.pages.failed.model import PICTURE, SESSION, TRIES, WHY
-from app.ui.pages.failed.view import FailedView, summary
+from app.ui.pages.failed.view import TRYING, FailedView, summary
 from app.ui.parts import reveal
 from app.ui.parts.confirm import ConfirmDialog
 from app.worker.thumbnails import make_thumbnails
@@ -190,13 +190,73 @@ def test_a_whole_cause_is_tried_again_in_another_way(qt_loop, backend) -> None:
             await qt_loop.until(lambda: view.count == 3)
             assert statuses("/p/4", "/p/5", "/p/1") == ["pending", "pending", "failed"]
             assert columns_of(session_id)["config"]["batch_size"] == SMALL_BATCH
-            assert view.causes.kind is None  # the cause is gone
+            assert view.causes.kind == "busy"  # it stays listed until it is known what came of it
             view.all_button.menu.actions()[1].trigger()
             await qt_loop.until(lambda: view.count == 0)
             assert columns_of(session_id)["config"]["device"] == "cpu"
-            assert view.stack.currentWidget() is view._empty
 
     qt_loop.run(steps())
+
+
+def settle(session_id: int, again: int) -> None:
+    """What a worker does: so many fail again, the rest is indexed, and the session ends."""
+    with write_transaction() as conn:
+        conn.execute(text("UPDATE training_jobs SET status = 'completed'"))
+        conn.execute(
+            text(
+                "UPDATE training_jobs SET status = 'failed', error_kind = 'corrupt'"
+                " WHERE id IN (SELECT id FROM training_jobs ORDER BY id DESC LIMIT :again)"
+            ),
+            {"again": again},
+        )
+        conn.execute(text("UPDATE training_sessions SET status = 'completed'"))
+    recount(session_id)
+
+
+@pytest.mark.parametrize(
+    ("again", "told"),
+    [
+        (2, "Retried: 5 pictures, 3 indexed now, 2 failed again."),
+        (0, "Retried: 5 pictures, all indexed now."),
+    ],
+)
+def test_while_all_are_tried_again_the_page_stays_and_says_what_came_of_it(
+    qt_loop, backend, again: int, told: str
+) -> None:
+    session_id = some_failures()
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            view = await opened(qt_loop, parts, backend)
+            view.activateWindow()
+            choose_cause(view, "corrupt")
+            view.all_button.button.setFocus()
+            await qt_loop.until(view._has_focus)
+            view.all_button.button.click()
+            await qt_loop.until(lambda: view.count == 0)
+            assert view.stack.currentWidget() is view.split
+            assert view.message.text() == "5 pictures are being retried."
+            assert view.advice.text() == TRYING
+            assert view.causes.kind == "corrupt"
+            assert "Another" not in entries(view)
+            assert view._has_focus()
+            settle(session_id, again)
+            await qt_loop.until(lambda: "Retried" in view.message.text())
+            assert view.message.text() == told
+            assert view.count == again
+            await qt_loop.until(lambda: (view.stack.currentWidget() is view._empty) == (not again))
+            assert view.causes.kind == ("corrupt" if again else None)
+
+    qt_loop.run(steps())
+
+
+def test_what_came_of_a_retry_is_said_in_numbers() -> None:
+    assert Outcome(1, open=1).sentence() == "1 picture is being retried."
+    assert Outcome(9, open=4).sentence() == "9 pictures are being retried; 4 left."
+    assert Outcome(1).sentence() == "Retried: 1 picture, all indexed now."
+    assert Outcome(2, again=2).sentence() == "Retried: 2 pictures, all failed again."
+    paused = Outcome(5, waiting=3, again=1).sentence()
+    assert paused == "Retried: 5 pictures, 1 indexed now, 1 failed again, 3 waiting."
 
 
 def test_pictures_of_a_cancelled_session_are_left_and_said(qt_loop, backend) -> None:

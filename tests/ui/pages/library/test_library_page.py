@@ -454,6 +454,8 @@ def test_copies_are_shown_group_by_group_the_best_first(qt_loop, backend, tmp_pa
             assert page.pictures.subtitle.text() == "The others take 18.0 MB."
             assert not page.pictures.states.isVisible()
             assert page.panel.chips["exact"].number == 2
+            total = page.panel.total.text()
+            assert total == "2 groups; all but the best of each take 18.0 MB."
             assert page.panel.chips["similar"].text() == "Near duplicates"  # nobody has looked
             assert page.panel.list.selectionModel().hasSelection()
             page.panel.list.setFocus()

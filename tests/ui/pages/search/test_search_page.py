@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from search_parts import Shown, hit, model
 
+from app.api.search_schemas import SearchFilter
 from app.db.engine import write_transaction
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset
 from app.errors import AppError
@@ -323,6 +324,24 @@ def test_a_picture_opens_with_the_systems_program(qt_loop, backend, tmp_path, mo
             assert opened[0].endswith(b"/caf%E9%20%231.jpg")
             assert "No program could be found" in shown.page.results.notice.text.text()
             assert shown.grid.current_tile().state == ""
+
+    qt_loop.run(steps())
+
+
+def test_a_session_is_searched_alone_when_another_page_asks_for_it(
+    qt_loop, backend, tmp_path
+) -> None:
+    session_id = add_session("Holidays")
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            page = shown.page
+            page.filters.set_folder("/elsewhere")
+            page.search_in(session_id, "Holidays")
+            assert page.filters.isVisible()
+            assert page.filters.value() == SearchFilter(sessionId=session_id)
+            assert page.filters.session.currentText() == "Holidays"
+            assert page.filters_button.text() == "Filters (1)"
 
     qt_loop.run(steps())
 

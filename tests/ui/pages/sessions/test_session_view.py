@@ -15,6 +15,7 @@ from sqlalchemy import text
 from app.api.training_schemas import StageTimes
 from app.db.engine import write_transaction
 from app.db.types import utc_now
+from app.ui.pages.sessions import session_view
 from app.ui.pages.sessions.progress_panel import done_text, left_text, speed_text
 from app.ui.pages.sessions.rate_chart import (
     SPAN_S,
@@ -92,6 +93,32 @@ def test_only_what_can_act_is_offered(qt_loop, backend, status, failed, able) ->
     qt_loop.run(steps())
 
 
+def test_a_missing_folder_is_a_state_with_a_way_on(qt_loop, backend, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(session_view, "FOLDER_EVERY_S", 0.0)
+    root = tmp_path / "Holidays"
+    session_id = add_session("One", "completed", str(root))
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(backend, parts)
+            view = shown.view
+            shown.show(await progress(backend, session_id))
+            assert not view.banner.isVisible()
+            await qt_loop.until(view.banner.isVisible)
+            assert "is not there" in view.banner.text.text()
+            assert view.badge.accessibleName() == "Folder not found"
+            assert view.banner.button.text() == "Relocate folder…"
+            view.banner.button.click()
+            assert view.update_actions.chooser.isVisible()
+            view.update_actions.chooser.reject()
+            root.mkdir()
+            await qt_loop.until(lambda: not view.banner.isVisible())
+            assert view.badge.accessibleName() == "Finished"
+            assert view.update_button.isEnabled()
+
+    qt_loop.run(steps())
+
+
 def test_a_session_that_is_starting_cannot_be_started_again(qt_loop, backend) -> None:
     session_id = add_session("One")
 
@@ -150,9 +177,9 @@ def test_a_stalled_session_says_so_instead_of_a_time(qt_loop, backend) -> None:
     qt_loop.run(steps())
 
 
-def test_a_session_that_waits_says_what_for(qt_loop, backend) -> None:
+def test_a_session_that_waits_says_what_for(qt_loop, backend, tmp_path) -> None:
     long_ago = utc_now() - timedelta(minutes=5)
-    session_id = add_session("One", "running", running_since=long_ago)
+    session_id = add_session("One", "running", str(tmp_path), running_since=long_ago)
     add_pictures(session_id, {"pending": ["/p/a.jpg"]})
     why = "The folder /p cannot be reached. Indexing goes on by itself."
     set_columns(session_id, last_progress_at=long_ago, waiting_for=why)
@@ -218,7 +245,15 @@ def test_a_finished_session_says_what_was_achieved(qt_loop, backend) -> None:
             said = shown.view.panel.done.text()
             assert said == "19,898 indexed, 2 failed, 11 min; slowest part: decoding"
             assert not shown.view.panel.bar.isVisible()
-            assert shown.view.why_button.isVisible()
+            asked: list[tuple[str, int]] = []
+            shown.view.why_failed.connect(lambda number: asked.append(("why", number)))
+            shown.view.search_wanted.connect(lambda number: asked.append(("search", number)))
+            assert shown.view.search_button.text() == "Search these pictures"
+            assert shown.view.why_button.text() == "Show what failed"
+            for control in (shown.view.search_button, shown.view.why_button):
+                assert control.isVisible()
+                control.click()
+            assert asked == [("search", session_id), ("why", session_id)]
 
     qt_loop.run(steps())
 

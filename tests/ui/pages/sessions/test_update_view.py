@@ -113,7 +113,7 @@ def test_an_update_shows_how_far_it_is_and_then_what_it_found(qt_loop, backend, 
         shown.actions.stepped.connect(lambda _: said.append(shown.panel.result.text()))
         shown.view.update_button.click()
         assert shown.panel.result.text() == "Looking for changes…"
-        assert shown.panel.cancel_button.isVisible()
+        assert shown.panel.stop_button.isVisible()
         assert not shown.view.update_button.isEnabled()
         await qt_loop.until(lambda: shown.actions.looked_at(session_id) is None)
         assert "Looking for changes… 2 files" in said
@@ -133,7 +133,7 @@ def test_an_update_can_be_cancelled(qt_loop, backend, folder) -> None:
 
     async def steps(shown: Shown) -> None:
         shown.view.update_button.click()
-        shown.panel.cancel_button.click()
+        shown.panel.stop_button.click()
         assert shown.panel.result.text() == "Stopping…"
         await qt_loop.until(lambda: shown.actions.looked_at(session_id) is None)
         found = await shown.show()
