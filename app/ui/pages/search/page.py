@@ -56,6 +56,7 @@ class SearchPage(Page):
     """A description, examples and filters at the top; what they find below, as one types."""
 
     new_session_wanted = Signal()
+    models_wanted = Signal()
 
     def __init__(
         self,
@@ -173,6 +174,7 @@ class SearchPage(Page):
         results.score_wanted.connect(lambda least: self.score.setValue(round(least * 100)))
         results.filters_unwanted.connect(self.filters.clear)
         results.again_wanted.connect(self._ask_again)
+        results.models_wanted.connect(self.models_wanted)
         self.models.looked.connect(self._show_models)
         self.models.switched.connect(self._ask_again)
         if self.invitation.button is not None:
@@ -345,6 +347,7 @@ class SearchPage(Page):
         used = next((model for model in models if model.inUse), None)
         for part in (self.field, self.picture_button, self.without_button, self.filters_button):
             part.setEnabled(used is not None)
+        self.results.answering = used
         if used is not None:
             self.start.show_examples(used.spec == "demo")
         waiting = self.stack.currentWidget() in (self._skeleton, self.invitation)
