@@ -163,7 +163,7 @@ class SearchResults(QWidget):
         if model and is_unread(" ".join(texts), model.spec, known=answer.known, language=language):
             self.notice.show_message(
                 "translate",
-                f"{model.title} reads English only. {RECOMMENDED_FOR_OTHERS.title} understands "
+                f"The model in use reads English only. {RECOMMENDED_FOR_OTHERS.title} understands "
                 f"{'many languages' if is_english(language) else language_name(language)}.",
                 "Show models",
                 self.models_wanted.emit,
