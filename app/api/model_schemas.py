@@ -64,6 +64,13 @@ class ModelRow(BaseModel):
     downloadMb: int
     """10⁶ bytes; 0 where nothing is downloaded, or the size is not known."""
     dimension: int | None
+    parametersM: float = 0.0
+    """Millions; 0 where it is not known."""
+    pixels: int = 0
+    """Side of the square that it sees; 0 where it is not known."""
+    figures: str = ""
+    """How well it finds things by published measurements."""
+    licence: str = ""
     recommended: bool
     state: Literal["ready", "partial", "absent", "unavailable"]
     reason: str = ""

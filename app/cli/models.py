@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import locale
 import sys
 from collections.abc import Sequence
 
@@ -41,7 +42,7 @@ async def run(options: argparse.Namespace, backend: Backend) -> int:
     """Do what was asked with one model, or list them all."""
     if options.action == "list":
         async with backend.db() as db:
-            rows = await backend.models.list(db)
+            rows = await backend.models.list(db, locale.getlocale()[0] or "")
         print(json.dumps([row.model_dump() for row in rows]) if options.json else text(rows))
         return 0
     if not options.spec:
@@ -124,10 +125,20 @@ def _entry(row: ModelRow) -> str:
     size = f"{row.downloadMb:,} MB" if row.downloadMb else ""
     dimension = f"{row.dimension} dimensions" if row.dimension else ""
     state = _STATES[row.state] + (", used for new sessions" if row.inUse else "")
-    facts = [state, size, dimension, row.languages and f"descriptions: {row.languages}"]
+    if row.recommended:
+        state += ", recommended"
+    facts = [
+        state,
+        size,
+        dimension,
+        row.licence,
+        row.languages and f"descriptions: {row.languages}",
+    ]
     if speed := row.speed:
         facts.append(f"{_rate(speed.picturesPerSecond)} pictures a second on {speed.measuredOn}")
     lines = [f"{row.spec}  ({row.title})", "  " + "; ".join(filter(None, facts))]
+    if row.figures:
+        lines.append(f"  {row.figures}")
     lines += [
         f"  index {index.modelId}: {index.vectors:,} pictures"
         + (", used for searches" if index.inSearch else "")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import locale
 import sys
-from collections.abc import Sequence
 
 from pydantic import ValidationError
 
 from app.api.search_schemas import SearchQuery, SearchResultPage
 from app.cli.foreground import Waiting, working
+from app.embedding.catalogue import RECOMMENDED_FOR_OTHERS
 from app.errors import AppError, first_refused
+from app.languages import is_unread
 from app.printable import printable
 from app.queue.ask import WorkerAwayError
 from app.runtime.supervisor import Supervisor
@@ -51,8 +53,8 @@ async def search(options: argparse.Namespace, backend: Backend) -> int:
     if options.json:
         print(page.model_dump_json())
     else:
-        if not page.known:
-            print(f"{_nothing_like(options.text)} Closest:", file=sys.stderr)
+        if remark := await _remark(backend, options, page):
+            print(remark, file=sys.stderr)
         for hit in page.hits:
             print(f"{hit.score:.3f}  {printable(hit.path)}")
         if not page.hits:
@@ -62,8 +64,16 @@ async def search(options: argparse.Namespace, backend: Backend) -> int:
     return 0 if page.hits else 1
 
 
-def _nothing_like(words: Sequence[str]) -> str:
-    return f"Nothing here looks like “{printable(' '.join(words))}”."
+async def _remark(backend: Backend, options: argparse.Namespace, page: SearchResultPage) -> str:
+    """What to know of the answer before one reads it; empty where that is nothing."""
+    text, language = printable(" ".join(options.text)), locale.getlocale()[0] or ""
+    async with backend.db() as db:
+        models = await backend.search.models(db)
+    model = next((model for model in models if model.modelId == page.modelId), None)
+    if model and is_unread(text, model.spec, known=page.known, language=language):
+        other = RECOMMENDED_FOR_OTHERS
+        return f"{model.title} reads English only; {other.spec} understands many languages."
+    return "" if page.known else f"Nothing here looks like “{text}”. Closest:"
 
 
 def _query(options: argparse.Namespace) -> SearchQuery:

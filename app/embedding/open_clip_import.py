@@ -2,7 +2,8 @@
 
 OpenCLIP and timm import torchvision, for preparing pictures, and PyTorch's compiler, for marking
 functions that it shall leave alone. Together these take as long as PyTorch itself, and nothing here
-uses them: :mod:`app.pictures` prepares pictures, and no model is compiled.
+uses them: :mod:`app.pictures` prepares pictures, and no model is compiled. OpenCLIP also imports
+all of transformers where it is there; its tokenizers are imported once a model needs one.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from typing import Any
 import torch
 
 _UNUSED = "torchvision"
+_LATER = "transformers"
 
 
 def import_open_clip() -> Any:
     """The module ``open_clip``."""
     if "open_clip" in sys.modules or _UNUSED in sys.modules:
         return importlib.import_module("open_clip")
-    with _stand_in_for_torchvision(), _no_compiler():
+    with _stand_in_for_torchvision(), _without_transformers(), _no_compiler():
         return importlib.import_module("open_clip")
 
 
@@ -84,6 +86,19 @@ def _stand_in_for_torchvision() -> Iterator[None]:
         sys.meta_path.remove(finder)
         for name in [name for name in sys.modules if name.partition(".")[0] == _UNUSED]:
             del sys.modules[name]
+
+
+@contextmanager
+def _without_transformers() -> Iterator[None]:
+    """Within the block it is as if it were not installed."""
+    if _LATER in sys.modules:
+        yield
+        return
+    sys.modules[_LATER] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[_LATER]
 
 
 @contextmanager

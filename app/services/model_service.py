@@ -23,11 +23,11 @@ from app.db.switching import switch_model
 from app.embedding import weights as stored
 from app.embedding.catalogue import (
     CURATED,
-    RECOMMENDED,
     ModelChoice,
     check_model,
     model_folder,
     model_title,
+    recommended,
     weights_file,
 )
 from app.errors import AppError
@@ -51,8 +51,12 @@ class ModelService:
 
     # What there is
 
-    async def list(self, db: AsyncSession) -> list[ModelRow]:
-        """The recommended models, then every other one that the ledger or the person knows."""
+    async def list(self, db: AsyncSession, language: str = "en") -> list[ModelRow]:
+        """The models worth choosing, then every other one that the ledger or the person knows.
+
+        Args:
+            language: the person's, for what is recommended.
+        """
         indexes = await _indexes(db)
         usage = (
             await db.execute(
@@ -71,6 +75,7 @@ class ModelService:
         for row in rows:
             row.indexes = indexes.get(row.spec, [])
             row.inUse = row.spec == get_settings().model
+            row.recommended = row.spec == recommended(language).spec
             used = [use for use in usage if use.model == row.spec]
             row.indexing = any(use.status == SessionStatus.RUNNING for use in used)
             used = [use for use in used if use.status != SessionStatus.CANCELLED]
@@ -261,7 +266,11 @@ def _row(spec: str) -> ModelRow:
         languages=choice.languages,
         downloadMb=choice.download_mb,
         dimension=choice.dimension or None,
-        recommended=spec == RECOMMENDED.spec,
+        parametersM=choice.parameters_m,
+        pixels=choice.pixels,
+        figures=choice.figures,
+        licence=choice.licence,
+        recommended=False,
         state="absent",
     )
     try:

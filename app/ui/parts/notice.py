@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.ui.parts.theme import SPACE_S
-from app.ui.parts.widgets import IconLabel, label
+from app.ui.parts.widgets import IconLabel, button, label
 
 
 class Notice(QWidget):
@@ -16,16 +18,34 @@ class Notice(QWidget):
         self._icon = IconLabel("warning-circle", "paused", 18)
         self.text = label()
         self.text.setWordWrap(True)
+        self.button = button("")
+        self._do: Callable[[], object] = _nothing
+        self.button.clicked.connect(lambda: self._do())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE_S)
         row.addWidget(self._icon)
         row.addWidget(self.text, 1)
+        row.addWidget(self.button)
         self.hide()
 
-    def show_message(self, icon_name: str, sentence: str) -> None:
-        """Show a sentence."""
+    def show_message(
+        self, icon_name: str, sentence: str, offer: str = "", do: Callable[[], object] | None = None
+    ) -> None:
+        """Show a sentence.
+
+        Args:
+            offer: what a button beside it says; empty: there is none.
+            do: what that button does.
+        """
         self._icon.set_icon(icon_name)
         self.text.setText(sentence)
         self.setAccessibleName(sentence)
+        self._do = do or _nothing
+        self.button.setText(offer)
+        self.button.setVisible(bool(offer))
         self.show()
+
+
+def _nothing() -> None:
+    """No button is shown."""

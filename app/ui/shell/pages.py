@@ -100,6 +100,7 @@ class Pages(QObject):
             memory=self._window.memory,
         )
         self.search.new_session_wanted.connect(self.new_session)
+        self.search.models_wanted.connect(lambda: self._window.show_page("models"))
         return self.search
 
     def _make_library(self) -> QWidget:

@@ -146,13 +146,19 @@ def test_incomplete_folders(folder: Path) -> None:
 
 
 def test_missing_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "_OPTIONAL_PACKAGE", "no_such_package")
+    monkeypatch.setattr(catalogue, "_TOKENIZER_PACKAGE", "no_such_package")
     with pytest.raises(AppError, match="needs the package no_such_package"):
         check_model("ViT-B-16-SigLIP2-256/webli")
     needy = {"model_cfg": CONFIG["model_cfg"] | {"text_cfg": {"hf_tokenizer_name": "any"}}}
     (folder / CONFIG_FILE).write_text(json.dumps(needy))
     with pytest.raises(AppError, match="The model my model needs the package"):
         check_model(str(folder))
+
+
+def test_text_models_of_another_library_are_refused(folder: Path) -> None:
+    with pytest.raises(AppError, match="needs a text model") as caught:
+        check_model("xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k")
+    assert catalogue.RECOMMENDED_FOR_OTHERS.spec in caught.value.hint
 
 
 def test_titles_of_unknown_models() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-HEAVY = ("torchvision", "torch._dynamo", "sympy", "triton")
+HEAVY = ("torchvision", "transformers", "torch._dynamo", "sympy", "triton")
 TIMM_TOWER = {
     "embed_dim": 8,
     "vision_cfg": {

@@ -158,7 +158,7 @@ async def test_the_recommended_models_are_listed_with_what_is_here(
 async def test_a_model_whose_package_is_missing_says_so(
     db: AsyncSession, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.embedding.catalogue._OPTIONAL_PACKAGE", "no_such_package")
+    monkeypatch.setattr("app.embedding.catalogue._TOKENIZER_PACKAGE", "no_such_package")
     row = await row_of(db, "ViT-B-16-SigLIP2-256/webli")
     assert row.state == "unavailable"
     assert "needs the package no_such_package" in row.reason
@@ -214,7 +214,9 @@ async def test_one_download_runs_and_the_others_wait(db: AsyncSession, hub: Loca
     assert SECOND.spec in service.downloads()
     states = service.downloads()
     assert states[FIRST.spec].totalBytes == len(WEIGHTS)
-    assert states[SECOND.spec] == ModelDownload(phase="waiting", totalBytes=605_000_000)
+    assert states[SECOND.spec] == ModelDownload(
+        phase="waiting", totalBytes=SECOND.download_mb * 1_000_000
+    )
     # asking again for one that is under way changes nothing
     assert (await service.download(FIRST.spec)).phase == "downloading"
     with pytest.raises(AppError, match="is being downloaded"):
@@ -304,7 +306,7 @@ async def test_what_is_not_ours_is_not_deleted(
     await service.add_folder(folder)
     await service.remove(folder)
     assert sorted(path.name for path in Path(folder).iterdir())
-    repository = tmp_path / "hub" / "models--laion--CLIP-ViT-B-32-laion2B-s34B-b79K"
+    repository = tmp_path / "hub" / "models--laion--CLIP-ViT-B-32-256x256-DataComp-s34B-b86K"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("c0ffee")
     (repository / "snapshots" / "c0ffee").mkdir(parents=True)
@@ -324,7 +326,7 @@ async def test_a_model_is_chosen_for_new_sessions(
     db: AsyncSession, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = ModelService()
-    await service.use("vit-b-32/laion2b-s34b-b79k")
+    await service.use("vit-b-32-256/datacomp-s34b-b86k")
     assert get_settings().model == RECOMMENDED.spec
     assert (await row_of(db, RECOMMENDED.spec)).inUse
     assert not (await row_of(db, DEMO_MODEL)).inUse

@@ -14,6 +14,7 @@ from app.ui.pages.models import words as model_words
 from app.ui.pages.models.card import ModelCard
 from app.ui.parts.confirm import ConfirmDialog, ask
 from app.ui.parts.file_dialogs import choose_folder
+from app.ui.parts.language import person_language
 from app.ui.parts.reveal import reveal
 from app.ui.parts.theme import SPACE_L
 from app.ui.parts.widgets import Page, Skeleton, button, label, line
@@ -82,7 +83,7 @@ class ModelsPage(Page):
 
     async def _fetch(self) -> list[ModelRow]:
         async with self._backend.db() as db:
-            return await self._backend.models.list(db)
+            return await self._backend.models.list(db, person_language())
 
     async def _fetch_downloads(self) -> dict[str, ModelDownload]:
         return self._backend.models.downloads()

@@ -58,8 +58,14 @@ def indexed(row: ModelRow) -> str:
 def details(row: ModelRow) -> str:
     """The names that others know it by."""
     parts = [printable(row.spec)]
+    if row.figures:
+        parts.append(row.figures[0].upper() + row.figures[1:])
+    if row.parametersM:
+        parts.append(f"{row.parametersM:.0f} M parameters, {row.pixels} pixels")
     if row.dimension:
         parts.append(f"{row.dimension} dimensions")
+    if row.licence:
+        parts.append(row.licence)
     return "  ·  ".join(parts)
 
 

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from app.api.search_schemas import SearchQuery
 from app.errors import AppError
 from app.file_types import DEFAULT_EXTENSIONS
+from app.ui.pages.search.answering_line import AnsweringLine
 from app.ui.pages.search.chips import TermChips
 from app.ui.pages.search.field import DropHint, SearchField, dropped_files
 from app.ui.pages.search.filters import SearchFilters
@@ -57,6 +58,7 @@ class SearchPage(Page):
     """A description, examples and filters at the top; what they find below, as one types."""
 
     new_session_wanted = Signal()
+    models_wanted = Signal()
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class SearchPage(Page):
         self.score_text = label(role="secondary")
         self.score = QSlider(Qt.Orientation.Horizontal)
         self.results = SearchResults(backend, runner, poller, thumbnails)
+        self.answering = AnsweringLine(backend, runner, poller, memory, self)
         self.start = RecentList(self._recent)
         self.invitation = EmptyState(
             "magnifying-glass",
@@ -150,6 +153,7 @@ class SearchPage(Page):
         self.body.addLayout(top)
         self.body.addWidget(self.chips)
         self.body.addWidget(self.filters)
+        self.body.addWidget(self.answering)
         self.body.addWidget(self.stack, 1)
 
     def _connect(self) -> None:
@@ -174,6 +178,8 @@ class SearchPage(Page):
         results.score_wanted.connect(lambda least: self.score.setValue(round(least * 100)))
         results.filters_unwanted.connect(self.filters.clear)
         results.again_wanted.connect(self._ask_again)
+        results.models_wanted.connect(self.models_wanted)
+        self.answering.models_wanted.connect(self.models_wanted)
         self.models.looked.connect(self._show_models)
         self.models.switched.connect(self._ask_again)
         if self.invitation.button is not None:
@@ -349,6 +355,7 @@ class SearchPage(Page):
         used = next((model for model in models if model.inUse), None)
         for part in (self.field, self.picture_button, self.without_button, self.filters_button):
             part.setEnabled(used is not None)
+        self.results.answering = used
         if used is not None:
             self.start.show_examples(used.spec == "demo")
         waiting = self.stack.currentWidget() in (self._skeleton, self.invitation)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from app.embedding.catalogue import RECOMMENDED_FOR_OTHERS, is_english
+from app.languages import is_unread
 from app.queue.ask import WorkerAwayError
 from app.ui.parts import words
+from app.ui.parts.language import language_name, person_language
 from app.ui.parts.notice import Notice
 from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import EmptyState, button
@@ -20,7 +23,7 @@ from app.ui.pictures.preview_split import PreviewSplit
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 if TYPE_CHECKING:
-    from app.api.search_schemas import SearchHit
+    from app.api.search_schemas import SearchHit, SearchModel, SearchTerm
     from app.errors import AppError
     from app.services.backend import Backend
     from app.ui.pages.search.search_runner import Answer
@@ -42,6 +45,8 @@ class SearchResults(QWidget):
     """Ask again with this least score."""
     filters_unwanted = Signal()
     again_wanted = Signal()
+    models_wanted = Signal()
+    """A model that reads another language."""
 
     def __init__(
         self, backend: Backend, runner: ActionRunner, poller: Poller, thumbnails: ThumbnailLoader
@@ -62,7 +67,9 @@ class SearchResults(QWidget):
         self.message_button = button("")
         self.message = EmptyState("magnifying-glass", "", "", self.message_button)
         self._do = self.again_wanted.emit
-        self._nothing_like = ""
+        self._answer: Answer | None = None
+        self.answering: SearchModel | None = None
+        """The model that answers."""
         self._lay_out()
         self._connect()
 
@@ -87,8 +94,8 @@ class SearchResults(QWidget):
 
     def show_answer(self, answer: Answer, filtered: bool) -> None:
         """Show the first results of a question; ``filtered``: filters restrict it."""
-        self._nothing_like = "" if answer.known else _nothing_like(answer)
-        self._say_whether_known()
+        self._answer = answer
+        self._say_what_is_known()
         self.grid.set_dimmed(False)
         before, self.hits = self.hits, list(answer.hits)
         number = len(self.hits)
@@ -109,13 +116,14 @@ class SearchResults(QWidget):
 
     def add(self, answer: Answer) -> None:
         """More results of the same question."""
-        self._say_whether_known()
+        self._say_what_is_known()
         self.hits += answer.hits
         self.model.append([_tile(hit) for hit in answer.hits])
 
     def clear(self) -> None:
         """Forget what was found."""
         self.hits = []
+        self._answer = None
         self.model.show([])
         self.notice.hide()
         self.grid.set_dimmed(False)
@@ -143,10 +151,27 @@ class SearchResults(QWidget):
         """A sentence over the results, such as that a file is gone."""
         self.notice.show_message("warning-circle", str(error))
 
-    def _say_whether_known(self) -> None:
+    def _say_what_is_known(self) -> None:
+        """One line where nothing looks like what was asked for, or cannot be read."""
         self.notice.hide()
-        if self._nothing_like:
-            self.notice.show_message("magnifying-glass", self._nothing_like)
+        answer, model = self._answer, self.answering
+        if answer is None or not answer.hits:
+            return
+        texts = [words.shorten(" ".join((term.text or "").split()), 60) for term in _texts(answer)]
+        quoted = " and ".join(f"“{text}”" for text in texts)
+        language = person_language()
+        if model and is_unread(" ".join(texts), model.spec, known=answer.known, language=language):
+            self.notice.show_message(
+                "translate",
+                f"The model in use reads English only. {RECOMMENDED_FOR_OTHERS.title} understands "
+                f"{'many languages' if is_english(language) else language_name(language)}.",
+                "Show models",
+                self.models_wanted.emit,
+            )
+        elif not answer.known:
+            self.notice.show_message(
+                "magnifying-glass", f"Nothing here looks like {quoted}. Closest:"
+            )
 
     def _show_nothing_found(self, answer: Answer, filtered: bool) -> None:
         least, best = answer.query.minScore, answer.best
@@ -181,9 +206,8 @@ class SearchResults(QWidget):
         return _facts(self.hits[self.grid.currentIndex().row()])
 
 
-def _nothing_like(answer: Answer) -> str:
-    texts = [words.shorten(" ".join((term.text or "").split()), 60) for term in answer.query.terms]
-    return f"Nothing here looks like {' and '.join(f'“{text}”' for text in texts)}. Closest:"
+def _texts(answer: Answer) -> list[SearchTerm]:
+    return [term for term in answer.query.terms if term.text is not None]
 
 
 def _tile(hit: SearchHit) -> Tile:

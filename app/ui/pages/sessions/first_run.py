@@ -15,13 +15,14 @@ from PySide6.QtWidgets import (
 from app.api.training_schemas import TrainingSessionCreate
 from app.bundled import RESOURCES
 from app.config import DEMO_MODEL, get_settings, save_setting, set_by
-from app.embedding.catalogue import CHOICES, RECOMMENDED, ModelChoice, model_title
+from app.embedding.catalogue import CHOICES, ModelChoice, model_title, recommended
 from app.printable import printable
 from app.services.backend import Backend
 from app.ui.parts import words
 from app.ui.parts.actions import ActionRunner
 from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.file_dialogs import choose_folder
+from app.ui.parts.language import person_language
 from app.ui.parts.model_download import DownloadOffer
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL, SPACE_XXL
 from app.ui.parts.widgets import IconLabel, button, label, line
@@ -118,8 +119,9 @@ class ModelBox(QWidget):
         self._about = label(role="secondary")
         self._about.setWordWrap(True)
         self._about.setFixedWidth(WIDTH)
-        self.better_button = button(f"Use {RECOMMENDED.title} for your photos")
-        self.better_button.clicked.connect(lambda: self.use(RECOMMENDED.spec))
+        self._best = recommended(person_language())
+        self.better_button = button(f"Use {self._best.title} for your photos")
+        self.better_button.clicked.connect(lambda: self.use(self._best.spec))
         self.offer = DownloadOffer(backend, runner, at_once=True)
         self.offer.setFixedWidth(WIDTH)
         below = QHBoxLayout()
@@ -154,7 +156,7 @@ class ModelBox(QWidget):
         self._shown = spec
         self.choice.clear()
         for item in CHOICES:
-            mark = " (recommended)" if item == RECOMMENDED else ""
+            mark = " (recommended)" if item == self._best else ""
             self.choice.addItem(f"{item.title}{mark}", item.spec)
         if self.choice.findData(spec) < 0:
             self.choice.addItem(model_title(spec), spec)
@@ -163,7 +165,7 @@ class ModelBox(QWidget):
         self.choice.setCurrentIndex(self.choice.findData(spec))
         self._about.setText(about_model(spec))
         self.offer.show_model(spec, chosen)
-        self.better_button.setVisible(spec == DEMO_MODEL and RECOMMENDED in CHOICES)
+        self.better_button.setVisible(spec == DEMO_MODEL and self._best in CHOICES)
 
     def use(self, spec: str) -> None:
         """Put a model in force for the sessions to come."""

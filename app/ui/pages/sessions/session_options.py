@@ -21,6 +21,7 @@ from app.ui.parts import words
 from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.fields import devices, error_label, field, set_error
 from app.ui.parts.file_dialogs import choose_folder
+from app.ui.parts.language import person_language
 from app.ui.parts.model_download import DownloadOffer
 from app.ui.parts.theme import SPACE_L, SPACE_S, icon
 from app.ui.parts.widgets import button
@@ -88,11 +89,12 @@ class SessionOptions(QWidget):
         self._fill_models()
 
     def _fill_models(self) -> None:
-        from app.embedding.catalogue import CHOICES, RECOMMENDED, model_title
+        from app.embedding.catalogue import CHOICES, model_title, recommended
 
+        best = recommended(person_language())
         self.model.clear()
         for item in CHOICES:
-            mark = " (recommended)" if item.spec == RECOMMENDED.spec else ""
+            mark = " (recommended)" if item == best else ""
             self.model.addItem(f"{item.title}{mark}", item.spec)
             self.model.setItemData(
                 self.model.count() - 1, item.description, Qt.ItemDataRole.ToolTipRole

@@ -84,7 +84,7 @@ def test_every_model_has_a_card_that_says_what_it_is(qt_loop: Any, backend: Any,
             await qt_loop.until(lambda: page.cards)
             assert list(page.cards) == [choice.spec for choice in CURATED]
             first, demo = page.cards[FIRST], page.cards[DEMO_MODEL]
-            assert first.title.full_text() == "CLIP ViT-B/32 (recommended)"
+            assert first.title.full_text() == f"{RECOMMENDED.title} (recommended)"
             assert first.action_button.text() == "Download 605 MB"
             assert first.action_button.property("kind") == "primary"
             assert not first.actions_by_name["measure"].isEnabled()
@@ -103,7 +103,7 @@ def test_every_model_has_a_card_that_says_what_it_is(qt_loop: Any, backend: Any,
 def test_a_model_that_needs_a_package_is_grey_and_says_which(
     qt_loop: Any, backend: Any, hub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.embedding.catalogue._OPTIONAL_PACKAGE", "no_such_package")
+    monkeypatch.setattr("app.embedding.catalogue._TOKENIZER_PACKAGE", "no_such_package")
 
     async def steps() -> None:
         async with Parts(backend) as parts:

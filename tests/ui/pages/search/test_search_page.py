@@ -549,3 +549,21 @@ def test_less_likely_pictures_are_shown_when_they_are_asked_for(qt_loop, backend
             assert page.more_button.isVisible()
 
     qt_loop.run(steps())
+
+
+def test_a_language_that_the_model_does_not_read_is_told_with_a_way_on(
+    qt_loop, backend, tmp_path, qtbot
+) -> None:
+    async def steps() -> None:
+        shown = Shown(backend, tmp_path)
+        shown.service.known = [model(spec="ViT-B-32/laion2b_s34b_b79k")]
+        async with shown:
+            await search(qt_loop, shown, "собака")
+            notice = shown.page.results.notice
+            assert "reads English only. SigLIP 2 ViT-B/32 understands" in notice.text.text()
+            with qtbot.waitSignal(shown.page.models_wanted, timeout=0, raising=True):
+                notice.button.click()
+            await search(qt_loop, shown, "dog")
+            assert not notice.isVisible()
+
+    qt_loop.run(steps())
