@@ -112,64 +112,6 @@ def test_a_data_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> No
     assert str(tmp_path / "file") in report["page"]
 
 
-_BARE = """
-import os
-from PySide6.QtWidgets import QApplication, QLabel, QMainWindow
-
-class Window(QMainWindow):
-    painted = False
-
-    def paintEvent(self, event):
-        super().paintEvent(event)
-        self.painted = True
-
-app = QApplication([])
-window = Window()
-window.setCentralWidget(QLabel("x"))
-window.resize(1100, 720)
-window.show()
-while not window.painted:
-    app.processEvents()
-os._exit(0)
-"""
-_OURS = """
-import os
-from app.ui.shell import main
-
-app = main.make_application()
-instance = main.SingleInstance(main.instance_name())
-instance.claim()
-window = main.MainWindow(main.memory())
-window.setWindowIcon(main.app_icon())
-tray = main.Tray(window, main.app_icon())
-window.show()
-main.paint(app, window)
-os._exit(0 if window.painted else 1)
-"""
-
-
-def test_the_first_paint_takes_at_most_twice_as_long_as_that_of_a_bare_window(
-    data_dir: Path,
-) -> None:
-    resource = pytest.importorskip("resource")
-
-    def work(code: str) -> float:
-        """Processor time, which other programs disturb less than the clock."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"},
-            check=True,
-            capture_output=True,
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return float(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-
-    bare = min(work(_BARE) for _ in range(5))
-    ours = min(work(_OURS) for _ in range(5))
-    assert ours <= 2 * bare, f"{ours * 1000:.0f} ms against {bare * 1000:.0f} ms"
-
-
 def test_a_day_of_painting_does_not_use_up_none() -> None:
     """PySide6 6.12.0 takes a reference from None at each call: Python 3.11 soon aborts."""
     code = """
