@@ -13,8 +13,10 @@ class UpdateSummary(BaseModel):
     new: int = 0
     changed: int = 0
     """Of another size or time than when they were indexed."""
+    moved: int = 0
+    """Gone since the last look, while a file of the same size and time came under another name."""
     missing: int = 0
-    """Gone since the last look."""
+    """Gone since the last look, and not moved."""
     back: int = 0
     """Missing before, there again and as they were."""
     left_out: int = 0

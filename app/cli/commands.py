@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from importlib.metadata import version
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -98,6 +99,14 @@ def _config(wanted: dict[str, object]) -> SessionConfig:
 
 
 async def _start(options: argparse.Namespace, backend: Backend) -> int:
+    async with backend.db() as db:
+        progress = await backend.training.get_session_progress(db, options.session)
+    if progress.status == "completed" and not options.json:  # scripts get the usual answer
+        print(
+            f"Session {options.session} is finished: {progress.jobsSummary.completed:,} pictures "
+            f"are indexed. Look for changes with: update {options.session}"
+        )
+        return 0
     return await _start_and_follow(options, backend, options.session, print_response=True)
 
 
@@ -242,6 +251,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="afterimage", description="Without a command, the window opens."
     )
+    shown = f"Afterimage {version('afterimage')}"
+    parser.add_argument("--version", action="version", version=shown)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, run: Command | None, text: str) -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from app.api.search_schemas import SearchQuery, SearchResultPage
 from app.cli.foreground import Waiting, working
+from app.config import DEMO_MODEL
 from app.embedding.catalogue import RECOMMENDED_FOR_OTHERS
 from app.errors import AppError, first_refused
 from app.languages import is_unread
@@ -20,6 +21,10 @@ from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 
 TRY_AGAIN_S = 0.5
+DEMO_ANSWERS = (
+    "These pictures are indexed with the demo model, which knows drawn shapes only and cannot "
+    "answer other descriptions. For photographs, index them with another one: see models."
+)
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -34,7 +39,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--session", type=int, metavar="ID", help="only pictures of this session")
     command.add_argument("--folder", help="only pictures in this folder and its subfolders")
     command.add_argument(
-        "--top", type=int, default=20, metavar="N", help="number of results; default 20"
+        "--top", type=_count, default=20, metavar="N", help="number of results; default 20"
     )
     command.add_argument(
         "--all", action="store_true", help="also pictures that are far less like it than the best"
@@ -45,11 +50,23 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _count(text: str) -> int:
+    """How many results, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of results; the least is 1")
+    return int(text)
+
+
 async def search(options: argparse.Namespace, backend: Backend) -> int:
     """Print the best pictures, one a line; 1 where there is none."""
     query = _query(options)
     async with working(wait_until_ready=True) as supervisor:
-        page = await _answer(backend, query, max(options.top, 1), supervisor)
+        page = await _answer(backend, query, options.top, supervisor)
+        async with backend.db() as db:
+            models = await backend.search.models(db)
+    used = next((model.spec for model in models if model.modelId == page.modelId), "")
+    if used == DEMO_MODEL and any(term.text for term in query.terms):
+        print(DEMO_ANSWERS, file=sys.stderr)
     if options.json:
         print(page.model_dump_json())
     else:

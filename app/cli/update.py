@@ -72,6 +72,7 @@ def text(summary: UpdateSummary) -> str:
         for number, word in (
             (summary.new, "new"),
             (summary.changed, "changed"),
+            (summary.moved, "moved"),
             (summary.missing, "missing"),
             (summary.back, "back"),
             (summary.left_out, "now skipped"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sqlalchemy import select, update
@@ -36,6 +37,8 @@ class MissingFiles:
     ) -> None:
         self.gone: list[int] = []
         """Assets whose file is not there, and that are not marked as missing yet."""
+        self.marks: Counter[int] = Counter()
+        """:func:`mark_of` each of these files, as it was at the last look."""
         self.left_out: list[int] = []
         """Assets that are there, were indexed or are to be, and that the walk leaves out."""
         self.known = 0
@@ -96,11 +99,15 @@ class MissingFiles:
         """Args: assets that were not seen, and those of them that the session did not give up."""
         with get_sync_engine().connect() as conn:
             rows = conn.execute(
-                select(ImageAsset.id, ImageAsset.path, ImageAsset.missing_since).where(
-                    ImageAsset.id.in_(unseen)
-                )
+                select(
+                    ImageAsset.id,
+                    ImageAsset.path,
+                    ImageAsset.missing_since,
+                    ImageAsset.size,
+                    ImageAsset.mtime_ns,
+                ).where(ImageAsset.id.in_(unseen))
             ).all()
-        for asset_id, path, missing_since in rows:
+        for asset_id, path, missing_since, size, mtime_ns in rows:
             if missing_since is not None:
                 self.known_missing += 1
                 self.known -= 1
@@ -108,6 +115,7 @@ class MissingFiles:
                 continue
             elif is_gone(path):
                 self.gone.append(asset_id)
+                self.marks[mark_of(size, mtime_ns)] += 1
             elif asset_id in wanted and self._is_left_out(path):
                 self.left_out.append(asset_id)
                 self.known -= 1
@@ -117,6 +125,11 @@ class MissingFiles:
             if path in self._unreadable:
                 return True
         return False
+
+
+def mark_of(size: int, mtime_ns: int) -> int:
+    """What a file keeps when it is moved or renamed, as a number: for a million files, too."""
+    return hash((size, mtime_ns))
 
 
 def mark_left_out(session_id: int, asset_ids: Sequence[int]) -> int:

@@ -11,6 +11,7 @@ it goes on, and what was entered already is found there.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ from app.errors import AppError
 from app.queue.enqueue import enqueue_cleanup, enqueue_session_if_possible
 from app.scan.exclusions import EXCLUDED, Exclusions
 from app.scan.file_walk import WalkReport, check_folder, is_below, no_pictures, walk
-from app.scan.missing_files import MissingFiles, mark_left_out, mark_missing
+from app.scan.missing_files import MissingFiles, mark_left_out, mark_missing, mark_of
 
 FIRST_CHUNK = 256  # small, so that the first pictures are worked on within moments
 CHUNK = 20_000
@@ -126,6 +127,8 @@ class SessionWalk:
         self._extensions = extensions
         self._report = WalkReport()
         self._begun = False
+        self._new: Counter[int] = Counter()
+        """What is new of an update, by :func:`mark_of` each file."""
 
     def steps(self, stop: Callable[[], bool] = lambda: False) -> Iterator[int]:
         """Walk, and yield after each part how many pictures were looked at so far.
@@ -168,9 +171,12 @@ class SessionWalk:
             if not missing.refused:
                 if marked := mark_missing(missing.gone):
                     enqueue_cleanup()
-                self.summary.missing = marked
+                self.summary.moved = min((missing.marks & self._new).total(), marked)
+                self.summary.new -= self.summary.moved
+                self.summary.missing = marked - self.summary.moved
                 self.summary.left_out = mark_left_out(self.session_id, missing.left_out)
-            self.summary.gone = missing.known_missing + self.summary.missing
+            lost = self.summary.missing + self.summary.moved
+            self.summary.gone = missing.known_missing + lost
             self._close(message)
         else:
             self._close()
@@ -268,6 +274,7 @@ class SessionWalk:
             if status is None:
                 work.without_job.append(path)
                 summary.new += 1
+                self._new[mark_of(*there)] += self._is_update
                 continue
             work.more_bytes += file.size - size
             failed = status == _FAILED
@@ -283,6 +290,8 @@ class SessionWalk:
         work.files += work.new
         work.without_job += files
         summary.new += len(files)
+        if self._is_update:
+            self._new.update(mark_of(file.size, file.mtime_ns) for file in work.new)
         return work
 
     def _note(self, conn: Connection) -> bool:
@@ -309,7 +318,8 @@ class SessionWalk:
         now = utc_now()
         summary = self.summary
         summary.message, summary.at = message, now
-        summary.unchanged = max(self.found - summary.new - summary.changed - summary.back, 0)
+        others = summary.new + summary.moved + summary.changed + summary.back
+        summary.unchanged = max(self.found - others, 0)
         values: dict[str, Any] = {}
         if whole:
             values["skipped"] = dict(self._report.skipped.most_common(30))

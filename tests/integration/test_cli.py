@@ -38,6 +38,22 @@ def test_index_then_every_command_that_looks_at_it(pictures: Path) -> None:
     assert report["problems"] == []
     answer = json.loads(run("start", session, "--json").splitlines()[0])
     assert set(answer) == {"sessionId", "rqJobId", "status", "message"}
+    for command in ("start", "resume"):
+        told = run(command, session)
+        assert told.startswith(f"Session {session} is finished: 40 pictures are indexed.")
+    searched = subprocess.run(
+        [sys.executable, "-m", "app", "search", "beach", "--top", "1"],
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert len(searched.stdout.splitlines()) == 1
+    assert "demo model, which knows drawn shapes only" in searched.stderr
+    assert "Another name" in run("rename", session, "Another name")
+    assert "Another name" in run("sessions")
+    assert "--yes" in run("remove", session, "--json", code=1)
+    assert json.loads(run("remove", session, "--yes", "--json")) == {"pictures": 41, "kept": 0}
+    assert "No sessions yet" in run("sessions")
     assert "answers in" in run("doctor")
 
 
@@ -84,6 +100,8 @@ def test_wrong_input_gets_a_sentence_and_no_trace(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "no pictures" in run("index", str(tmp_path / "empty"), code=1)
     assert "batch-size" in run("index", str(tmp_path), "--batch-size", "0", code=1)
+    assert "least is 1" in run("search", "beach", "--top", "0", code=2)
+    assert run("--version").startswith("Afterimage ")
     assert "file type" in run("index", str(tmp_path), "--extensions", "", code=1)
     assert "--exclude would skip everything" in run(
         "index", str(tmp_path), "--exclude", "*", code=1

@@ -74,7 +74,8 @@ async def test_a_thousand_renamed_pictures_are_reused_and_none_is_looked_at_by_t
     for path in list((tmp_path / "many").iterdir()):
         path.rename(path.with_stem(f"renamed {path.stem}"))
     summary = await updated(backend, session_id)
-    assert (summary.new, summary.missing, summary.changed, gone()) == (1000, 1000, 0, 1000)
+    assert (summary.moved, summary.new, summary.missing, summary.changed) == (1000, 0, 0, 0)
+    assert (summary.gone, gone()) == (1000, 1000)
     after = await progress_of(backend, session_id)
     assert (after.jobsSummary.completed, after.jobsSummary.reused) == (
         2000,

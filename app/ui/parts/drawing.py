@@ -31,7 +31,8 @@ def draw_text(
     mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
     side: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
 ) -> None:
-    """One line of text, shortened to the room there is.
+    """One line of text, shortened to the room there is; also a right-to-left one begins where the
+    others do.
 
     Args:
         token: of its colour.
@@ -39,4 +40,5 @@ def draw_text(
     painter.setFont(font)
     painter.setPen(theme().color(token))
     shown = QFontMetrics(font).elidedText(text, mode, area.width())
-    painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter, shown)
+    place = side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
+    painter.drawText(area, place, shown)

@@ -29,14 +29,21 @@ _PHASES = {
 
 
 class DownloadBar(QWidget):
-    """A bar with its words; hidden while there is nothing to show."""
+    """A bar with its words; hidden while there is nothing to show.
+
+    Args:
+        others: offer other models where it failed.
+    """
 
     stop_asked = Signal()
     start_asked = Signal()
     """Once more, after it failed."""
+    others_asked = Signal()
+    """Another model instead, after it failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, others: bool = False) -> None:
         super().__init__()
+        self._others = others
         self.bar = ProgressBar()
         self.bar.setAccessibleName("Download progress")
         self.text = label(role="count", tone="secondary")
@@ -46,6 +53,8 @@ class DownloadBar(QWidget):
         self.stop_button = button("Stop")
         self.stop_button.setToolTip("What has been downloaded is kept")
         self.again_button = button("Try again")
+        self.others_button = button("Use another model…")
+        self.others_button.clicked.connect(self.others_asked)
         self.stop_button.clicked.connect(self.stop_asked)
         self.again_button.clicked.connect(self.start_asked)
         self._phase = ""
@@ -57,7 +66,7 @@ class DownloadBar(QWidget):
         row.setContentsMargins(0, SPACE_S, 0, 0)
         row.setSpacing(SPACE_M)
         row.addLayout(left, 1)
-        for control in (self.stop_button, self.again_button):
+        for control in (self.stop_button, self.others_button, self.again_button):
             row.addWidget(control, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
@@ -70,6 +79,7 @@ class DownloadBar(QWidget):
         self.stop_button.setVisible(active)
         self.problem.setVisible(failed)
         self.again_button.setVisible(failed)
+        self.others_button.setVisible(failed and self._others)
         self.setVisible(active or failed)
         if state is None or not (active or failed):
             self._phase = ""
@@ -106,6 +116,9 @@ class DownloadOffer(QWidget):
         at_once: a model that is chosen is downloaded without another click.
     """
 
+    others_asked = Signal()
+    """The download failed, and a person wants to choose another model, or a folder."""
+
     def __init__(self, backend: Backend, runner: ActionRunner, *, at_once: bool) -> None:
         super().__init__()
         self._backend, self._runner, self._at_once = backend, runner, at_once
@@ -113,7 +126,8 @@ class DownloadOffer(QWidget):
         self.text = label(role="secondary")
         self.text.setWordWrap(True)
         self.download_button = button("Download now", "", "download-simple")
-        self.progress = DownloadBar()
+        self.progress = DownloadBar(others=True)
+        self.progress.others_asked.connect(self.others_asked)
         self.download_button.clicked.connect(self.start)
         self.progress.start_asked.connect(self.start)
         self.progress.stop_asked.connect(self._stop)

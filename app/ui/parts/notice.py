@@ -11,7 +11,7 @@ from app.ui.parts.widgets import IconLabel, button, label
 
 
 class Notice(QWidget):
-    """One quiet sentence with an icon; takes no room while there is none."""
+    """One quiet sentence with an icon, to be dismissed; takes no room while there is none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,6 +27,10 @@ class Notice(QWidget):
         row.addWidget(self._icon)
         row.addWidget(self.text, 1)
         row.addWidget(self.button)
+        self.close_button = button("", "quiet", "x", "Dismiss")
+        self.close_button.setAccessibleName("Dismiss")
+        self.close_button.clicked.connect(self.hide)
+        row.addWidget(self.close_button)
         self.hide()
 
     def show_message(

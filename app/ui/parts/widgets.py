@@ -51,6 +51,10 @@ __all__ = [
 
 
 EMPTY_WIDTH = 400
+LEADING = (
+    Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
+)
+"""For names, also right-to-left ones: all of them begin below each other."""
 ICON_BESIDE_TEXT = QSize(20, 16)
 """A glyph of 16 in a little more room, because Qt leaves only 4 between icon and text."""
 
@@ -58,6 +62,7 @@ ICON_BESIDE_TEXT = QSize(20, 16)
 def label(text: str = "", role: FontRole = "body", tone: str = "") -> QLabel:
     """A line of plain text; ``tone`` is secondary, failed, paused or completed."""
     result = QLabel(text)
+    result.setAlignment(LEADING)
     result.setTextFormat(Qt.TextFormat.PlainText)
     result.setFont(font(role))
     tone = tone or ("secondary" if role == "secondary" else "")
@@ -167,6 +172,7 @@ class ElidedLabel(QLabel):
     ) -> None:
         super().__init__()
         self._full, self._mode = "", mode
+        self.setAlignment(LEADING)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setFont(font(role))
         if tone or role == "secondary":

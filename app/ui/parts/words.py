@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 
 
@@ -36,6 +37,17 @@ def size(number: int) -> str:
             digits = 1 if value < 99.95 and unit != "KB" else 0
             return f"{value:,.{digits}f} {unit}"
     raise AssertionError
+
+
+def dimensions(width: int | None, height: int | None) -> str:
+    """``4,000 × 3,000``; empty where it is not known."""
+    return f"{count(width)} × {count(height)}" if width and height else ""
+
+
+def sort_key(name: str) -> tuple[list[str | int], str]:
+    """For names as people sort them: without regard to case, numbers in them by their value."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)], name
 
 
 def duration(seconds: float) -> str:

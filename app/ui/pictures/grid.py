@@ -368,8 +368,8 @@ class PictureGrid(QListView):
             Qt.FocusReason.TabFocusReason,
             Qt.FocusReason.BacktabFocusReason,
         )
-        if by_key and not self.currentIndex().isValid() and self.tiles.rowCount():
-            self.select_row(0)
+        if by_key and self.tiles.rowCount() and not self.selectionModel().hasSelection():
+            self.select_row(max(self.currentIndex().row(), 0))  # Qt makes one current, no more
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, index = event.key(), self.currentIndex()

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from app.printable import printable
+from app.ui.parts import words
 
 if TYPE_CHECKING:
     from app.api.training_schemas import JobRow
@@ -27,5 +28,5 @@ def folder_name(row: JobRow) -> str:
 
 
 def dimensions(row: JobRow) -> str:
-    """``4000 × 3000``, where it is known."""
-    return f"{row.width} × {row.height}" if row.width and row.height else ""
+    """``4,000 × 3,000``, where it is known."""
+    return words.dimensions(row.width, row.height)

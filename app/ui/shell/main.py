@@ -48,7 +48,7 @@ def run_window() -> int:
     window.show()
     paint(app, window)
     try:
-        return _serve(app, window, tray)
+        return _serve(app, window, tray, instance)
     except Exception as error:  # noqa: BLE001 — a window never closes without a word
         _show_last_error(error)
         return 1
@@ -81,7 +81,7 @@ def paint(app: QApplication, window: MainWindow) -> None:
         app.processEvents()
 
 
-def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
+def _serve(app: QApplication, window: MainWindow, tray: Tray, instance: SingleInstance) -> int:
     from app.ui.shell.collector import Collector
     from app.ui.shell.event_loop import left_behind, make_loop
     from app.ui.shell.program import Program, ProgramHooks
@@ -91,7 +91,12 @@ def _serve(app: QApplication, window: MainWindow, tray: Tray) -> int:
     collector.start()
     code = 1
     try:
-        hooks = ProgramHooks(open_backend, close_backend, make_runtime, add_pages, end_in_time)
+
+        def end() -> None:
+            instance.leave()
+            end_in_time()
+
+        hooks = ProgramHooks(open_backend, close_backend, make_runtime, add_pages, end)
         program = Program(window, tray, hooks)
         _end_on_signals(program)
         code = loop.run_until_complete(program.run())

@@ -24,6 +24,7 @@ from app.ui.shell.settings_dialog import SettingsDialog
 from app.ui.shell.window import MainWindow
 
 if TYPE_CHECKING:
+    from app.api.library_schemas import PictureState
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
@@ -74,6 +75,7 @@ class Pages(QObject):
         self._window.folder_dropped.connect(self.new_session)
         self.sessions.new_session_requested.connect(self.new_session)
         self.sessions.why_failed_requested.connect(self.show_failed)
+        self.sessions.view.pictures_wanted.connect(self.show_pictures)
         self.sessions.search_requested.connect(self.search_in)
         self.sessions.no_sessions.connect(self._show_invitation)
         self._poller.problem.connect(self._show_problem)
@@ -120,6 +122,12 @@ class Pages(QObject):
         self._window.show_page("search")
         assert self.search is not None
         self.search.search_like(asset_id)
+
+    def show_pictures(self, folder: str, state: PictureState) -> None:
+        """Show the pictures below a folder that are in this state."""
+        self._window.show_page("library")
+        assert self.library is not None
+        self.library.show_pictures(folder, state)
 
     def search_in(self, session_id: int, name: str) -> None:
         """Look for something among the pictures of one session."""

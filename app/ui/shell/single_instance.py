@@ -1,12 +1,20 @@
-"""One window for each data folder: a second start brings the first one to the front."""
+"""One window for each data folder: a second start brings the first one to the front.
+
+While the first one is quitting, the second waits for its end, and then opens.
+"""
 
 from __future__ import annotations
+
+import time
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 ANSWER_WITHIN_MS = 500
-_RAISE, _ANSWER = b"raise\n", b"here\n"
+GONE_WITHIN_S = 10.0
+"""So long a second start waits for the end of the first; quitting takes two seconds at most."""
+AGAIN_S = 0.05
+_RAISE, _ANSWER, _LEAVING = b"raise\n", b"here\n", b"leaving\n"
 
 
 class SingleInstance(QObject):
@@ -17,38 +25,54 @@ class SingleInstance(QObject):
     def __init__(self, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._name = name
+        self._leaving = False
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._greet)
 
     def claim(self) -> bool:
         """Become the one instance; False where another one runs and was told to come forward."""
-        if self._knock():
+        if self._is_served():
             return False
         if not self._server.listen(self._name):
             # Nobody answered, so the socket is what a killed process left behind.
             QLocalServer.removeServer(self._name)
             if not self._server.listen(self._name):
-                return not self._knock()
+                return not self._is_served()
         return True
+
+    def leave(self) -> None:
+        """This one is quitting: later ones wait until it is gone, instead of raising it."""
+        self._leaving = True
 
     def release(self) -> None:
         """Let another process be the one instance."""
         self._server.close()
 
-    def _knock(self) -> bool:
+    def _is_served(self) -> bool:
+        """Another one runs and was told to come forward; where it is quitting, it is awaited."""
+        deadline = time.monotonic() + GONE_WITHIN_S
+        while (answer := self._knock()) == _LEAVING and time.monotonic() < deadline:
+            time.sleep(AGAIN_S)
+        return answer != b""
+
+    def _knock(self) -> bytes:
+        """What another one answers; empty where there is none."""
         socket = QLocalSocket(self)
         socket.connectToServer(self._name)
-        answered = False
+        answer = b""
         if socket.waitForConnected(ANSWER_WITHIN_MS):
             socket.write(_RAISE)
             socket.waitForBytesWritten(ANSWER_WITHIN_MS)
-            # A window that is busy for a moment still holds the socket: it will read this later.
-            answered = True
             socket.waitForReadyRead(ANSWER_WITHIN_MS)
+            answer = bytes(socket.readAll().data())
+            if not answer:
+                # A window that is busy for a moment still holds the socket: it reads this later.
+                there = socket.state() == QLocalSocket.LocalSocketState.ConnectedState
+                answer = _ANSWER if there else _LEAVING
         socket.abort()
         socket.deleteLater()
-        return answered
+        return answer
 
     def _greet(self) -> None:
         while (socket := self._server.nextPendingConnection()) is not None:
@@ -64,6 +88,7 @@ class SingleInstance(QObject):
 
     def _answer(self, socket: QLocalSocket) -> None:
         if bytes(socket.readAll().data()).startswith(_RAISE):
-            socket.write(_ANSWER)
+            socket.write(_LEAVING if self._leaving else _ANSWER)
             socket.flush()
-            self.raised.emit()
+            if not self._leaving:
+                self.raised.emit()

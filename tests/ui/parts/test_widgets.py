@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 
 from app.ui.parts.commands import Commands, follow
+from app.ui.parts.notice import Notice
 from app.ui.parts.theme import theme
 from app.ui.parts.widgets import (
     CountChip,
@@ -19,6 +21,7 @@ from app.ui.parts.widgets import (
     Skeleton,
     StateBadge,
     button,
+    label,
 )
 
 
@@ -152,3 +155,31 @@ def test_a_button_follows_its_action(qt_loop: Any) -> None:
     commands.pause.setEnabled(True)
     press.click()
     assert len(ran) == 1
+
+
+def test_a_notice_can_be_dismissed(qtbot) -> None:
+    notice = Notice()
+    qtbot.addWidget(notice)
+    notice.show_message("warning-circle", "Something to know.")
+    assert notice.isVisible()
+    notice.close_button.click()
+    assert not notice.isVisible()
+
+
+def leftmost(widget: QWidget) -> int:
+    """The first column that something is drawn in."""
+    image = widget.grab().toImage()
+    ground = image.pixel(0, 0)
+    columns = range(image.width())
+    return next(
+        x for x in columns if any(image.pixel(x, y) != ground for y in range(image.height()))
+    )
+
+
+def test_right_to_left_names_begin_where_the_others_do(qtbot) -> None:
+    for make in (label, ElidedLabel):
+        for name in ("a name", "שם של תיקייה"):
+            shown = make(name)
+            qtbot.addWidget(shown)
+            shown.resize(300, 24)
+            assert leftmost(shown) < 10, (make, name)

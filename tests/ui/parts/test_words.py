@@ -132,3 +132,22 @@ def test_devices_and_models_have_names() -> None:
     assert words.device_name(None) == ""
     assert words.model_name("demo") == "Demo model"
     assert words.model_name("ViT-B-32/laion2b") == "ViT-B-32 (laion2b)"
+
+
+def test_names_are_sorted_as_people_sort_them() -> None:
+    names = ["IMG_10", "img_9", "IMG_2", "a", "Ä", "2", "10", ""]
+    assert sorted(names, key=words.sort_key) == [
+        "",
+        "2",
+        "10",
+        "a",
+        "IMG_2",
+        "img_9",
+        "IMG_10",
+        "Ä",
+    ]
+
+
+def test_dimensions_have_separators() -> None:
+    assert words.dimensions(4000, 300) == "4,000 × 300"
+    assert words.dimensions(None, 300) == words.dimensions(0, 0) == ""

@@ -124,6 +124,18 @@ def test_enter_and_a_double_click_open_and_space_previews(qtbot, grid) -> None:
     assert opened.args == ["/gone/00002.jpg"]
 
 
+def test_space_after_tab_acts_on_what_is_selected(qtbot, grid) -> None:
+    shown(grid, 3)
+    grid.activateWindow()
+    qtbot.waitUntil(grid.hasFocus)
+    grid.clearFocus()
+    grid.setFocus(Qt.FocusReason.TabFocusReason)
+    assert grid.selected_ranges() == [(0, 0)]
+    with qtbot.waitSignal(grid.previewed) as previewed:
+        QTest.keyClick(grid, Key.Key_Space)
+    assert previewed.args == [0]
+
+
 def test_the_selection_survives_appended_tiles(grid) -> None:
     shown(grid, 12).select_row(9)
     top = grid.verticalScrollBar().value()

@@ -52,6 +52,28 @@ def test_a_second_start_raises_the_first_and_gives_way(qt_loop: Any, name: str) 
     first.release()
 
 
+def test_a_second_start_waits_for_a_first_that_is_quitting(qt_loop: Any, name: str) -> None:
+    first = SingleInstance(name)
+    raised: list[None] = []
+    first.raised.connect(lambda: raised.append(None))
+    assert first.claim()
+    first.leave()
+
+    async def steps() -> None:
+        second = _process(name, then="instance.release()")
+        asked = first._server.newConnection
+        again: list[None] = []
+        asked.connect(lambda: again.append(None))
+        await qt_loop.until(lambda: len(again) > 2)
+        assert second.poll() is None
+        first.release()
+        await qt_loop.until(lambda: second.poll() is not None)
+        assert second.communicate()[0].strip() == "True"
+
+    qt_loop.run(steps())
+    assert not raised
+
+
 def test_a_first_window_that_is_busy_still_counts(
     qt_loop: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

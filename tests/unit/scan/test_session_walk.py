@@ -324,7 +324,20 @@ def test_renaming_everything_marks_the_old_names_because_as_many_are_new(root: P
     for path in list(root.rglob("*.jpg")):
         path.rename(path.with_stem(f"renamed {path.stem}"))
     summary = walked(session_id)
-    assert (summary.new, summary.missing, summary.message) == (5, 5, "")
+    assert (summary.moved, summary.new, summary.missing, summary.gone) == (5, 0, 0, 5)
+    assert (summary.unchanged, summary.message) == (0, "")
+
+
+def test_a_moved_file_is_moved_and_neither_new_nor_missing(root: Path) -> None:
+    session_id = indexed(root)
+    moved, gone, *_ = sorted(root.rglob("*.jpg"))
+    (root / "elsewhere").mkdir()
+    moved.rename(root / "elsewhere" / "other name.jpg")
+    gone.unlink()
+    (root / "new.jpg").write_bytes(b"another size")
+    summary = walked(session_id)
+    assert (summary.moved, summary.new, summary.missing, summary.unchanged) == (1, 1, 1, 3)
+    assert summary.gone == 2
 
 
 def test_an_empty_folder_in_place_of_the_root_marks_nothing(root: Path) -> None:

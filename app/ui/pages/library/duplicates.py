@@ -94,8 +94,8 @@ def spare(group: DuplicateGroup) -> str:
 
 def total_text(groups: int, spare: int) -> str:
     """``12 groups; all but the best of each take 3.4 GB.``"""
-    each = "it" if groups == 1 else "each"
-    return f"{words.plural(groups, 'group')}; all but the best of {each} take {words.size(spare)}."
+    best = "the best" if groups == 1 else "the best of each"
+    return f"{words.plural(groups, 'group')}; all but {best} take {words.size(spare)}."
 
 
 class GroupList(RowList):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
 from app.api.library_schemas import FolderPictures, LibraryGroup, MonthPictures
 from app.printable import printable
+from app.ui.parts import words
 
 ALL_PICTURES = "All pictures"
 NO_DATE = "No date"
@@ -98,12 +98,7 @@ def _add_up(node: LibraryNode, depth: int) -> None:
 
 def _sorted(nodes: Iterable[LibraryNode]) -> list[LibraryNode]:
     """By name, numbers in names by their value."""
-    return sorted(nodes, key=lambda node: _parts(node.title))
-
-
-def _parts(title: str) -> list[str | int]:
-    parts = re.split(r"(\d+)", title.casefold())
-    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
+    return sorted(nodes, key=lambda node: words.sort_key(node.title))
 
 
 def date_nodes(months: Sequence[MonthPictures]) -> list[LibraryNode]:

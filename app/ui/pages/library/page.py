@@ -72,6 +72,7 @@ class LibraryPage(Page):
         self._node: LibraryNode | None = None
         self._listing: Listing | None = None
         self._asked = 0
+        self._wanted: tuple[str, PictureState] | None = None
         self.tabs = QTabBar()
         self.folders, self.dates = GroupTree("Folders"), GroupTree("Dates")
         self.pictures = LibraryPictures(backend, runner, poller, thumbnails)
@@ -164,6 +165,22 @@ class LibraryPage(Page):
         self._overview = None
         self._watch.now()
 
+    def show_pictures(self, folder: str, state: PictureState) -> None:
+        """Show the pictures below a folder that are in a state; all folders where it has none."""
+        self._wanted = folder, state
+        self.tabs.setCurrentIndex(0)
+        if self._overview is not None:
+            self._show_wanted()
+
+    def _show_wanted(self) -> None:
+        if self._wanted is not None:
+            (folder, self.pictures.state), self._wanted = self._wanted, None
+            self.folders.setCurrentIndex(
+                self.folders.nodes.index(self.folders.nodes.row_of(folder) or 0, 0)
+            )
+            self._node = self.folders.chosen()
+            self._load()
+
     async def _fetch(self) -> Overview | None:
         """All groups, or None where nothing can have changed since the last time."""
         before = self._overview
@@ -203,6 +220,7 @@ class LibraryPage(Page):
         elif before is not None and self._node is before:  # else another one is read already
             self._node = tree.chosen()
             self._load(quietly=True)
+        self._show_wanted()
 
     def _show_grouping(self, *_: int) -> None:
         self._memory.setValue(GROUPING_KEY, self.grouping)

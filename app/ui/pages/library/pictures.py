@@ -70,9 +70,7 @@ def library_tile(picture: LibraryPicture, second_line: str, note: str = "") -> L
 
 def dimensions(picture: LibraryPicture) -> str:
     """``4,000 × 3,000``; empty where nobody has looked yet."""
-    if not picture.width or not picture.height:
-        return ""
-    return f"{words.count(picture.width)} × {words.count(picture.height)}"
+    return words.dimensions(picture.width, picture.height)
 
 
 def taken(picture: LibraryPicture) -> str:

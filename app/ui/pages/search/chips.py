@@ -78,8 +78,13 @@ class TermChip(QWidget):
         self.edit.setAcceptDrops(False)
         self.edit.setStyleSheet("border: none; background: transparent; padding: 0px;")
         self.edit.textChanged.connect(lambda text: self._become(replace(self.term, text=text)))
+        self.edit.editingFinished.connect(self._leave_if_empty)
         QApplication.instance().focusChanged.connect(self.update)  # type: ignore[union-attr]
         return self.edit
+
+    def _leave_if_empty(self) -> None:
+        if not self.term.text.strip():
+            self.removed.emit()
 
     def _name(self) -> QWidget:
         name = ElidedLabel(self.term.name)

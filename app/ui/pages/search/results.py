@@ -218,7 +218,7 @@ def _facts(hit: SearchHit) -> Details:
     taken = hit.takenAt
     return [
         ("Score", f"{hit.score:.3f}"),
-        ("Dimensions", f"{hit.width} × {hit.height}" if hit.width and hit.height else ""),
+        ("Dimensions", words.dimensions(hit.width, hit.height)),
         ("File size", words.size(hit.size)),
         ("Format", hit.format or ""),
         ("Taken", f"{taken.day} {taken:%B %Y, %H:%M}" if taken else ""),

@@ -141,6 +141,7 @@ class ModelBox(QWidget):
         column.addSpacing(SPACE_S)
         column.addLayout(below)
         self.choice.activated.connect(self._picked)
+        self.offer.others_asked.connect(self.choice.showPopup)
         self.show_model(get_settings().model)
         if name := set_by("model"):
             self.choice.setEnabled(False)

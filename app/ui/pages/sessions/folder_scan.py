@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import AppError
 from app.scan.exclusions import Exclusions
+from app.ui.parts import words
 
 if TYPE_CHECKING:
     from app.scan.discovery import PictureCounter
@@ -67,7 +68,7 @@ def list_folders(path: str) -> FolderListing:
     except OSError:
         return FolderListing(problem=GONE)
     found = [folder for folder in seen if folder is not None]
-    found.sort(key=lambda folder: (folder.name.casefold(), folder.name))
+    found.sort(key=lambda folder: words.sort_key(folder.name))
     return FolderListing(found)
 
 

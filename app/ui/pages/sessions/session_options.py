@@ -134,6 +134,7 @@ class SessionOptions(QWidget):
             text.textEdited.connect(lambda: self._wait.start())
         self._wait.timeout.connect(self._edited)
         self.model.activated.connect(self._picked)
+        self.offer.others_asked.connect(self._choose_another)
 
     def unfold(self, shown: bool) -> None:
         """Show or hide the options."""
@@ -196,6 +197,11 @@ class SessionOptions(QWidget):
     def _edited(self) -> None:
         if self.check():
             self.files_changed.emit()
+
+    def _choose_another(self) -> None:
+        self.unfold(True)
+        # once the box has its place
+        QTimer.singleShot(0, self.model, self.model.showPopup)
 
     def _picked(self, at: int) -> None:
         spec = str(self.model.itemData(at))

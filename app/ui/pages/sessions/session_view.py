@@ -71,6 +71,8 @@ class SessionView(QWidget):
 
     why_failed = Signal(int)
     """A person wants to know more about what failed in this session."""
+    pictures_wanted = Signal(str, str)
+    """A person wants to see the pictures below a folder that are in a state of the library."""
     search_wanted = Signal(int)
     """A person wants to find something among this session's pictures."""
 
@@ -181,6 +183,7 @@ class SessionView(QWidget):
             chip.toggled_by_person.connect(
                 lambda on, status=status: self.set_filter(status if on else None)
             )
+        self.updates.pictures_wanted.connect(self._show_in_library)
         follow(self.update_button, self.update_actions.actions["update"])
         for part in (self.update_actions, self.care):
             part.changed.connect(self._actions.changed)
@@ -305,6 +308,10 @@ class SessionView(QWidget):
         enough = self.height() >= ROOMY or self.evidence.isHidden()
         self.panel.set_room(enough)
         self.updates.set_room(enough)
+
+    def _show_in_library(self, state: str) -> None:
+        if self._progress is not None:
+            self.pictures_wanted.emit(self._progress.rootPath, state)
 
     def _lead(self, signal: SignalInstance) -> None:
         if self._progress is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -31,6 +31,9 @@ LATER_S = 3600.0
 class UpdatePanel(QWidget):
     """The lines of a session that is at rest; while it runs, only what still matters."""
 
+    pictures_wanted = Signal(str)
+    """A person wants to see the pictures in this state of the library."""
+
     def __init__(
         self, backend: Backend, runner: ActionRunner, actions: UpdateActions, watch: UpdateWatch
     ) -> None:
@@ -44,6 +47,7 @@ class UpdatePanel(QWidget):
         self._icon = IconLabel("arrows-clockwise", "text-secondary", 16)
         self.result = label(role="secondary")
         self.result.setWordWrap(True)
+        self.result.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.stop_button = button("Stop looking", "quiet", "x")
         self.prune_button = button("Remove missing…", "quiet")
         self.settings = UpdateSettings()
@@ -74,6 +78,7 @@ class UpdatePanel(QWidget):
     def _connect(self) -> None:
         follow(self.prune_button, self._actions.actions["prune"])
         self.stop_button.clicked.connect(self._stop)
+        self.result.linkActivated.connect(self.pictures_wanted)
         self.news.update_button.clicked.connect(self._actions.actions["update"].trigger)
         self.news.later_button.clicked.connect(self._put_off)
         self.settings.watch_box.clicked.connect(self._save)
@@ -112,7 +117,7 @@ class UpdatePanel(QWidget):
         elif problem:
             self._show_message(problem)
         elif summary is not None:
-            self._show_message(update_words.result(summary))
+            self._show_message(update_words.result(summary), links=True)
         warned = not looking and bool(problem or (summary and summary.message))
         self._icon.set_icon(
             "warning-circle" if warned else "arrows-clockwise",
@@ -128,9 +133,11 @@ class UpdatePanel(QWidget):
         self.news.show_number(0 if looking or put_off or not at_rest else number)
         self.setVisible(looking or at_rest)
 
-    def _show_message(self, text: str) -> None:
-        text = update_words.breakable(text)
+    def _show_message(self, text: str, *, links: bool = False) -> None:
+        text = update_words.linked(text) if links else update_words.breakable(text)
         if text != self.result.text():
+            form = Qt.TextFormat.RichText if links else Qt.TextFormat.PlainText
+            self.result.setTextFormat(form)
             self.result.setText(text)
 
     def _changed(self, session_id: int) -> None:

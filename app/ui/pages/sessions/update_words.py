@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import datetime
+from html import escape
 from typing import TYPE_CHECKING
 
 from app.ui.parts import words
@@ -34,6 +36,7 @@ def result(summary: UpdateSummary, now: datetime | None = None) -> str:
         for number, word in (
             (summary.new, "new"),
             (summary.changed, "changed"),
+            (summary.moved, "moved"),
             (summary.missing, "missing"),
             (summary.back, "back again"),
             (summary.left_out, "now skipped"),
@@ -44,6 +47,19 @@ def result(summary: UpdateSummary, now: datetime | None = None) -> str:
     return f"{message}. {summary.message}" if summary.message else message
 
 
+LINKED = {"missing": "missing", "now skipped": "excluded"}
+"""Counts that lead to what they count, and the library's state of it."""
+
+
+def linked(text: str) -> str:
+    """A result as rich text, its counts as links to the states of the library."""
+    shown = escape(breakable(text))
+    for word, state in LINKED.items():
+        link = rf'<a href="{state}">\1 {word}</a>'
+        shown = re.sub(rf"(?<![\d,])([\d,]+) {word}\b", link, shown, count=1)
+    return shown
+
+
 def breakable(text: str) -> str:
     """A text whose paths may be broken into lines after each folder."""
     return text.replace(os.sep, os.sep + "\u200b")
@@ -51,7 +67,14 @@ def breakable(text: str) -> str:
 
 def has_changes(summary: UpdateSummary) -> bool:
     """Whether an update found anything other than it was."""
-    changes = summary.new, summary.changed, summary.missing, summary.back, summary.left_out
+    changes = (
+        summary.new,
+        summary.changed,
+        summary.moved,
+        summary.missing,
+        summary.back,
+        summary.left_out,
+    )
     return any(changes)
 
 

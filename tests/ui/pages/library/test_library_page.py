@@ -201,6 +201,22 @@ def test_every_state_has_a_number_and_shows_its_pictures(qt_loop, backend, tmp_p
     qt_loop.run(steps())
 
 
+def test_a_count_elsewhere_leads_to_its_pictures(qt_loop, backend, tmp_path) -> None:
+    one_of_each()
+    add("/q/missing too.jpg", "missing")
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.page.show_pictures("/p", "missing")  # before anything is read
+            await shown.until_names(qt_loop, "missing.jpg")
+            shown.page.tabs.setCurrentIndex(1)
+            shown.page.show_pictures("/no such folder", "missing")
+            await qt_loop.until(lambda: shown.page.pictures.model.rowCount() == 2)
+            assert shown.page.pictures.chips["missing"].isChecked()
+
+    qt_loop.run(steps())
+
+
 def test_a_state_that_nothing_is_in_has_no_button(qt_loop, backend, tmp_path) -> None:
     first = add("/p/a.jpg", "missing")
 

@@ -193,6 +193,7 @@ def test_a_download_that_fails_says_why_and_can_be_tried_again(
             assert "Try again later" in card.download.problem.text()
             assert not card.action_button.isVisible()
             hub.status = 200
+            assert not card.download.others_button.isVisible()  # the page shows them all
             card.download.again_button.click()
             await qt_loop.until(lambda: card.row.state == "ready")
             assert not card.download.isVisible()

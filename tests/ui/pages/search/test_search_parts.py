@@ -185,6 +185,16 @@ def test_chips_are_added_once_weighted_and_removed(qtbot, chips) -> None:
     assert not chips.isVisibleTo(None)
 
 
+def test_a_chip_goes_when_its_text_is_cleared_and_left(qtbot, chips) -> None:
+    chip = chips.add(Term("people", without=True))
+    kept = chips.add(Term("cars", without=True))
+    chip.edit.clear()
+    assert chip in chips.chips  # it may be typed into again
+    chip.edit.editingFinished.emit()
+    kept.edit.editingFinished.emit()
+    assert chips.chips == [kept]
+
+
 def test_what_is_typed_into_a_chip_is_its_term(qtbot, chips) -> None:
     chip = chips.add(Term(without=True))
     chips.show()

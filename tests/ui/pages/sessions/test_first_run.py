@@ -92,6 +92,9 @@ def test_one_click_takes_the_recommended_model(qt_loop: Any, page: FirstRunPage)
         await qt_loop.until(lambda: progress.problem.isVisible())
         assert "HF_HUB_OFFLINE" in progress.problem.text()
         assert progress.again_button.isVisible()
+        progress.others_button.click()  # the demo model, the others, a folder
+        assert page.model.choice.view().isVisible()
+        page.model.choice.hidePopup()
 
     qt_loop.run(steps())
 

@@ -266,6 +266,13 @@ def test_the_words_of_an_update() -> None:
     at = NOON - timedelta(minutes=3)
     found = UpdateSummary(new=12, changed=3, missing=2, at=at)
     assert update_words.result(found, NOON) == "Updated 3 min ago: 12 new, 3 changed, 2 missing"
+    moved = UpdateSummary(moved=1, left_out=1_200, missing=12, at=at)
+    told = update_words.result(moved, NOON)
+    assert told == "Updated 3 min ago: 1 moved, 12 missing, 1,200 now skipped"
+    links = update_words.linked(f"{told} <b>")
+    assert '<a href="missing">12 missing</a>' in links
+    assert '<a href="excluded">1,200 now skipped</a>' in links
+    assert links.endswith("&lt;b&gt;")
     nothing = UpdateSummary(unchanged=9, at=at)
     assert update_words.result(nothing, NOON) == "Updated 3 min ago: no changes"
     away = UpdateSummary(at=at, message="The folder is away.")
