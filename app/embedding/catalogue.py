@@ -202,6 +202,12 @@ def model_folder(spec: str) -> Path | None:
     return Path(spec) if Path(spec).is_absolute() else None
 
 
+def architecture_config(spec: str) -> dict[str, Any]:
+    """OpenCLIP's configuration of ``name/pretrained``; empty for another spec."""
+    file = _architectures().get(spec.rpartition("/")[0])
+    return json.loads(file.read_text(encoding="utf-8")) if file else {}
+
+
 def weights_file(folder: Path) -> Path | None:
     """The file of weights that OpenCLIP takes from a folder; None where there is none."""
     files = (folder / name for name in WEIGHTS_FILES)
