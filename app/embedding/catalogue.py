@@ -52,7 +52,8 @@ class ModelChoice:
     """Time for a picture, where the built-in model takes 1, by the operations of its image tower;
     a measurement on the computer at hand is better."""
     figures: str = ""
-    """How well it finds things by published measurements; empty where there are none."""
+    """Published measurements, empty where there are none: how many of ImageNet's photographs it
+    names, how many of COCO's are among five that it finds by their captions."""
     licence: str = ""
     """Of the weights."""
 
@@ -68,7 +69,7 @@ RECOMMENDED = ModelChoice(
     151.3,
     256,
     5.2,
-    "names 73 % of ImageNet's photographs, finds 65 % of COCO's by their captions",
+    "ImageNet 73 %, COCO 65 %",
     "MIT",
 )
 """For a person who describes pictures in English."""
@@ -84,7 +85,7 @@ RECOMMENDED_FOR_OTHERS = ModelChoice(
     376.9,
     256,
     5.2,
-    "finds 73 % of Crossmodal-3600 in English, 84 % in German",
+    "Crossmodal-3600: English 73 %, German 84 %",
     "Apache-2.0",
 )
 """For everybody else."""
@@ -118,7 +119,7 @@ CURATED = (
         151.3,
         224,
         4.0,
-        "names 67 % of ImageNet's photographs, finds 65 % of COCO's by their captions",
+        "ImageNet 67 %, COCO 65 %",
         "MIT",
     ),
     ModelChoice(
@@ -200,6 +201,12 @@ def model_folder(spec: str) -> Path | None:
     if spec == DEMO_MODEL:
         return _DEMO_FOLDER
     return Path(spec) if Path(spec).is_absolute() else None
+
+
+def architecture_config(spec: str) -> dict[str, Any]:
+    """OpenCLIP's configuration of ``name/pretrained``; empty for another spec."""
+    file = _architectures().get(spec.rpartition("/")[0])
+    return json.loads(file.read_text(encoding="utf-8")) if file else {}
 
 
 def weights_file(folder: Path) -> Path | None:

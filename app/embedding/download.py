@@ -22,6 +22,7 @@ from typing import BinaryIO, Literal
 from filelock import FileLock, Timeout
 
 from app.config import DEMO_MODEL
+from app.embedding.tokenizers import fetch_tokenizer
 from app.embedding.weights import (
     LOCK,
     PARTIAL,
@@ -99,7 +100,7 @@ def download(
     on_progress: OnProgress = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Path | None:
-    """Fetch the weights of a model, or the rest of them, and check them.
+    """Fetch the weights of a model, or the rest of them, check them, and fetch its tokenizer.
 
     Only one process downloads a model at a time; the others wait and take what it got.
 
@@ -122,7 +123,9 @@ def download(
     transfer = _Transfer(spec, on_progress, stop or threading.Event())
     try:
         with transfer.alone():
-            return downloaded(spec) or transfer.fetch(hub_path)
+            weights = downloaded(spec) or transfer.fetch(hub_path)
+            fetch_tokenizer(spec)
+            return weights
     except _Stopped:
         return None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from program import running_program, start_session, until_done
 from surroundings import CACHE, use_drawing_code
+from unknown_words import Honesty, honesty
 
 from app.api.search_schemas import SearchFilter, SearchHit, SearchQuery, SearchTerm
 from app.services.backend import Backend
@@ -34,6 +35,7 @@ class Relevance:
     self_retrieval: float
     filter_errors: int
     """Pictures that a filter let through or held back wrongly."""
+    honesty: Honesty
 
 
 def relevance() -> Relevance:
@@ -58,7 +60,8 @@ async def _measure(folder: Path, captions: list[str]) -> Relevance:
         errors = 0
         for index in chosen[:FILTERED_QUERIES]:
             errors += await _filter_errors(backend, captions[index])
-    return Relevance(found / QUERIES, themselves / PICTURES, errors)
+        told = await honesty(backend, [captions[index] for index in chosen])
+    return Relevance(found / QUERIES, themselves / PICTURES, errors, told)
 
 
 async def _filter_errors(backend: Backend, text: str) -> int:

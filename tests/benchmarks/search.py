@@ -18,6 +18,8 @@ def measure() -> list[Figure]:
         Figure("query_recall_at_10", found.recall_at_10, Target("≥", 0.95)),
         Figure("self_retrieval", found.self_retrieval, Target("≥", 1)),
         Figure("filter_errors", found.filter_errors, Target("≤", 0)),
+        Figure("drawn_unknown_words", found.honesty.unknown, Target("≥", 0.8)),
+        Figure("drawn_known_words_refused", found.honesty.refused, Target("≤", 0.05)),
     ]
     for name, vectors in SIZES.items():
         with empty_data_folder():

@@ -163,7 +163,8 @@ class Pages(QObject):
 
     def _created(self, session_id: int, folder: str) -> None:
         self._window.note(LAST_FOLDER, folder)
-        self._window.show_page("sessions")
+        first = self.place.currentWidget() is self.first_run
+        self._window.show_page("search" if first else "sessions")
         self.sessions.start_session(session_id)
 
     def _show_invitation(self, nothing_yet: bool) -> None:

@@ -59,7 +59,7 @@ def details(row: ModelRow) -> str:
     """The names that others know it by."""
     parts = [printable(row.spec)]
     if row.figures:
-        parts.append(row.figures[0].upper() + row.figures[1:])
+        parts.append(row.figures)
     if row.parametersM:
         parts.append(f"{row.parametersM:.0f} M parameters, {row.pixels} pixels")
     if row.dimension:

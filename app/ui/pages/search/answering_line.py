@@ -42,6 +42,8 @@ class AnsweringLine(QWidget):
     """
 
     models_wanted = Signal()
+    indexing = Signal(bool)
+    """After each look: whether a session runs."""
 
     def __init__(
         self,
@@ -122,6 +124,7 @@ class AnsweringLine(QWidget):
 
         seen = (self.notice, self.download, self._ways)
         self.setVisible(not all(part.isHidden() for part in seen))
+        self.indexing.emit(any(row.indexing for row in rows))
 
     def _go_on(self, chosen: ModelRow, answers: ModelRow, rows: list[ModelRow]) -> None:
         """What is wanted is downloaded, then every session is indexed with it."""

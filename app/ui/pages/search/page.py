@@ -51,6 +51,15 @@ if TYPE_CHECKING:
     from app.ui.parts.poller import Poller
 
 SESSIONS_EVERY_S = 20.0
+INVITATION = (
+    "No picture is indexed yet",
+    "Start a session over a folder. Once pictures are indexed, you can find them here by "
+    "describing what they show.",
+)
+FIRST_ONES = (
+    "The first pictures are being indexed",
+    "In a few seconds you can find them here by describing what they show; the others follow.",
+)
 PICTURES = f"Pictures ({' '.join(f'*.{ending}' for ending in DEFAULT_EXTENSIONS)})"
 
 
@@ -91,13 +100,7 @@ class SearchPage(Page):
         self.results = SearchResults(backend, runner, poller, thumbnails)
         self.answering = AnsweringLine(backend, runner, poller, memory, self)
         self.start = RecentList(self._recent)
-        self.invitation = EmptyState(
-            "magnifying-glass",
-            "No picture is indexed yet",
-            "Start a session over a folder. Once pictures are indexed, you can find them here by "
-            "describing what they show.",
-            "New session…",
-        )
+        self.invitation = EmptyState("magnifying-glass", *INVITATION, "New session…")
         self.stack = QStackedWidget()
         self._skeleton = Skeleton()
         self._drop_hint = DropHint(self)
@@ -180,6 +183,7 @@ class SearchPage(Page):
         results.again_wanted.connect(self._ask_again)
         results.models_wanted.connect(self.models_wanted)
         self.answering.models_wanted.connect(self.models_wanted)
+        self.answering.indexing.connect(self._show_indexing)
         self.models.looked.connect(self._show_models)
         self.models.switched.connect(self._ask_again)
         if self.invitation.button is not None:
@@ -363,6 +367,14 @@ class SearchPage(Page):
             self._show_place()
         if first and used is not None and self.isVisible():
             self.field.setFocus()
+
+    def _show_indexing(self, indexing: bool) -> None:
+        """The first session runs: there will be something to search in a moment."""
+        if self._models == []:
+            self.invitation.set_text(*(FIRST_ONES if indexing else INVITATION))
+            if self.invitation.button is not None:
+                self.invitation.button.setVisible(not indexing)
+            self.models.refresh()
 
     async def _fetch_sessions(self) -> list[tuple[int, str]]:
         async with self._backend.db() as db:

@@ -57,6 +57,26 @@ def test_without_an_index_the_page_invites_to_a_session(qt_loop, backend, qtbot,
     qt_loop.run(steps())
 
 
+def test_while_the_first_session_runs_the_page_says_that_it_will_soon_be_of_use(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        shown = Shown(backend, tmp_path)
+        shown.service.known = []
+        async with shown:
+            page = shown.page
+            await qt_loop.until(lambda: shown.place() == "invitation")
+            page.answering.indexing.emit(True)
+            assert "The first pictures are being indexed" in texts(page.invitation)
+            assert not page.invitation.button.isVisible()
+            shown.service.known = [model(vectors=3)]
+            page.answering.indexing.emit(True)
+            await qt_loop.until(lambda: shown.place() == "start")
+            assert page.field.isEnabled()
+
+    qt_loop.run(steps())
+
+
 def test_results_follow_what_is_typed_and_go_with_it(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
