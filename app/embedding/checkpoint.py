@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from app.config import DEMO_MODEL
 from app.embedding.catalogue import check_model, model_folder, nearest, weights_file
 from app.embedding.download import download
+from app.embedding.folding import fold_batch_norms
 from app.embedding.open_clip_import import import_open_clip
 from app.embedding.weights import find_weights
 from app.errors import AppError, first_line
@@ -65,6 +66,7 @@ def load_checkpoint(spec: str) -> Checkpoint:
                 )
         except Exception as error:
             raise _cannot_build(source, error) from error
+    fold_batch_norms(model.eval())
     try:
         tokenizer = open_clip.get_tokenizer(source.identifier)
     except (OSError, ValueError, ImportError) as error:
