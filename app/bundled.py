@@ -20,4 +20,4 @@ MIGRATIONS = _bundled("migrations")
 """Alembic's folder: the steps from each version of the ledger to the next."""
 
 RESOURCES = _bundled("resources")
-"""Colours, icons, sample pictures and the demo model."""
+"""Colours, icons, sample pictures and the built-in model."""

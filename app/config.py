@@ -20,7 +20,7 @@ from app.errors import AppError, first_refused
 from app.masking import kind_of, learn
 from app.private_files import replace_file
 
-DEMO_MODEL = "demo"
+BUILTIN_MODEL = "builtin"
 _ADDRESSES = ("database_url", "redis_url", "qdrant_url")
 """Settings that may hold a password."""
 _PREFIX = "AFTERIMAGE_"
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     redis_url: str = ""
     qdrant_url: str = ""
-    model: str = DEMO_MODEL
+    model: str = BUILTIN_MODEL
     search_model: str = ""
     """The collection that searches look in; empty takes the fullest one."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     job_timeout: Annotated[int, Field(ge=60)] = 3600
     """Seconds after which one queue job hands a session over to the next; nothing is lost."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("model")
+    @classmethod
+    def _renamed(cls, value: str) -> str:
+        """What came with the program was called ``demo`` at first."""
+        return BUILTIN_MODEL if value == "demo" else value
 
     @field_validator("data_dir")
     @classmethod

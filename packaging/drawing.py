@@ -1,4 +1,4 @@
-"""The drawn world of the demo model: what a picture can show, how it is described and drawn.
+"""The drawn world: what a picture can show, how it is described and drawn.
 
 A `Scene` is one combination of words (a kind, a shape, colours, a place, ...) plus the seed of
 everything that words do not say: exact shade, offset, angle. `captions` describe a scene fully, so

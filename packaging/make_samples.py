@@ -1,7 +1,8 @@
 """Write the sample pictures that come with the program: `python packaging/make_samples.py`.
 
-About 120 pictures of the demo model's world, in folders, and a few files that are broken in the
+About 120 pictures of the drawn world, in folders, and a few files that are broken in the
 ways files are. The same pictures every time; the bytes also depend on Pillow's encoders.
+The photographs beside them are other people's; their CREDITS.md says whose.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from drawing import (
 from PIL import Image
 
 FOLDER = Path(__file__).parent.parent / "resources" / "samples"
+PHOTOGRAPHS = "photographs"
 SEED = 7
 RED_CIRCLES = 6
 PICTURE_SIZES = ((640, 480), (480, 640), (512, 512), (600, 400), (400, 256))
@@ -188,8 +190,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder to replace")
     out: Path = parser.parse_args().out
-    if out == FOLDER:
-        shutil.rmtree(out, ignore_errors=True)  # no picture of an older world stays behind
+    for folder in out.glob("*/"):  # no picture of an older world stays behind
+        if out == FOLDER and folder.name != PHOTOGRAPHS:
+            shutil.rmtree(folder)
     make_samples(out)
     print(f"{sum(path.is_file() for path in out.rglob('*'))} files in {out}")
 

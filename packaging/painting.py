@@ -1,4 +1,4 @@
-"""How the demo model's world looks: shapes, textures and landscapes painted with Pillow.
+"""How the drawn world looks: shapes, textures and landscapes painted with Pillow.
 
 Positions are in units of the picture's central square: (0, 0) is its top left corner, (1, 1) its
 bottom right; a wide picture goes on to the left of 0 and to the right of 1.

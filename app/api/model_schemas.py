@@ -55,7 +55,7 @@ class ModelRow(BaseModel):
     """One model, as the Models page shows it."""
 
     spec: str
-    kind: Literal["hub", "folder", "demo"]
+    kind: Literal["hub", "folder", "builtin"]
     """Whether its weights come from the hub, lie in a person's own folder, or are built in."""
     title: str
     description: str

@@ -56,7 +56,7 @@ class TrainingSessionCreate(BaseModel):
     """Folders inside the root; empty: the root itself."""
     config: SessionConfig = Field(default_factory=SessionConfig)
     model: str | None = None
-    """``demo``, ``name/pretrained`` or a checkpoint folder; None: the one in the settings."""
+    """``builtin``, ``name/pretrained`` or a checkpoint folder; None: the one in the settings."""
 
 
 class Progress(BaseModel):
@@ -111,7 +111,7 @@ class TrainingProgress(BaseModel):
     waitingFor: str | None = None
     """Why a running session stands still for the moment, in a sentence; it goes on by itself."""
     model: str
-    """As chosen: ``demo``, ``name/pretrained`` or a folder."""
+    """As chosen: ``builtin``, ``name/pretrained`` or a folder."""
     device: str | None
     precision: str | None
     errorMessage: str | None

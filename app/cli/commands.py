@@ -272,7 +272,7 @@ def _parser() -> argparse.ArgumentParser:
         help="skip names or paths, such as '*.png' or 'Exports/'; can be repeated",
     )
     index.add_argument("--no-recursive", action="store_true", help="do not include subfolders")
-    index.add_argument("--model", help="demo, NAME/PRETRAINED or a checkpoint folder")
+    index.add_argument("--model", help="builtin, NAME/PRETRAINED or a checkpoint folder")
     index.add_argument("--batch-size", type=int, help="pictures per batch; default 32")
     add("sessions", _sessions, "List all sessions.")
     about = {

@@ -22,10 +22,7 @@ def summary(progress: TrainingProgress) -> str:
         + f", in {progress.activeSeconds:,.1f} s",
     ]
     if progress.device:
-        model = (
-            "demo, which knows drawn shapes only" if progress.model == "demo" else progress.model
-        )
-        lines.append(f"Model: {model}; {progress.device}, {progress.precision}")
+        lines.append(f"Model: {progress.model}; {progress.device}, {progress.precision}")
     if progress.skipped:
         lines.append(f"Skipped: {left_out_text(progress.skipped)}")
     if why := progress.errorMessage or progress.waitingFor:

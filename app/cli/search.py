@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from app.api.search_schemas import SearchQuery, SearchResultPage
 from app.cli.foreground import Waiting, working
-from app.config import DEMO_MODEL
 from app.embedding.catalogue import RECOMMENDED_FOR_OTHERS
 from app.errors import AppError, first_refused
 from app.languages import is_unread
@@ -21,10 +20,6 @@ from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 
 TRY_AGAIN_S = 0.5
-DEMO_ANSWERS = (
-    "These pictures are indexed with the demo model, which knows drawn shapes only and cannot "
-    "answer other descriptions. For photographs, index them with another one: see models."
-)
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -62,11 +57,6 @@ async def search(options: argparse.Namespace, backend: Backend) -> int:
     query = _query(options)
     async with working(wait_until_ready=True) as supervisor:
         page = await _answer(backend, query, options.top, supervisor)
-        async with backend.db() as db:
-            models = await backend.search.models(db)
-    used = next((model.spec for model in models if model.modelId == page.modelId), "")
-    if used == DEMO_MODEL and any(term.text for term in query.terms):
-        print(DEMO_ANSWERS, file=sys.stderr)
     if options.json:
         print(page.model_dump_json())
     else:

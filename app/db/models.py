@@ -109,7 +109,7 @@ class EmbeddingModel(Base):
     dimension: Mapped[int]
     collection: Mapped[str] = mapped_column(String(200), unique=True)
     spec: Mapped[str] = mapped_column(Text)
-    """What it is loaded by: ``demo``, ``name/pretrained`` or a checkpoint folder."""
+    """What it is loaded by: ``builtin``, ``name/pretrained`` or a checkpoint folder."""
     pictures_per_second: Mapped[float | None]
     """Speed of the model alone when it was loaded last, and on which device."""
     measured_on: Mapped[str | None] = mapped_column(String(64))
@@ -217,7 +217,7 @@ class TrainingSession(Base):
     """Why a running session stands still for the moment, as a sentence; it goes on by itself."""
 
     model: Mapped[str] = mapped_column(Text)
-    """What was asked for: ``demo``, ``name/pretrained`` or a checkpoint folder."""
+    """What was asked for: ``builtin``, ``name/pretrained`` or a checkpoint folder."""
     model_id: Mapped[int | None] = mapped_column(ForeignKey("embedding_models.id"))
     device: Mapped[str | None] = mapped_column(String(64))
     precision: Mapped[str | None] = mapped_column(String(8))

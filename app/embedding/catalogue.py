@@ -1,6 +1,6 @@
 """Which models can be chosen, and whether a choice can work; loads no model and no torch.
 
-A model is named by its *spec*: ``demo``, a folder in OpenCLIP's layout, or ``name/pretrained``,
+A model is named by its *spec*: ``builtin``, a folder in OpenCLIP's layout, or ``name/pretrained``,
 an architecture that OpenCLIP knows and the tag of weights that were trained for it.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from app.bundled import RESOURCES
-from app.config import DEMO_MODEL
+from app.config import BUILTIN_MODEL
 from app.errors import AppError
 
 CONFIG_FILE = "open_clip_config.json"
@@ -26,7 +26,7 @@ WEIGHTS_FILES = (  # in the order in which OpenCLIP prefers them
     "open_clip_pytorch_model.safetensors",
     "open_clip_pytorch_model.bin",
 )
-_DEMO_FOLDER = RESOURCES / "demo-model"
+_BUILTIN_FOLDER = RESOURCES / "builtin-model"
 _TOKENIZER_PACKAGE = "transformers"
 
 
@@ -123,13 +123,16 @@ CURATED = (
         "MIT",
     ),
     ModelChoice(
-        DEMO_MODEL,
-        "Demo model (drawn shapes only)",
-        "Comes with the program, for a first try. It knows drawn coloured shapes and nothing else: "
-        "of no use for photographs.",
+        BUILTIN_MODEL,
+        "Built-in model",
+        "Comes with the program and finds about a thousand kinds of animals, things and places in "
+        "photographs; it knows nothing about people, actions, colours or text.",
         0,
-        128,
+        512,
         "English",
+        parameters_m=22.0,
+        pixels=260,
+        licence="Apache-2.0",
     ),
 )
 """Every model that the program recommends; see :data:`CHOICES` for those that work here."""
@@ -141,7 +144,7 @@ def check_model(spec: str) -> str:
     Tags of weights are checked when the model is loaded: only OpenCLIP itself knows them.
 
     Returns:
-        ``demo``, the absolute path of a folder, or ``name/pretrained`` as OpenCLIP spells it.
+        ``builtin``, the absolute path of a folder, or ``name/pretrained`` as OpenCLIP spells it.
 
     Raises:
         AppError: there is no such model, it is incomplete, or a package that it needs is missing.
@@ -151,8 +154,8 @@ def check_model(spec: str) -> str:
         raise AppError(
             "No model is chosen.", f"Set AFTERIMAGE_MODEL to {RECOMMENDED.spec}, for example."
         )
-    if spec == DEMO_MODEL:
-        _check_folder(_DEMO_FOLDER)
+    if spec == BUILTIN_MODEL:
+        _check_folder(_BUILTIN_FOLDER)
         return spec
     if known := _known_name(spec):
         return known
@@ -198,8 +201,8 @@ def model_title(spec: str) -> str:
 
 def model_folder(spec: str) -> Path | None:
     """Where the files of a checked spec lie, unless OpenCLIP downloads them."""
-    if spec == DEMO_MODEL:
-        return _DEMO_FOLDER
+    if spec == BUILTIN_MODEL:
+        return _BUILTIN_FOLDER
     return Path(spec) if Path(spec).is_absolute() else None
 
 

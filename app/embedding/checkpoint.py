@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch.overrides import TorchFunctionMode
 
-from app.config import DEMO_MODEL
+from app.config import BUILTIN_MODEL
 from app.embedding.catalogue import check_model, model_folder, nearest, weights_file
 from app.embedding.download import download
 from app.embedding.folding import fold_batch_norms
@@ -108,11 +108,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 def _find(spec: str) -> _Source:
     """What a checked spec stands for."""
     if folder := model_folder(spec):
-        built_in = spec == DEMO_MODEL
+        built_in = spec == BUILTIN_MODEL
         weights = weights_file(folder)
         assert weights is not None  # check_model saw to it
         return _Source(
-            DEMO_MODEL if built_in else folder.name,
+            BUILTIN_MODEL if built_in else folder.name,
             "built-in" if built_in else "local",
             f"local-dir:{folder}",
             weights,

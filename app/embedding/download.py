@@ -21,7 +21,7 @@ from typing import BinaryIO, Literal
 
 from filelock import FileLock, Timeout
 
-from app.config import DEMO_MODEL
+from app.config import BUILTIN_MODEL
 from app.embedding.tokenizers import fetch_tokenizer
 from app.embedding.weights import (
     LOCK,
@@ -211,7 +211,7 @@ class _Transfer:
                 raise self._failed(
                     f"{_host(url)} cannot be reached",
                     "Connect to the internet and try again, or use a model folder of your own or "
-                    f"{DEMO_MODEL}, the built-in one.",
+                    f"{BUILTIN_MODEL}, the built-in one.",
                 ) from error
             if found.size and found.etag and found.commit_hash:
                 return _Remote(url, name, found.size, found.etag)

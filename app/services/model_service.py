@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.model_schemas import ModelDownload, ModelIndex, ModelRow, ModelSpeed
-from app.config import DEMO_MODEL, get_settings, save_setting, set_by
+from app.config import BUILTIN_MODEL, get_settings, save_setting, set_by
 from app.db.engine import write_transaction
 from app.db.models import EmbeddingModel, SessionStatus, TrainingSession
 from app.db.switching import switch_model
@@ -260,7 +260,7 @@ def _row(spec: str) -> ModelRow:
     folder = model_folder(spec)
     row = ModelRow(
         spec=spec,
-        kind="demo" if spec == DEMO_MODEL else "folder" if folder else "hub",
+        kind="builtin" if spec == BUILTIN_MODEL else "folder" if folder else "hub",
         title=choice.title,
         description=choice.description,
         languages=choice.languages,
@@ -305,8 +305,8 @@ def _hub_path(spec: str) -> str:
 
 
 def _remove(spec: str) -> int:
-    if spec == DEMO_MODEL:
-        raise AppError("The demo model is a part of the program.", "It takes 6 MB only.")
+    if spec == BUILTIN_MODEL:
+        raise AppError("The built-in model is a part of the program.", "It takes only 44 MB.")
     if model_folder(spec):
         _write_own_folders([folder for folder in _own_folders() if folder != spec])
         return 0

@@ -20,7 +20,7 @@ from sqlalchemy import Integer, String, cast, insert, literal, select, update
 from surroundings import HERE, drawn_pictures, empty_data_folder
 
 from app.api.training_schemas import TrainingSessionCreate
-from app.config import DEMO_MODEL, get_settings
+from app.config import BUILTIN_MODEL, get_settings
 from app.db.engine import write_transaction
 from app.db.migrate import migrate
 from app.db.models import (
@@ -92,7 +92,7 @@ async def _discover(folder: Path) -> int:
     """Enter the pictures of a running session; no worker is called."""
     backend = Backend()
     async with backend.db() as db:
-        data = TrainingSessionCreate(rootPath=str(folder), model=DEMO_MODEL)
+        data = TrainingSessionCreate(rootPath=str(folder), model=BUILTIN_MODEL)
         session = await backend.training.create_session(db, data)
         await AssetDiscoveryService().discover_assets(db, session.id)
     with write_transaction() as conn:
@@ -125,7 +125,7 @@ def _enter(rows: int) -> None:
                 weights_digest="0" * 64,
                 dimension=DIMENSION,
                 collection="instant",
-                spec=DEMO_MODEL,
+                spec=BUILTIN_MODEL,
             )
             .returning(EmbeddingModel.id)
         ).scalar_one()
@@ -135,7 +135,7 @@ def _enter(rows: int) -> None:
                 name="Before",
                 root_path="/before",
                 status=SessionStatus.COMPLETED,
-                model=DEMO_MODEL,
+                model=BUILTIN_MODEL,
                 model_id=model_id,
                 total_images=rows,
                 completed_images=rows,

@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, Integer, String, cast, insert, literal, select
 from sqlalchemy.sql.selectable import CTE
 
-from app.config import DEMO_MODEL
+from app.config import BUILTIN_MODEL
 from app.db.engine import write_transaction
 from app.db.migrate import migrate
 from app.db.models import (
@@ -71,7 +71,7 @@ def _enter_session(conn: Connection, jobs: int, done: int) -> int:
             name="A million pictures",
             root_path="/pictures",
             status=SessionStatus.RUNNING,
-            model=DEMO_MODEL,
+            model=BUILTIN_MODEL,
             total_images=jobs,
             completed_images=done,
             started_at=now - timedelta(seconds=SECONDS_OF_WORK),

@@ -1,30 +1,59 @@
-"""How well the demo model finds drawn pictures of combinations that it never saw."""
+"""How well models find pictures that they never saw."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from surroundings import use_drawing_code
+from surroundings import DRAWING_CODE, DRAWN_MODEL, use_drawing_code
 
-from app.config import DEMO_MODEL
+from app.config import BUILTIN_MODEL
 
-
-def demo_recall() -> float:
-    """The share of captions whose own picture ranks first, through the program's own encoder."""
-    use_drawing_code()
+if TYPE_CHECKING:
     import numpy as np
-    from demo_recall import Vectors, held_out_recall
+    from held_out import HeldOut
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from app.embedding.encoder import Encoder
+
+
+def drawn_recall() -> float:
+    """The share of captions whose own picture ranks first, of the drawn model."""
+    use_drawing_code()
+    from drawn_recall import held_out_recall
+
     from app.embedding.loading import load_encoder
+
+    encoder = load_encoder(DRAWN_MODEL)
+    return held_out_recall(_by(encoder), encoder.encode_texts)
+
+
+def builtin_recall() -> HeldOut | None:
+    """What the built-in model finds in photographs; None where these cannot be had."""
+    sys.path.append(str(DRAWING_CODE / "builtin_model"))
+    from held_out import measure, photographs
+
+    from app.embedding.loading import load_encoder
+
+    pictures = photographs()
+    if pictures is None:
+        return None
+    encoder = load_encoder(BUILTIN_MODEL)
+    return measure(pictures, _by(encoder), encoder.encode_texts)
+
+
+def _by(encoder: Encoder) -> Callable[[Sequence[Image]], NDArray[np.float32]]:
+    """The program's own way from pictures to vectors."""
+    import numpy as np
+
     from app.pictures.pixels import Orientation, fit
 
-    encoder = load_encoder(DEMO_MODEL)
-
-    def encode_images(pictures: Sequence[Image]) -> Vectors:
+    def encode(pictures: Sequence[Image]) -> NDArray[np.float32]:
         squares = [
             fit(picture, picture.size, Orientation(), encoder.pixels) for picture in pictures
         ]
         return encoder.encode_images(np.stack(squares))
 
-    return held_out_recall(encode_images, encoder.encode_texts)
+    return encode

@@ -13,7 +13,7 @@ from many_files import listing_seconds, many_files
 from sqlalchemy import func, insert, literal, select, update
 from surroundings import empty_data_folder
 
-from app.config import DEMO_MODEL
+from app.config import BUILTIN_MODEL
 from app.db.engine import get_sync_engine, open_db, write_transaction
 from app.db.files import register_files
 from app.db.jobs import chunks, create_jobs_for_paths
@@ -59,12 +59,12 @@ def enter_as_indexed(root: Path) -> int:
         model_id = conn.execute(
             insert(EmbeddingModel)
             .values(
-                name=DEMO_MODEL,
+                name=BUILTIN_MODEL,
                 version="1",
                 weights_digest="0" * 64,
                 dimension=4,
                 collection="demo",
-                spec=DEMO_MODEL,
+                spec=BUILTIN_MODEL,
             )
             .returning(EmbeddingModel.id)
         ).scalar_one()
@@ -74,7 +74,7 @@ def enter_as_indexed(root: Path) -> int:
                 name="Unchanged",
                 root_path=str(root),
                 status=SessionStatus.COMPLETED,
-                model=DEMO_MODEL,
+                model=BUILTIN_MODEL,
                 model_id=model_id,
                 discovered_at=utc_now(),
             )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from figures import Figure, Target
+from recall import builtin_recall, drawn_recall
 from relevance import relevance
 from search_latency import latency
 from surroundings import empty_data_folder
@@ -20,6 +23,8 @@ def measure() -> list[Figure]:
         Figure("filter_errors", found.filter_errors, Target("≤", 0)),
         Figure("drawn_unknown_words", found.honesty.unknown, Target("≥", 0.8)),
         Figure("drawn_known_words_refused", found.honesty.refused, Target("≤", 0.05)),
+        Figure("drawn_recall_at_1", drawn_recall()),
+        *_builtin(),
     ]
     for name, vectors in SIZES.items():
         with empty_data_folder():
@@ -45,3 +50,19 @@ def measure() -> list[Figure]:
             ),
         ]
     return figures
+
+
+def _builtin() -> list[Figure]:
+    """What the built-in model finds in photographs that it never saw."""
+    found = builtin_recall()
+    if found is None:
+        print("The held-out photographs cannot be had, so builtin_* is left out.", file=sys.stderr)
+        return []
+    return [
+        Figure("builtin_recall_at_1", found.recall_at_1, Target("≥", 0.75)),
+        Figure("builtin_recall_at_10", found.recall_at_10, Target("≥", 0.93)),
+        Figure(
+            "builtin_category_precision_at_10", found.category_precision_at_10, Target("≥", 0.9)
+        ),
+        Figure("builtin_two_at_once", found.two_at_once),
+    ]

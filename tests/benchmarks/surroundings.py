@@ -20,6 +20,8 @@ from app.ui.shell.display import has_display
 
 HERE = Path(__file__).parent
 DRAWING_CODE = HERE.parent.parent / "packaging"
+DRAWN_MODEL = str(HERE.parent / "drawn-model")
+"""What pictures are indexed with: it costs little, so that the program is what is measured."""
 FOLDERS = 8
 CACHE = platformdirs.user_cache_path("afterimage") / "benchmarks"
 """What takes long to make is kept here for the next time."""
@@ -27,7 +29,7 @@ CACHE = platformdirs.user_cache_path("afterimage") / "benchmarks"
 
 @contextmanager
 def empty_data_folder() -> Iterator[Path]:
-    """Settings as after installation, for this process and those that it starts meanwhile."""
+    """Settings as after installation, but the drawn model, for this process and what it starts."""
     before = dict(os.environ)
     for setting in Settings.model_fields:
         for name in (variable(setting), setting.upper()):
@@ -36,6 +38,7 @@ def empty_data_folder() -> Iterator[Path]:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     folder = Path(tempfile.mkdtemp(prefix="afterimage-bench-"))
     os.environ["AFTERIMAGE_DATA_DIR"] = str(folder)
+    os.environ["AFTERIMAGE_MODEL"] = DRAWN_MODEL
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")  # thumbnails lie there
     get_settings.cache_clear()
     try:

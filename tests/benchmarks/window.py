@@ -1,4 +1,4 @@
-"""The group ``window``: how soon it opens, how it stays awake, and what the demo model is worth."""
+"""The group ``window``: how soon it opens and how it stays awake."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from figures import Figure, Target
 from first_paint import first_paint
 from polling import poll_times_ms
-from recall import demo_recall
 from stalls import stalls
 from surroundings import empty_data_folder
 
@@ -38,5 +37,4 @@ def measure() -> list[Figure]:
         Figure("opening_stall_ms", measured.longest_at_opening),
         Figure("window_peak_mb", measured.peak_mb),
     ]
-    figures.append(Figure("demo_recall_at_1", demo_recall()))
     return figures

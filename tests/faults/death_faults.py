@@ -9,6 +9,7 @@ import time
 import psutil
 from albums import save_picture
 from catalogue import Fault, add, fault, finish, must
+from drawn_model import DRAWN_MODEL
 from injection import Step, hold, kill, shorter_lease, stop
 from scene import Role, Scene
 
@@ -97,7 +98,8 @@ def _poison(scene: Scene) -> None:
     worker = scene.until_runs("worker").pid
     finish(scene)
     must(scene.plan.struck_at(step), "no decoder was killed")
-    loads = (scene.data / "logs" / "worker.log").read_text("utf-8", "replace").count(" model demo")
+    worker_log = (scene.data / "logs" / "worker.log").read_text("utf-8", "replace")
+    loads = worker_log.count(f" model {DRAWN_MODEL}")
     must(loads == 1, f"the model was loaded {loads} times, by worker {worker} and others")
 
 

@@ -145,7 +145,7 @@ TARGETS: dict[str, Callable[[], Callable[[bytes], object]]] = {
     "job": read_job,
 }
 SEEDS = {
-    "settings": b'{"model": "demo", "device": "cuda:1", "training_batch_size": 32}',
+    "settings": b'{"model": "builtin", "device": "cuda:1", "training_batch_size": 32}',
     "session": b'{"name": "x", "rootPath": "/a", "subdirectories": ["/a/b"], "config": {'
     b'"recursive": true, "extensions": ["jpg"], "batch_size": 4, "watch": false}}',
     "paths": b"a/b \xff\xfe/../c//d800.jpg",

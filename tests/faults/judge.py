@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from drawn_model import DRAWN_MODEL
 from numpy.typing import NDArray
 from scene import Scene
 from sqlalchemy import select
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from app.vectors.protocol import VectorStore
 
 SAME = 0.999
-"""Cosine of two embeddings of one picture, at least; the demo model computes in fp32."""
+"""Cosine of two embeddings of one picture, at least; the drawn model computes in fp32."""
 SAMPLE = 48
 UNDONE = ("pending", "running")
 BAD_OUTPUT = ("Traceback", "never awaited", "Task was destroyed", "ResourceWarning", "QObject::")
@@ -215,7 +216,7 @@ def _check_vectors(
     chosen = paths if len(paths) <= SAMPLE else paths[:: len(paths) // SAMPLE]
     if not chosen:
         return
-    encoder = demo_encoder()
+    encoder = drawn_encoder()
     stored = store.vectors(encoder.collection, [ids[path] for path in chosen])
     for path, own in zip(chosen, embed(chosen), strict=True):
         vector = stored.get(ids[path])
@@ -226,17 +227,17 @@ def _check_vectors(
 
 
 @lru_cache(maxsize=1)
-def demo_encoder() -> Encoder:
-    """The demo model, loaded once for all verdicts of this process."""
+def drawn_encoder() -> Encoder:
+    """The drawn model, loaded once for all verdicts of this process."""
     from app.embedding.loading import load_encoder
 
-    return load_encoder("demo", "cpu", "fp32")
+    return load_encoder(DRAWN_MODEL, "cpu", "fp32")
 
 
 def embed(paths: Sequence[str]) -> NDArray[np.float32]:
     """The pictures' vectors, computed here and now."""
     from app.pictures.decode import decode, read_file
 
-    spec = demo_encoder().pixels
+    spec = drawn_encoder().pixels
     pixels = [decode(read_file(path), Path(path).name, spec, 200).pixels for path in paths]
-    return demo_encoder().encode_images(np.stack(pixels))
+    return drawn_encoder().encode_images(np.stack(pixels))

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import psutil
 from albums import Album, make_album
+from drawn_model import DRAWN_MODEL
 from injection import INJECT, TESTS, Plan, Step
 
 from app.config import Settings, get_settings, variable
@@ -215,6 +216,7 @@ class Scene:
             | {
                 MARK: self._mark,
                 "AFTERIMAGE_DATA_DIR": str(self.data),
+                "AFTERIMAGE_MODEL": DRAWN_MODEL,
                 "XDG_CACHE_HOME": str(self.place / "cache"),
                 "TMPDIR": str(self.place / "temporary"),
                 "PYTHONPATH": os.pathsep.join((str(INJECT), str(TESTS), str(REPOSITORY))),
@@ -240,7 +242,8 @@ class Scene:
 
         before, rights = dict(os.environ), os.umask(0o077)  # as the program does
         forget()
-        os.environ.update({"AFTERIMAGE_DATA_DIR": str(self.data)} | self.settings)
+        own = {"AFTERIMAGE_DATA_DIR": str(self.data), "AFTERIMAGE_MODEL": DRAWN_MODEL}
+        os.environ.update(own | self.settings)
         try:
             yield
         finally:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from drawn_model import DRAWN_MODEL
 from following import draw_pictures
 from ledgers import fresh_ledger
 
+from app.config import get_settings
 from app.db.engine import close_engines
 from app.embedding import measurements
 from app.private_files import make_private_folder
@@ -29,6 +31,13 @@ def measured(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     yield
     if (data_dir / measurements.FILE_NAME).exists():
         shutil.copy(data_dir / measurements.FILE_NAME, known)
+
+
+@pytest.fixture(autouse=True)
+def drawn_model(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting ``MODEL`` of this process and of the workers that it starts."""
+    monkeypatch.setenv("AFTERIMAGE_MODEL", DRAWN_MODEL)
+    get_settings.cache_clear()
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def test_damaged_settings(data_dir: Path) -> None:
 )
 def test_a_terminal_that_knows_few_letters(ledger: Path, variables: dict[str, str]) -> None:
     with Session(get_sync_engine()) as db:
-        db.add(TrainingSession(name="→ Müller 日本", root_path="/Straße", model="demo"))
+        db.add(TrainingSession(name="→ Müller 日本", root_path="/Straße", model="builtin"))
         db.commit()
     done = run(["sessions"], **variables)
     assert done.returncode == 0, done.stderr

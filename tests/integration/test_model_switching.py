@@ -14,14 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from drawn_model import DRAWN_MODEL
 from following import draw_pictures, finished, progress_of, until
 from local_hub import LocalHub, local_hub
 
 from app.api.model_schemas import ModelRow
 from app.api.search_schemas import SearchQuery, SearchTerm
 from app.api.training_schemas import TrainingSessionCreate
-from app.bundled import RESOURCES
-from app.config import DEMO_MODEL
 from app.db.engine import get_sync_session, write_transaction
 from app.db.models import SessionStatus, TrainingSession
 from app.db.sessions import move_session
@@ -39,17 +38,17 @@ NUMBER = 12
 
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
-    """A second model: the demo's weights in a folder of their own, so vectors of their own."""
-    return str(shutil.copytree(RESOURCES / "demo-model", tmp_path / "mine"))
+    """A second model: the same weights in a folder of their own, so vectors of their own."""
+    return str(shutil.copytree(DRAWN_MODEL, tmp_path / "mine"))
 
 
 @pytest.fixture
 async def indexed(backend: Backend, supervisor: Supervisor, tmp_path: Path) -> int:
-    """A finished session with the demo model, and one picture that failed."""
+    """A finished session with the drawn model, and one picture that failed."""
     draw_pictures(tmp_path / "pictures", NUMBER, "models")
     (tmp_path / "pictures" / "broken.jpg").write_bytes(b"no picture")
     async with backend.db() as db:
-        data = TrainingSessionCreate(rootPath=str(tmp_path / "pictures"), model=DEMO_MODEL)
+        data = TrainingSessionCreate(rootPath=str(tmp_path / "pictures"), model=DRAWN_MODEL)
         session = await backend.training.create_session(db, data)
         await backend.training.enqueue_training(db, session.id)
     progress = await finished(backend, session.id)
@@ -86,7 +85,7 @@ async def problems(backend: Backend) -> list[str]:
 async def test_a_session_changes_over_and_is_searched_all_the_while(
     backend: Backend, indexed: int, folder: str
 ) -> None:
-    old = (await row_of(backend, DEMO_MODEL)).indexes[0]
+    old = (await row_of(backend, DRAWN_MODEL)).indexes[0]
     assert (old.vectors, old.sessions, old.inSearch, old.only) == (NUMBER, 1, True, True)
     with pytest.raises(AppError, match="1 session uses"):
         await backend.models.remove_index(old.modelId)
@@ -103,12 +102,12 @@ async def test_a_session_changes_over_and_is_searched_all_the_while(
     new = (await row_of(backend, folder)).indexes[0]
     assert (new.vectors, new.sessions, new.inSearch) == (NUMBER, 1, True)
     assert await searched_with(backend) == (new.modelId, NUMBER)
-    old = (await row_of(backend, DEMO_MODEL)).indexes[0]
+    old = (await row_of(backend, DRAWN_MODEL)).indexes[0]
     assert (old.vectors, old.sessions, old.inSearch, old.only) == (NUMBER, 0, False, False)
 
     # back again costs nothing, as the old vectors are still there
     async with backend.db() as db:
-        assert await backend.models.switch_sessions(db, DEMO_MODEL) == 1
+        assert await backend.models.switch_sessions(db, DRAWN_MODEL) == 1
     progress = await finished(backend, indexed)
     assert progress.jobsSummary.reused == NUMBER
     assert await problems(backend) == []
@@ -116,7 +115,7 @@ async def test_a_session_changes_over_and_is_searched_all_the_while(
     # and then the other index is the one that can go
     assert await backend.models.remove_index(new.modelId) == NUMBER
     assert await problems(backend) == []
-    assert (await row_of(backend, DEMO_MODEL)).indexes[0].only
+    assert (await row_of(backend, DRAWN_MODEL)).indexes[0].only
     async with backend.db() as db:
         assert folder not in [row.spec for row in await backend.models.list(db)]
     assert await searched_with(backend) == (old.modelId, NUMBER)
@@ -160,7 +159,7 @@ async def test_nothing_is_measured_while_pictures_are_indexed(
 ) -> None:
     draw_pictures(tmp_path / "many", 400, "many")
     async with backend.db() as db:
-        data = TrainingSessionCreate(rootPath=str(tmp_path / "many"), model=DEMO_MODEL)
+        data = TrainingSessionCreate(rootPath=str(tmp_path / "many"), model=DRAWN_MODEL)
         data.config.batch_size = 1
         session = await backend.training.create_session(db, data)
         await backend.training.enqueue_training(db, session.id)
@@ -173,7 +172,7 @@ async def test_nothing_is_measured_while_pictures_are_indexed(
         with pytest.raises(AppError, match="is being indexed"):
             await backend.models.switch_sessions(db, "ViT-B-32/openai")
     with pytest.raises(AppError, match="being indexed"):
-        await backend.models.measure(DEMO_MODEL)
+        await backend.models.measure(DRAWN_MODEL)
     async with backend.db() as db:
         await backend.training.cancel(db, session.id)
     await finished(backend, session.id)
@@ -183,7 +182,7 @@ async def test_nothing_is_measured_while_pictures_are_indexed(
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
     with local_hub(monkeypatch) as hub:
-        weights = (RESOURCES / "demo-model" / "open_clip_model.safetensors").read_bytes()
+        weights = Path(DRAWN_MODEL, "open_clip_model.safetensors").read_bytes()
         for repository in (RECOMMENDED.hub_path, "timm/vit_base_patch32_clip_224.openai/"):
             hub.files[f"{repository}open_clip_model.safetensors"] = weights
         yield hub
@@ -202,8 +201,11 @@ async def run(*arguments: str, code: int = 0) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
-async def test_the_command_line_does_all_of_it(hub: LocalHub, folder: str) -> None:
+async def test_the_command_line_does_all_of_it(
+    hub: LocalHub, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = RECOMMENDED.spec
+    monkeypatch.delenv("AFTERIMAGE_MODEL")  # it can then be set
     assert "not downloaded; 605 MB" in await run()
     hub.break_after = [1_000_000, 0, 0, 0, 0]
     assert "resumes from there" in await run("download", spec, code=1)
@@ -237,7 +239,7 @@ async def test_a_run_with_the_old_model_takes_nothing_after_a_change(
     """A worker that loads the old model while its session is paused and changed hands over."""
     draw_pictures(tmp_path / "pictures", NUMBER, "race")
     async with backend.db() as db:
-        data = TrainingSessionCreate(rootPath=str(tmp_path / "pictures"), model=DEMO_MODEL)
+        data = TrainingSessionCreate(rootPath=str(tmp_path / "pictures"), model=DRAWN_MODEL)
         session = await backend.training.create_session(db, data)
         with suppress(AppError):  # no queue runs, the ledger has it all the same
             await backend.training.enqueue_training(db, session.id)

@@ -26,7 +26,7 @@ from app.worker.answers import ANSWERS
 from app.worker.context import context
 from app.worker.loops import ThreadWorker
 
-SEARCH = FindRequest(model="demo", collection="demo", terms=[], limit=1)
+SEARCH = FindRequest(model="builtin", collection="builtin", terms=[], limit=1)
 
 
 @pytest.fixture(autouse=True)

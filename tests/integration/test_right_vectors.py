@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import distinct_scenes, draw
+from drawn_model import DRAWN_MODEL
 from ledgers import fresh_ledger
 from safetensors.numpy import load_file, save_file
 from sqlalchemy import delete, select, update
 
 from app.api.search_schemas import SearchQuery, SearchTerm
 from app.api.training_schemas import LedgerReport, SessionConfig, TrainingSessionCreate
-from app.bundled import RESOURCES
 from app.db import sessions
 from app.db.engine import close_engines, get_sync_engine, open_db, write_transaction
 from app.db.models import (
@@ -109,7 +109,7 @@ def status_of(session_id: int) -> str:
         )
 
 
-def wrong_pictures(model: str = "demo") -> list[str]:
+def wrong_pictures(model: str = DRAWN_MODEL) -> list[str]:
     """Files whose stored vector is not what the model makes of them, looked at one by one."""
     encoder, store = context().encoder(model), context().store
     with get_sync_engine().connect() as conn:
@@ -237,7 +237,7 @@ async def test_what_a_late_worker_stores_of_a_removed_picture_is_taken_back(
 
     monkeypatch.setattr(Stages, "put", removed_meanwhile)
     await asyncio.to_thread(run, session_id)
-    store, collection = context().store, context().encoder("demo").collection
+    store, collection = context().store, context().encoder(DRAWN_MODEL).collection
     assert store.count(collection) == PICTURES - 1
 
 
@@ -269,7 +269,7 @@ async def test_a_repair_leaves_a_paused_session_paused(folder: Path) -> None:
     session_id = await indexed(folder)
     with write_transaction() as conn:
         conn.execute(update(TrainingSession).values(status=SessionStatus.PAUSED.value))
-    store, collection = context().store, context().encoder("demo").collection
+    store, collection = context().store, context().encoder(DRAWN_MODEL).collection
     store.delete(collection, [1, 2])
     report = await asyncio.to_thread(check_ledger, CheckLedgerRequest(repair=True))
     assert (report.repaired, report.problems) == (2, [])
@@ -284,7 +284,7 @@ async def test_the_check_finds_another_pictures_vector_and_repair_indexes_it_aga
     folder: Path,
 ) -> None:
     session_id = await indexed(folder)
-    store, collection = context().store, context().encoder("demo").collection
+    store, collection = context().store, context().encoder(DRAWN_MODEL).collection
     (other,) = store.vectors(collection, [5]).values()
     store.upsert(collection, [VectorPoint(3, other, {})])
     assert "1 vectors of" in str(verify_ledger(store).problems)
@@ -301,7 +301,7 @@ async def test_a_sample_finds_what_ledger_and_store_agree_on_and_is_wrong_all_th
     folder: Path,
 ) -> None:
     session_id = await indexed(folder)
-    store, collection = context().store, context().encoder("demo").collection
+    store, collection = context().store, context().encoder(DRAWN_MODEL).collection
     (other,) = store.vectors(collection, [5]).values()
     store.upsert(collection, [VectorPoint(3, other, {})])
     with write_transaction() as conn:  # as programs of before wrote it
@@ -360,7 +360,7 @@ async def test_a_store_that_broke_off_and_that_nobody_repeats_is_forgotten(
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A checkpoint folder of a person's own."""
-    return Path(shutil.copytree(RESOURCES / "demo-model", tmp_path / "my-model"))
+    return Path(shutil.copytree(DRAWN_MODEL, tmp_path / "my-model"))
 
 
 def retrain(model: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from drawing import Scene, captions, distinct_scenes, draw
+from drawn_model import DRAWN_MODEL
 from following import draw_pictures, finished, until
 from sqlalchemy import select, update
 
@@ -79,7 +80,7 @@ async def test_descriptions_and_examples_find_their_pictures(
     async with backend.db() as db:
         await backend.search.prepare(db)
         (model,) = await backend.search.models(db)
-    assert (model.spec, model.vectors, model.pictures, model.inUse) == ("demo", 30, 30, True)
+    assert (model.spec, model.vectors, model.pictures, model.inUse) == (DRAWN_MODEL, 30, 30, True)
 
     found = [number(await search(backend, captions(scene)[0])) for scene in scenes]
     assert sum(index == place for place, index in enumerate(found)) >= 28

@@ -275,7 +275,7 @@ async def test_evidence_records(db: AsyncSession, session: TrainingSession, work
     assert len(evidence) == 40
     for record in evidence:
         assert record.asset_id
-        assert record.model_name == "demo"
+        assert record.model_name == "drawn-model"
         assert record.model_version
         assert record.device == "cpu"
         assert record.processing_time_ms >= 0

@@ -30,7 +30,7 @@ def add_session(
         "subdirectories": [],
         "config": {},
         "status": status,
-        "model": "demo",
+        "model": "builtin",
         "skipped": {},
         "created_at": now,
         "discovered_at": now if found and status != "pending" else None,

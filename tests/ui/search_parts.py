@@ -30,7 +30,7 @@ def hit(number: int, path: str = "", score: float | None = None) -> SearchHit:
 
 
 def model(number: int = 1, used: bool = True, vectors: int = 300, **values: Any) -> SearchModel:
-    row = {"spec": "demo", "title": f"Model {number}", "dimension": 8, "pictures": 300}
+    row = {"spec": "builtin", "title": f"Model {number}", "dimension": 8, "pictures": 300}
     return SearchModel(modelId=number, inUse=used, vectors=vectors, **(row | values))
 
 

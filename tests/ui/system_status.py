@@ -17,7 +17,7 @@ def worker(**changes: object) -> WorkerStatus:
         "pid": 1,
         "queues": ["training-high"],
         "device": "cuda:0",
-        "model": "demo",
+        "model": "builtin",
         "state": "idle",
         "notice": "",
         "startedAt": NOW,

@@ -1,4 +1,4 @@
-"""The main job through the real window: worker process, Redis, store and demo model included."""
+"""The main job through the real window: worker process, Redis, store and model included."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import psutil
+import pytest
 from drawing import Scene, captions, distinct_scenes, draw
+from drawn_model import DRAWN_MODEL
 from loop import QtLoop
 from PySide6.QtCore import Qt
 from sqlalchemy import select
@@ -70,8 +72,10 @@ def fingerprints(root: Path) -> dict[Path, tuple[str, int]]:
 
 
 def test_a_folder_is_indexed_paused_resumed_and_mended_from_the_window(
-    qt_loop: QtLoop, qapp: Any, tmp_path: Path
+    qt_loop: QtLoop, qapp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("AFTERIMAGE_MODEL", DRAWN_MODEL)
+    get_settings.cache_clear()
     root = tmp_path / "pictures"
     fill(root)
     before = fingerprints(root)
@@ -164,7 +168,7 @@ def _check_vectors() -> None:
         with get_sync_session() as db:
             collection = db.scalars(select(EmbeddingModel.collection)).one()
             paths = {asset.id: asset.path for asset in db.scalars(select(ImageAsset))}
-        query = load_encoder("demo").encode_texts(["a red circle"])[0]
+        query = load_encoder(DRAWN_MODEL).encode_texts(["a red circle"])[0]
         found = store.query(collection, query.astype(np.float32), 3)
     finally:
         store.close()

@@ -111,3 +111,12 @@ def test_a_command_tells_of_an_old_name_on_standard_error() -> None:
     assert told.stderr == (
         "LOG_LEVEL is now called AFTERIMAGE_LOG_LEVEL; the next version ignores the old name.\n"
     )
+
+
+def test_the_first_built_in_model_s_name_stands_for_the_present_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert get_settings().model == "builtin"
+    monkeypatch.setenv("AFTERIMAGE_MODEL", "demo")
+    get_settings.cache_clear()
+    assert get_settings().model == "builtin"

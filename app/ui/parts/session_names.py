@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def marks(sessions: Iterable[TrainingProgress]) -> dict[int, str]:
-    """What tells each session from others of its name, by id: ``27 Nov 2026, Demo model``."""
+    """What tells each session from others of its name, by id: ``27 Nov 2026, Built-in model``."""
     listed = list(sessions)
     number = Counter(item.name for item in listed)
     twins = [item for item in listed if number[item.name] > 1]

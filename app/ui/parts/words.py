@@ -170,8 +170,8 @@ def could_not_be_read(number: int) -> str:
 
 def model_name(spec: str) -> str:
     """A model as a person calls it, from what the settings say."""
-    if spec == "demo":
-        return "Demo model"
+    if spec == "builtin":
+        return "Built-in model"
     if os.sep in spec and (os.path.isabs(spec) or spec.startswith((".", "~"))):
         return os.path.basename(spec.rstrip(os.sep)) or spec
     name, _, tag = spec.partition("/")

@@ -130,7 +130,7 @@ def test_devices_and_models_have_names() -> None:
     assert words.device_name("cuda:0") == "GPU"
     assert words.device_name("cuda:1") == "GPU 2"
     assert words.device_name(None) == ""
-    assert words.model_name("demo") == "Demo model"
+    assert words.model_name("builtin") == "Built-in model"
     assert words.model_name("ViT-B-32/laion2b") == "ViT-B-32 (laion2b)"
 
 

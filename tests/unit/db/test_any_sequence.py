@@ -75,7 +75,7 @@ from app.worker.maintenance.updates import remove_vectors
 from app.worker.models import remove_index
 
 NAMES = ("1.png", "2.png", "3.png", "in/4.png", "in/5.png")
-SPECS = ("demo", "other")
+SPECS = ("builtin", "other")
 FOLDERS = ("", "in")
 WORKERS = (0, 1)
 MOST_SESSIONS = 3
@@ -139,7 +139,7 @@ class AnySequence(RuleBasedStateMachine):
     def begin(self, some: list[tuple[str, str]]) -> None:
         for name, shows in some:
             self.write(name, shows)
-        self.create("", "demo")
+        self.create("", "builtin")
         self._start(1)
 
     @rule(name=names, shows=contents)

@@ -40,7 +40,7 @@ def models(ledger: None) -> None:
                     weights_digest="x",
                     dimension=4,
                     collection=f"c{number}",
-                    spec="demo",
+                    spec="builtin",
                 )
             )
 

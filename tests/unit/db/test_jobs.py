@@ -48,7 +48,7 @@ def new_session(pictures: int, *, running: bool = True) -> int:
                 subdirectories=[],
                 config={},
                 status="pending",
-                model="demo",
+                model="builtin",
                 skipped={},
                 created_at=utc_now(),
                 discovered_at=utc_now(),
@@ -224,7 +224,7 @@ def test_what_is_settled_after_a_change_of_weights_waits_for_the_new_ones() -> N
     taken = claim(session_id)
     new = new_model("newer")
     with write_transaction() as conn:
-        assert adopt_weights(conn, "demo", new, only_newer=True) == 1
+        assert adopt_weights(conn, "builtin", new, only_newer=True) == 1
     assert finish(taken, old, failing=1) == {job.job_id for job in taken.jobs}
     assert statuses(session_id) == {"failed": 1, "pending": 2}
     assert evidence_rows() == 3

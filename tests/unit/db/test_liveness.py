@@ -47,7 +47,7 @@ def running_session(pictures: int) -> int:
     with write_transaction() as conn:
         session_id: int = conn.execute(
             insert(TrainingSession)
-            .values(name="s", root_path="/p", model="demo", status="running")
+            .values(name="s", root_path="/p", model="builtin", status="running")
             .returning(TrainingSession.id)
         ).scalar_one()
         files = [FoundFile(f"/p/{n}.jpg", "/p", 10, n) for n in range(pictures)]

@@ -17,7 +17,14 @@ from sqlalchemy.orm import Session
 from app.bundled import MIGRATIONS
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.migrate import SCHEMA_REVISION, migrate
-from app.db.models import AssetVector, Base, ImageAsset, TrainingJob, TrainingSession
+from app.db.models import (
+    AssetVector,
+    Base,
+    EmbeddingModel,
+    ImageAsset,
+    TrainingJob,
+    TrainingSession,
+)
 from app.errors import AppError
 
 
@@ -226,3 +233,17 @@ def test_ids_that_were_given_out_before_the_upgrade_never_come_again(older: Conn
         assert conn.scalar(text("SELECT max(id) FROM image_assets")) == 5
         assert conn.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
         assert conn.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
+def test_what_was_indexed_with_the_first_built_in_model_is_indexed_again_by_the_next(
+    older: Connection,
+) -> None:
+    fill_older(older)
+    older.execute(text("UPDATE embedding_models SET spec = 'demo'"))
+    older.execute(text("UPDATE training_sessions SET model = 'demo' WHERE id = 1"))
+    older.commit()
+    migrate()
+    with Session(get_sync_engine()) as db:
+        assert db.scalars(select(EmbeddingModel.spec)).all() == ["builtin"]
+        models = db.scalars(select(TrainingSession.model).order_by(TrainingSession.id)).all()
+    assert models == ["builtin", "m", "m"]

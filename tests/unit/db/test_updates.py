@@ -43,7 +43,12 @@ NAMES = [
 def new_session(root: str, names: list[str], **values: Any) -> int:
     """A finished session of these files below a root; nothing is on disk."""
     with write_transaction() as conn:
-        row = {"name": "s", "root_path": root, "model": "demo", "discovered_at": utc_now()} | values
+        row = {
+            "name": "s",
+            "root_path": root,
+            "model": "builtin",
+            "discovered_at": utc_now(),
+        } | values
         session_id = conn.execute(
             TrainingSession.__table__.insert().values(row)
         ).inserted_primary_key[0]
@@ -263,7 +268,7 @@ def test_the_walk_and_the_schedule_work_on_both(
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"x")
     with write_transaction() as conn:
-        row = {"name": "s", "root_path": str(root), "model": "demo", "model_id": model_id}
+        row = {"name": "s", "root_path": str(root), "model": "builtin", "model_id": model_id}
         session_id = conn.execute(
             TrainingSession.__table__.insert().values(row)
         ).inserted_primary_key[0]

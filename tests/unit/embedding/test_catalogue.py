@@ -51,7 +51,7 @@ def test_import_is_light() -> None:
 
 def test_curated_models_exist() -> None:
     known = {"/".join(pair) for pair in open_clip.list_pretrained()}
-    assert {choice.spec for choice in CURATED} - {"demo"} <= known
+    assert {choice.spec for choice in CURATED} - {"builtin"} <= known
 
 
 @pytest.mark.parametrize("choice", CURATED[:-1], ids=lambda choice: choice.spec)
@@ -64,8 +64,8 @@ def test_curated_models_are_downloaded_from_where_openclip_does(
 
 @pytest.mark.parametrize("choice", CURATED, ids=lambda choice: choice.spec)
 def test_curated_dimensions(choice: catalogue.ModelChoice) -> None:
-    if choice.spec == "demo":
-        config = json.loads((RESOURCES / "demo-model" / CONFIG_FILE).read_text())["model_cfg"]
+    if choice.spec == "builtin":
+        config = json.loads((RESOURCES / "builtin-model" / CONFIG_FILE).read_text())["model_cfg"]
     else:
         config = open_clip.get_model_config(choice.spec.split("/")[0])
     assert choice.dimension == config["embed_dim"]
@@ -73,7 +73,7 @@ def test_curated_dimensions(choice: catalogue.ModelChoice) -> None:
 
 def test_choices_pass_the_check() -> None:
     assert RECOMMENDED in CHOICES
-    assert CHOICES[-1].spec == "demo"
+    assert CHOICES[-1].spec == "builtin"
     for choice in CHOICES:
         assert check_model(choice.spec) == choice.spec
         assert model_title(choice.spec) == choice.title
@@ -82,7 +82,7 @@ def test_choices_pass_the_check() -> None:
 @pytest.mark.parametrize(
     ("spec", "normal"),
     [
-        ("demo", "demo"),
+        ("builtin", "builtin"),
         (" ViT-B-32/openai ", "ViT-B-32/openai"),
         ("vit-b-32/OpenAI", "ViT-B-32/openai"),
         ("ViT-B/32/laion2b-s34b-b79k", "ViT-B-32/laion2b_s34b_b79k"),

@@ -13,11 +13,11 @@ from typing import Any
 
 import huggingface_hub
 import pytest
+from drawn_model import DRAWN_MODEL
 from filelock import FileLock
 from huggingface_hub import constants
 from local_hub import LocalHub, local_hub
 
-from app.bundled import RESOURCES
 from app.embedding import download as module
 from app.embedding.download import DownloadProgress, download
 from app.embedding.weights import (
@@ -31,7 +31,7 @@ from app.errors import AppError
 
 SPEC, PATH = "tiny/v1", "someone/tiny/"
 FILE = "someone/tiny/open_clip_model.safetensors"
-WEIGHTS = (RESOURCES / "demo-model" / "open_clip_model.safetensors").read_bytes()
+WEIGHTS = Path(DRAWN_MODEL, "open_clip_model.safetensors").read_bytes()
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_without_a_network_a_sentence_says_what_to_do(
     with pytest.raises(AppError, match=r"127\.0\.0\.1:9 cannot be reached") as caught:
         download(SPEC, PATH)
     assert "Connect to the internet" in caught.value.hint
-    assert "demo" in caught.value.hint
+    assert "builtin" in caught.value.hint
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(AppError, match="HF_HUB_OFFLINE is set"):
         download(SPEC, PATH)

@@ -1,4 +1,4 @@
-"""Real OpenCLIP models, tiny ones with random weights and the demo model, on the CPU."""
+"""Real OpenCLIP models, tiny ones with random weights and the built-in one, on the CPU."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import whole_open_clip  # noqa: F401
 from drawn_pictures import content, encoded, photo
 from numpy.typing import NDArray
 from open_clip import pretrained
-from PIL import Image, ImageDraw
+from PIL import Image
 from safetensors.torch import save_file
 
 from app.config import get_settings
@@ -87,8 +87,8 @@ def tiny(tiny_model: Path) -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def demo() -> Encoder:
-    return load_encoder("demo", "cpu")
+def builtin() -> Encoder:
+    return load_encoder("builtin", "cpu")
 
 
 def pictures(count: int, size: int = 32) -> NDArray[np.uint8]:
@@ -131,11 +131,11 @@ def test_nothing_in_nothing_out(tiny: Encoder) -> None:
     assert tiny.encode_texts([]).shape == (0, 24)
 
 
-@pytest.mark.parametrize("name", ["demo", "tiny"])
+@pytest.mark.parametrize("name", ["builtin", "tiny"])
 def test_equals_open_clip(name: str, request: pytest.FixtureRequest, tiny_model: Path) -> None:
     """Same vectors as OpenCLIP's own path from a picture and from a text."""
     ours: Encoder = request.getfixturevalue(name)
-    folder = catalogue.model_folder("demo") if name == "demo" else tiny_model
+    folder = catalogue.model_folder("builtin") if name == "builtin" else tiny_model
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     model.eval()
     shots = [photo(300, 200), photo(120, 260), photo(64, 64)]
@@ -157,18 +157,18 @@ def test_the_quick_way_equals_the_full_one_on_real_sizes(
     """JPEG decoded at a reduced scale, shrunk in steps and embedded in a lower precision, against
     OpenCLIP's own way: decoded whole, resized at once, in fp32."""
     data = encoded(photo(*shape), "JPEG", quality=88)
-    folder = catalogue.model_folder("demo")
+    folder = catalogue.model_folder("builtin")
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     model.eval()
     with torch.inference_mode():
         full = model.encode_image(preprocess(Image.open(BytesIO(data))).unsqueeze(0), True)
-    ours = load_encoder("demo", "cpu", precision)
+    ours = load_encoder("builtin", "cpu", precision)
     quick = decode(content(data), "x.jpg", ours.pixels, 200).pixels
     assert cosines(ours.encode_images(quick[None]), full.numpy()).min() >= 0.99
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-@pytest.mark.parametrize("spec", ["demo", "tiny"])
+@pytest.mark.parametrize("spec", ["builtin", "tiny"])
 def test_lower_precision_is_faithful(spec: str, precision: str, tiny_model: Path) -> None:
     spec = str(tiny_model) if spec == "tiny" else spec
     exact, lower = load_encoder(spec, "cpu", "fp32"), load_encoder(spec, "cpu", precision)
@@ -179,26 +179,35 @@ def test_lower_precision_is_faithful(spec: str, precision: str, tiny_model: Path
     assert cosines(exact.encode_texts(texts), lower.encode_texts(texts)).min() >= 0.99
 
 
-def drawn(shape: str, colour: str) -> Image.Image:
-    picture = Image.new("RGB", (200, 200), "white")
-    canvas = ImageDraw.Draw(picture)
-    draw = canvas.ellipse if shape == "circle" else canvas.rectangle
-    draw((50, 50, 150, 150), fill=colour)
-    return picture
+def test_built_in_model(builtin: Encoder) -> None:
+    assert (builtin.name, builtin.version) == ("builtin", "built-in")
+    assert (builtin.pixels.size, builtin.dimension) == (260, 512)
 
 
-def test_demo_model_finds_a_red_circle(demo: Encoder) -> None:
-    shots = [drawn("circle", "red"), drawn("square", "blue")]
-    decoded = [decode(content(encoded(shot, "PNG")), "x.png", demo.pixels, 9) for shot in shots]
-    images = demo.encode_images(np.stack([picture.pixels for picture in decoded]))
-    scores = demo.encode_texts(["a red circle", "a blue square"]) @ images.T
-    assert scores[0, 0] > scores[0, 1]
-    assert scores[1, 1] > scores[1, 0]
+@pytest.mark.parametrize(
+    ("query", "near", "far"),
+    [
+        ("puppy", "beagle", "sports car"),
+        ("cars", "a photo of a convertible", "tabby"),
+        ("a boat", "speedboat", "volcano"),
+        ("kitchen", "microwave", "alp"),
+        ("mountains", "alp", "grand piano"),
+        ("a dog and a cat", "Egyptian cat", "airliner"),
+    ],
+)
+def test_built_in_model_knows_what_is_a_kind_of_what(
+    builtin: Encoder, query: str, near: str, far: str
+) -> None:
+    asked, right, wrong = builtin.encode_texts([query, near, far])
+    assert asked @ right > asked @ wrong + 0.2
 
 
-def test_demo_model(demo: Encoder) -> None:
-    assert (demo.name, demo.version) == ("demo", "built-in")
-    assert demo.pixels.size == 64
+def test_built_in_model_puts_words_that_mean_nothing_far_from_all_it_knows(
+    builtin: Encoder,
+) -> None:
+    known = builtin.encode_texts(["dog", "car", "boat", "mountain", "flower", "food", "church"])
+    made_up = builtin.encode_texts(["blorftig", "zanquility", "vexomorph"])
+    assert (made_up @ known.T).max() < 0.35
 
 
 # --- choosing a precision -----------------------------------------------------------------------

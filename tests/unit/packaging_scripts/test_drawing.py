@@ -18,7 +18,7 @@ from drawing import (
     is_held_out,
     random_scene,
 )
-from make_samples import make_samples
+from make_samples import PHOTOGRAPHS, make_samples
 from PIL import Image
 
 ROOT = Path(__file__).parents[3]
@@ -104,10 +104,10 @@ def test_samples_are_the_committed_ones(tmp_path: Path) -> None:
     make_samples(tmp_path)
     committed = ROOT / "resources" / "samples"
     names = [
-        sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
         for root in (tmp_path, committed)
     ]
-    assert names[0] == names[1]
+    assert names[0] == {name for name in names[1] if not name.startswith(PHOTOGRAPHS)}
     for name in names[0]:
         if name.startswith(("shapes/", "counts/")) and name.endswith(".png"):
             with Image.open(tmp_path / name) as made, Image.open(committed / name) as kept:

@@ -56,7 +56,7 @@ def root(tmp_path: Path) -> Path:
 
 def new_session(root: Path, **values: Any) -> int:
     with write_transaction() as conn:
-        row = {"name": "s", "root_path": str(root), "model": "demo"} | values
+        row = {"name": "s", "root_path": str(root), "model": "builtin"} | values
         return conn.execute(TrainingSession.__table__.insert().values(row)).inserted_primary_key[0]
 
 

@@ -42,13 +42,13 @@ def models(db: AsyncSession) -> None:
                     weights_digest="x",
                     dimension=4,
                     collection=f"c{number}",
-                    spec="demo",
+                    spec="builtin",
                 )
             )
         for number in (1, 2):
             conn.execute(
                 insert(TrainingSession).values(
-                    id=number, name="s", root_path="/p", status="completed", model="demo"
+                    id=number, name="s", root_path="/p", status="completed", model="builtin"
                 )
             )
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from drawn_model import DRAWN_MODEL
 from huggingface_hub import constants
 from local_hub import LocalHub, local_hub
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.model_schemas import ModelDownload, ModelRow
-from app.bundled import RESOURCES
-from app.config import DEMO_MODEL, get_settings
+from app.config import BUILTIN_MODEL, get_settings
 from app.db.engine import write_transaction
 from app.db.models import (
     AssetVector,
@@ -37,7 +37,7 @@ from app.queue.ask import WorkerAwayError
 from app.services.model_service import ModelService
 
 FIRST, SECOND = CURATED[0], CURATED[1]
-WEIGHTS = (RESOURCES / "demo-model" / "open_clip_model.safetensors").read_bytes()
+WEIGHTS = Path(DRAWN_MODEL, "open_clip_model.safetensors").read_bytes()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
     """A model folder of a person's own."""
-    return str(shutil.copytree(RESOURCES / "demo-model", tmp_path / "my model"))
+    return str(shutil.copytree(DRAWN_MODEL, tmp_path / "my model"))
 
 
 async def row_of(db: AsyncSession, spec: str, service: ModelService | None = None) -> ModelRow:
@@ -93,7 +93,9 @@ def add_model(spec: str, pictures: int = 0, **values: object) -> int:
     return model_id
 
 
-def add_session(status: str, model: str = DEMO_MODEL, pictures: int = 3, **values: object) -> int:
+def add_session(
+    status: str, model: str = BUILTIN_MODEL, pictures: int = 3, **values: object
+) -> int:
     """A session whose pictures are completed, the first of them as reused; the last one failed."""
     with write_transaction() as conn:
         session = {
@@ -147,8 +149,9 @@ async def test_the_recommended_models_are_listed_with_what_is_here(
 ) -> None:
     rows = await ModelService().list(db)
     assert [row.spec for row in rows] == [choice.spec for choice in CURATED]
-    demo = rows[-1]
-    assert (demo.kind, demo.state, demo.inUse, demo.removable) == ("demo", "ready", True, False)
+    builtin = rows[-1]
+    assert (builtin.kind, builtin.state) == ("builtin", "ready")
+    assert (builtin.inUse, builtin.removable) == (True, False)
     first = rows[0]
     assert (first.kind, first.state, first.diskBytes, first.folder) == ("hub", "absent", 0, "")
     assert (first.recommended, first.downloadMb, first.dimension) == (True, 605, 512)
@@ -302,7 +305,7 @@ async def test_what_is_not_ours_is_not_deleted(
 ) -> None:
     service = ModelService()
     with pytest.raises(AppError, match="a part of the program"):
-        await service.remove(DEMO_MODEL)
+        await service.remove(BUILTIN_MODEL)
     await service.add_folder(folder)
     await service.remove(folder)
     assert sorted(path.name for path in Path(folder).iterdir())
@@ -329,12 +332,12 @@ async def test_a_model_is_chosen_for_new_sessions(
     await service.use("vit-b-32-256/datacomp-s34b-b86k")
     assert get_settings().model == RECOMMENDED.spec
     assert (await row_of(db, RECOMMENDED.spec)).inUse
-    assert not (await row_of(db, DEMO_MODEL)).inUse
+    assert not (await row_of(db, BUILTIN_MODEL)).inUse
     with pytest.raises(AppError, match="has no model"):
         await service.use("nonsense/none")
-    monkeypatch.setenv("AFTERIMAGE_MODEL", DEMO_MODEL)
+    monkeypatch.setenv("AFTERIMAGE_MODEL", BUILTIN_MODEL)
     with pytest.raises(AppError, match="variable AFTERIMAGE_MODEL"):
-        await service.use(DEMO_MODEL)
+        await service.use(BUILTIN_MODEL)
 
 
 async def test_a_folder_of_ones_own_stays_on_the_list(
@@ -357,7 +360,7 @@ async def test_a_folder_of_ones_own_stays_on_the_list(
 
 async def test_without_a_worker_a_question_says_so(db: AsyncSession) -> None:
     with pytest.raises(WorkerAwayError):
-        await ModelService().measure(DEMO_MODEL)
+        await ModelService().measure(BUILTIN_MODEL)
     with pytest.raises(WorkerAwayError):
         await ModelService().remove_index(1)
 
@@ -374,7 +377,7 @@ async def test_a_session_changes_over_whole(
         "app.services.training_service.enqueue_session", lambda number: rung.append(number) or "job"
     )
     session_id = add_session(status, pictures=4)
-    model_id = add_model(DEMO_MODEL, 3)
+    model_id = add_model(BUILTIN_MODEL, 3)
     with write_transaction() as conn:
         table = TrainingSession.__table__
         conn.execute(table.update().values(model_id=model_id, error_message="It stopped."))
@@ -411,7 +414,7 @@ async def test_sessions_that_cannot_change_keep_all_from_changing(
     running = add_session("running")
     with pytest.raises(AppError, match="is being indexed"):
         await ModelService().switch_sessions(db, folder)
-    assert session_row(still).model == DEMO_MODEL
+    assert session_row(still).model == BUILTIN_MODEL
     with write_transaction() as conn:  # paused, but a worker still holds a picture
         table, jobs = TrainingSession.__table__, TrainingJob.__table__
         conn.execute(table.update().where(table.c.id == running).values(status="paused"))
@@ -421,7 +424,7 @@ async def test_sessions_that_cannot_change_keep_all_from_changing(
         )
     with pytest.raises(AppError, match="wait until its current pictures"):
         await ModelService().switch_sessions(db, folder, [still, running])
-    assert session_row(still).model == DEMO_MODEL
+    assert session_row(still).model == BUILTIN_MODEL
     assert session_row(still).completed_images == 2
     cancelled = add_session("cancelled")
     with pytest.raises(AppError, match="was cancelled"):

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 from drawing import Scene, captions, distinct_scenes, draw
+from drawn_model import DRAWN_MODEL
 from ledgers import fresh_ledger
 from numpy.typing import NDArray
 
@@ -36,7 +37,7 @@ def collection(data_dir: object, scenes: list[Scene]) -> Iterator[str]:
     background._kept.clear()
     context.cache_clear()
     fresh_ledger()
-    encoder = load_encoder("demo", "cpu", "fp32")
+    encoder = load_encoder(DRAWN_MODEL, "cpu", "fp32")
     drawn = [draw(scene, (256, 256)) for scene in scenes]
     squares = [fit(one, one.size, Orientation(), encoder.pixels) for one in drawn]
     vectors = encoder.encode_images(np.stack(squares))
@@ -54,7 +55,7 @@ def collection(data_dir: object, scenes: list[Scene]) -> Iterator[str]:
 
 def find(collection: str, *texts: str, **rest: object) -> FindAnswer:
     request = {
-        "model": "demo",
+        "model": DRAWN_MODEL,
         "collection": collection,
         "terms": [SearchTerm(text=text) for text in texts],
         "limit": PICTURES,
@@ -101,7 +102,7 @@ def test_examples_exclusions_and_a_least_score_are_left_as_they_are(collection: 
 
 def test_probes_are_embedded_in_slices_and_only_once(collection: str) -> None:
     background.forget(collection)
-    store, encoder = context().store, load_encoder("demo", "cpu", "fp32")
+    store, encoder = context().store, load_encoder(DRAWN_MODEL, "cpu", "fp32")
     asked: list[str] = []
 
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -127,7 +128,7 @@ def test_probes_are_embedded_in_slices_and_only_once(collection: str) -> None:
 
 
 def test_a_collection_that_has_grown_is_measured_again(collection: str) -> None:
-    store, encoder = context().store, load_encoder("demo", "cpu", "fp32")
+    store, encoder = context().store, load_encoder(DRAWN_MODEL, "cpu", "fp32")
     first = background.background(store, collection, encoder.encode_texts, 60.0)
     assert first is not None
     assert first.pictures == PICTURES

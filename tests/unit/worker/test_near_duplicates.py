@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import distinct_scenes, draw
+from drawn_model import DRAWN_MODEL
 from ledgers import fresh_ledger
 from PIL import Image
 from sqlalchemy import insert, select, update
@@ -53,7 +54,7 @@ def ledger() -> Iterator[None]:
                 weights_digest="x",
                 dimension=DIMENSION,
                 collection=COLLECTION,
-                spec="demo",
+                spec="builtin",
             )
         )
     context().store.ensure_collection(COLLECTION, DIMENSION)
@@ -465,7 +466,7 @@ def test_a_model_that_was_removed_cannot_be_scanned(queue: None) -> None:
 def test_the_threshold_is_measured_where_none_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoder = load_encoder("demo", "cpu", "fp32")
+    encoder = load_encoder(DRAWN_MODEL, "cpu", "fp32")
     scenes = distinct_scenes(40, random.Random(8), held_out=True)
     files = [tmp_path / f"{number:03}.png" for number in range(len(scenes) + 2)]
     for file, scene in zip(files, scenes, strict=False):
@@ -498,13 +499,13 @@ def test_the_threshold_is_measured_where_none_is_given(
 )
 def test_a_threshold_lies_between_others_and_copies(copies: list[float], expected: float) -> None:
     others = unit(np.eye(8) + 4)  # cosines of nearly 1
-    threshold = likeness.measured_threshold("demo", "x", others, np.asarray(copies, np.float32))
+    threshold = likeness.measured_threshold("builtin", "x", others, np.asarray(copies, np.float32))
     assert threshold == pytest.approx(expected, abs=0.01)
 
 
 def test_pictures_that_cannot_be_read_are_passed_over() -> None:
     add(unit(np.random.default_rng(0).normal(size=(20, DIMENSION))))
     stored = context().store.vectors(COLLECTION, [1, 2, 3])
-    assert not len(likeness.cosines_with_copies("demo", COLLECTION, stored))
+    assert not len(likeness.cosines_with_copies("builtin", COLLECTION, stored))
     look(threshold=0.0)
     assert found() == {}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def facts(row: ModelRow) -> str:
     """``605 MB to download · Descriptions in English``: what to know before choosing."""
     parts = []
-    if row.kind == "demo":
+    if row.kind == "builtin":
         parts.append("Built in")
     elif row.diskBytes and row.state in ("ready", "unavailable"):
         parts.append(f"{words.size(row.diskBytes)} on this computer")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSettings, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.config import DEMO_MODEL, set_by
+from app.config import BUILTIN_MODEL, set_by
 from app.embedding.catalogue import ModelChoice, is_english, recommended
 from app.errors import AppError
 from app.ui.parts import words
@@ -156,7 +156,7 @@ class AnsweringLine(QWidget):
         larger = recommended(language)
         usable = any(row.spec == larger.spec and row.state != "unavailable" for row in rows)
         declined = str(self._memory.value(DECLINED, "")) == larger.spec
-        if chosen.spec != DEMO_MODEL or declined or not usable or set_by("model"):
+        if chosen.spec != BUILTIN_MODEL or declined or not usable or set_by("model"):
             return
         text = offering(larger, language, chosen)
         self.notice.show_message("sparkle", text, "Get it", lambda: self.get(larger.spec))
@@ -181,7 +181,7 @@ class AnsweringLine(QWidget):
     def use_builtin(self) -> None:
         """Stay with the model that comes with the program."""
         self._stop()
-        self._run(lambda: self._backend.models.use(DEMO_MODEL))
+        self._run(lambda: self._backend.models.use(BUILTIN_MODEL))
 
     def use_folder(self, folder: str) -> None:
         """Have everything indexed with the model in a folder."""
@@ -244,7 +244,7 @@ class AnsweringLine(QWidget):
 
 def answering(chosen: ModelRow, answers: ModelRow, wanted: bool) -> str:
     """``Searches use the built-in model until CLIP has indexed your pictures: 9 of 19,900.``"""
-    used = "the built-in model" if answers.spec == DEMO_MODEL else answers.title
+    used = "the built-in model" if answers.spec == BUILTIN_MODEL else answers.title
     if not wanted and not chosen.sessions:
         return f"Searches use {used}: no picture is indexed with {chosen.title} yet."
     if chosen.state != "ready" and not chosen.sessions:

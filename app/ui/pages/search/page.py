@@ -361,7 +361,7 @@ class SearchPage(Page):
             part.setEnabled(used is not None)
         self.results.answering = used
         if used is not None:
-            self.start.show_examples(used.spec == "demo")
+            self.start.show_examples(used.spec == "builtin")
         waiting = self.stack.currentWidget() in (self._skeleton, self.invitation)
         if waiting or (used is None and not self.terms()):
             self._show_place()

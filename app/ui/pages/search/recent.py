@@ -22,7 +22,7 @@ EXAMPLES = (
     "mountains at sunset",
     "a birthday cake",
 )
-DEMO_EXAMPLES = ("a red circle", "two blue squares", "yellow stars", "a house under the sun")
+BUILTIN_EXAMPLES = ("a cat", "a cup of coffee", "a temple", "a boat near mountains")
 HINT = "Describe what the picture shows, or drop a picture here to find others like it."
 
 Search = tuple[Term, ...]
@@ -115,9 +115,9 @@ class RecentList(QScrollArea):
         outer.addStretch()
         return inside
 
-    def show_examples(self, demo: bool) -> None:
-        """Offer what the model can find: the demo model knows shapes only."""
-        examples = DEMO_EXAMPLES if demo else EXAMPLES
+    def show_examples(self, builtin: bool) -> None:
+        """Offer what the model can find: the built-in one knows kinds of things only."""
+        examples = BUILTIN_EXAMPLES if builtin else EXAMPLES
         if examples != self._examples:
             self._examples = examples
             self.refresh()

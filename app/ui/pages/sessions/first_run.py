@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 
 from app.api.training_schemas import TrainingSessionCreate
 from app.bundled import RESOURCES
-from app.config import DEMO_MODEL, get_settings, save_setting, set_by
+from app.config import BUILTIN_MODEL, get_settings, save_setting, set_by
 from app.embedding.catalogue import CHOICES, ModelChoice, model_title, recommended
 from app.printable import printable
 from app.services.backend import Backend
@@ -96,7 +96,7 @@ class FirstRunPage(QScrollArea):
                     TrainingSessionCreate(
                         name="Sample pictures",
                         rootPath=str(RESOURCES / "samples"),
-                        model=DEMO_MODEL,
+                        model=BUILTIN_MODEL,
                     ),
                 )
                 return session.id
@@ -166,7 +166,7 @@ class ModelBox(QWidget):
         self.choice.setCurrentIndex(self.choice.findData(spec))
         self._about.setText(about_model(spec))
         self.offer.show_model(spec, chosen)
-        self.better_button.setVisible(spec == DEMO_MODEL and self._best in CHOICES)
+        self.better_button.setVisible(spec == BUILTIN_MODEL and self._best in CHOICES)
 
     def use(self, spec: str) -> None:
         """Put a model in force for the sessions to come."""

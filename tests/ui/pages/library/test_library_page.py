@@ -136,7 +136,9 @@ def add(path: str, state: str = "waiting", **values: Any) -> int:
     with write_transaction() as conn:
         if not conn.execute(text("SELECT count(*) FROM embedding_models")).scalar():
             model = {"id": 1, "name": "m", "version": "1", "weights_digest": "x", "dimension": 4}
-            conn.execute(insert(EmbeddingModel).values(model | {"collection": "c", "spec": "demo"}))
+            conn.execute(
+                insert(EmbeddingModel).values(model | {"collection": "c", "spec": "builtin"})
+            )
         number: int = conn.execute(insert(ImageAsset).values(asset)).inserted_primary_key[0]
         if state in ("indexed", "changed"):
             vector = {"asset_id": number, "model_id": 1, "sha256": "x", "size": asset["size"]}

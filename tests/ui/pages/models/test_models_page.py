@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn_model import DRAWN_MODEL
 from ledger_rows import add_pictures, add_session, columns_of, set_columns
 from local_hub import LocalHub, local_hub
 from page_parts import Parts
 from PySide6.QtWidgets import QFileDialog
 
 from app.api.model_schemas import ModelDownload, ModelIndex, ModelRow, ModelSpeed
-from app.bundled import RESOURCES
-from app.config import DEMO_MODEL, get_settings
+from app.config import BUILTIN_MODEL, get_settings
 from app.db.engine import write_transaction
 from app.db.models import EmbeddingModel
 from app.db.types import utc_now
@@ -27,7 +27,7 @@ from app.ui.pages.models.page import ModelsPage
 from app.ui.parts.model_download import DownloadOffer, describe
 
 FIRST, SECOND = CURATED[0].spec, CURATED[1].spec
-WEIGHTS = (RESOURCES / "demo-model" / "open_clip_model.safetensors").read_bytes()
+WEIGHTS = Path(DRAWN_MODEL, "open_clip_model.safetensors").read_bytes()
 
 
 @pytest.fixture
@@ -83,18 +83,18 @@ def test_every_model_has_a_card_that_says_what_it_is(qt_loop: Any, backend: Any,
             assert not page.area.isVisible()
             await qt_loop.until(lambda: page.cards)
             assert list(page.cards) == [choice.spec for choice in CURATED]
-            first, demo = page.cards[FIRST], page.cards[DEMO_MODEL]
+            first, builtin = page.cards[FIRST], page.cards[BUILTIN_MODEL]
             assert first.title.full_text() == f"{RECOMMENDED.title} (recommended)"
             assert first.action_button.text() == "Download 605 MB"
             assert first.action_button.property("kind") == "primary"
             assert not first.actions_by_name["measure"].isEnabled()
             assert "512 dimensions" in first.details.full_text()
-            assert "drawn shapes only" in demo.title.full_text()
-            assert "of no use for photographs" in demo.description.text()
-            assert demo.badge.isVisible()
-            assert not demo.action_button.isVisible()
-            assert demo.measure_button.isVisible()
-            assert not demo.actions_by_name["remove"].isVisible()
+            assert builtin.title.full_text() == "Built-in model"
+            assert "knows nothing about people" in builtin.description.text()
+            assert builtin.badge.isVisible()
+            assert not builtin.action_button.isVisible()
+            assert builtin.measure_button.isVisible()
+            assert not builtin.actions_by_name["remove"].isVisible()
             assert "1 model on this computer" in page.summary.text()
 
     qt_loop.run(steps())
@@ -146,7 +146,7 @@ def test_a_download_shows_how_far_it_is_and_ends_as_a_choice(
             first.action_button.click()
             await qt_loop.until(lambda: first.badge.isVisible())
             assert get_settings().model == FIRST
-            assert not page.cards[DEMO_MODEL].badge.isVisible()
+            assert not page.cards[BUILTIN_MODEL].badge.isVisible()
 
     qt_loop.run(steps())
 
@@ -225,7 +225,7 @@ def test_a_downloaded_model_is_removed_after_a_question(
 def test_a_folder_of_ones_own_gets_a_card_and_a_wrong_one_a_sentence(
     qt_loop: Any, backend: Any, hub: Any, tmp_path: Path
 ) -> None:
-    folder = str(shutil.copytree(RESOURCES / "demo-model", tmp_path / "my model"))
+    folder = str(shutil.copytree(DRAWN_MODEL, tmp_path / "my model"))
 
     async def steps() -> None:
         async with Parts(backend) as parts:
@@ -262,13 +262,13 @@ def test_indexing_everything_again_asks_and_starts(
             page = shown(parts, backend)
             await qt_loop.until(lambda: page.cards)
             assert not page.cards[FIRST].actions_by_name["switch"].isEnabled()
-            card = page.cards[DEMO_MODEL]
+            card = page.cards[BUILTIN_MODEL]
             card.actions_by_name["switch"].trigger()
             assert page.question is not None
             assert "2 pictures" in page.question.accessibleDescription()
             assert "searches use the current index" in page.question.accessibleDescription()
             page.question.accept()
-            await qt_loop.until(lambda: columns_of(session_id)["model"] == DEMO_MODEL)
+            await qt_loop.until(lambda: columns_of(session_id)["model"] == BUILTIN_MODEL)
             assert columns_of(session_id)["status"] == "running"
             assert columns_of(session_id)["completed_images"] == 0
             await qt_loop.until(lambda: card.indexed.isVisible())
@@ -292,7 +292,7 @@ def test_a_measurement_stands_on_the_card_and_so_does_its_failure(
         async with Parts(backend) as parts:
             page = shown(parts, backend)
             await qt_loop.until(lambda: page.cards)
-            card = page.cards[DEMO_MODEL]
+            card = page.cards[BUILTIN_MODEL]
             card.measure_button.click()
             assert not card.measure_button.isEnabled()
             await qt_loop.until(lambda: card.problem.isVisible())
@@ -457,7 +457,7 @@ def test_a_model_that_is_here_needs_no_word(
         await backend.models.download(FIRST)
         async with Parts(backend) as parts:
             offer = offered(parts, at_once=True)
-            for spec in (DEMO_MODEL, FIRST):
+            for spec in (BUILTIN_MODEL, FIRST):
                 offer.show_model(spec, chosen=True)
                 await qt_loop.until(lambda: not parts.runner._tasks)
                 assert not offer.download_button.isVisible()

@@ -11,7 +11,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.api.model_schemas import ModelDownload, ModelIndex, ModelRow
-from app.config import DEMO_MODEL
+from app.config import BUILTIN_MODEL
 from app.embedding.catalogue import RECOMMENDED, RECOMMENDED_FOR_OTHERS
 from app.errors import AppError
 from app.ui.pages.search.answering_line import DECLINED, WANTED, AnsweringLine, offering
@@ -50,7 +50,7 @@ class Models:
     def __init__(self) -> None:
         self.rows = [
             row(
-                DEMO_MODEL,
+                BUILTIN_MODEL,
                 title="Built-in",
                 inUse=True,
                 sessions=1,
@@ -193,7 +193,7 @@ def test_a_download_that_cannot_work_has_ways_on(qt_loop, backend, memory, qtbot
             line.get(LARGER)
             await qt_loop.until(line.builtin_button.isVisible)
             line.builtin_button.click()
-            await qt_loop.until(lambda: models.done[-1] == f"use {DEMO_MODEL}")
+            await qt_loop.until(lambda: models.done[-1] == f"use {BUILTIN_MODEL}")
             await qt_loop.until(lambda: not line.builtin_button.isVisible())
 
     qt_loop.run(steps())

@@ -273,7 +273,7 @@ def test_the_real_service_without_a_worker_is_waited_for(qt_loop, backend, tmp_p
         conn.execute(
             EmbeddingModel.__table__.insert().values(
                 id=1, name="demo", version="1", weights_digest="d", dimension=8,
-                collection="demo", spec="demo",
+                collection="demo", spec="builtin",
             )
         )  # fmt: skip
         conn.execute(ImageAsset.__table__.insert().values(id=1, path="/p", size=1, mtime_ns=1))

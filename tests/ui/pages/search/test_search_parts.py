@@ -19,7 +19,7 @@ from app.queue.thumbnail_requests import ThumbnailRequests
 from app.ui.pages.search.chips import MAX_CHIPS, TermChips
 from app.ui.pages.search.filters import SearchFilters
 from app.ui.pages.search.model_line import searching
-from app.ui.pages.search.recent import DEMO_EXAMPLES, KEPT, KEY, RecentList, RecentSearches
+from app.ui.pages.search.recent import BUILTIN_EXAMPLES, KEPT, KEY, RecentList, RecentSearches
 from app.ui.pages.search.terms import Term, describe, term_from_json
 from app.ui.parts.theme import theme
 from app.ui.pictures.thumbnails import ThumbnailLoader
@@ -159,7 +159,7 @@ def test_examples_fit_the_model(qtbot, memory) -> None:
     first = shown._hints.itemAt(0).widget()
     with qtbot.waitSignal(shown.chosen) as chosen:
         first.click()
-    assert chosen.args == [(Term(DEMO_EXAMPLES[0]),)]
+    assert chosen.args == [(Term(BUILTIN_EXAMPLES[0]),)]
 
 
 # Chips

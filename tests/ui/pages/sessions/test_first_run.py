@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.bundled import RESOURCES
-from app.config import DEMO_MODEL, get_settings, save_setting
+from app.config import BUILTIN_MODEL, get_settings, save_setting
 from app.embedding.catalogue import CHOICES, RECOMMENDED
 from app.ui.pages.sessions.first_run import FirstRunPage, about_model
 from app.ui.parts.actions import ActionRunner
@@ -36,7 +36,7 @@ def test_a_folder_is_handed_on(page: FirstRunPage) -> None:
     assert chosen == ["/pictures"]
 
 
-def test_the_samples_become_a_session_with_the_demo_model(
+def test_the_samples_become_a_session_with_the_built_in_model(
     qt_loop: Any, backend: Any, page: FirstRunPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     if not (RESOURCES / "samples").is_dir():
@@ -52,16 +52,16 @@ def test_the_samples_become_a_session_with_the_demo_model(
         await qt_loop.until(lambda: created or page.findChildren(ErrorDialog))
         async with backend.db() as db:
             (session,) = await backend.training.list_sessions(db)
-        assert (session.sessionId, session.model) == (created[0], DEMO_MODEL)
+        assert (session.sessionId, session.model) == (created[0], BUILTIN_MODEL)
         assert session.name == "Sample pictures"
 
     qt_loop.run(steps())
 
 
-def test_the_demo_model_says_what_it_cannot_do(page: FirstRunPage) -> None:
-    assert get_settings().model == DEMO_MODEL
-    assert "shapes" in about_model(DEMO_MODEL)
-    assert "photographs" in about_model(DEMO_MODEL)
+def test_the_built_in_model_says_what_it_cannot_do(page: FirstRunPage) -> None:
+    assert get_settings().model == BUILTIN_MODEL
+    assert "a thousand kinds" in about_model(BUILTIN_MODEL)
+    assert "knows nothing about people" in about_model(BUILTIN_MODEL)
     assert page.model.better_button.isVisible() == (RECOMMENDED in CHOICES)
 
 
@@ -71,7 +71,7 @@ def test_the_cost_of_a_model_is_said_before_it_is_chosen() -> None:
 
 def test_a_model_that_is_picked_is_set_for_good(qt_loop: Any, page: FirstRunPage) -> None:
     async def steps() -> None:
-        box, other = page.model, next(item for item in CHOICES if item.spec != DEMO_MODEL)
+        box, other = page.model, next(item for item in CHOICES if item.spec != BUILTIN_MODEL)
         box.choice.setCurrentIndex(box.choice.findData(other.spec))
         box.choice.activated.emit(box.choice.currentIndex())
         await qt_loop.until(lambda: get_settings().model == other.spec)
@@ -92,7 +92,7 @@ def test_one_click_takes_the_recommended_model(qt_loop: Any, page: FirstRunPage)
         await qt_loop.until(lambda: progress.problem.isVisible())
         assert "HF_HUB_OFFLINE" in progress.problem.text()
         assert progress.again_button.isVisible()
-        progress.others_button.click()  # the demo model, the others, a folder
+        progress.others_button.click()  # the built-in model, the others, a folder
         assert page.model.choice.view().isVisible()
         page.model.choice.hidePopup()
 
@@ -127,7 +127,7 @@ def test_a_model_that_cannot_be_saved_is_taken_back(
 
     async def steps() -> None:
         page.model.use(RECOMMENDED.spec)
-        await qt_loop.until(lambda: page.model.choice.currentData() == DEMO_MODEL)
+        await qt_loop.until(lambda: page.model.choice.currentData() == BUILTIN_MODEL)
 
     qt_loop.run(steps())
 
@@ -136,10 +136,10 @@ def test_a_model_from_the_environment_cannot_be_changed_here(
     backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_setting("model", RECOMMENDED.spec)
-    monkeypatch.setenv("AFTERIMAGE_MODEL", DEMO_MODEL)
+    monkeypatch.setenv("AFTERIMAGE_MODEL", BUILTIN_MODEL)
     get_settings.cache_clear()
     page = FirstRunPage(backend, ActionRunner(QWidget()))
     page.show()
     assert not page.model.choice.isEnabled()
-    assert page.model.choice.currentData() == DEMO_MODEL
+    assert page.model.choice.currentData() == BUILTIN_MODEL
     assert not page.model.better_button.isVisible()

@@ -13,7 +13,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 
-from app.config import DEMO_MODEL
+from app.config import BUILTIN_MODEL
 from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.pages.sessions.new_session import NewSessionDialog, about, earlier_rate, summary
 from app.ui.parts.error_dialog import ErrorDialog
@@ -89,7 +89,7 @@ def test_create_makes_the_session_and_closes_at_once(qt_loop, backend, tmp_path)
             assert (row["name"], row["status"], row["root_path"]) == ("Holidays", "pending", root)
             assert row["subdirectories"] == []
             assert row["config"]["extensions"] == list(DEFAULT_EXTENSIONS)
-            assert row["model"] == DEMO_MODEL
+            assert row["model"] == BUILTIN_MODEL
             assert len(created) == 1
 
     qt_loop.run(steps())
@@ -319,7 +319,7 @@ def test_a_wrong_model_is_said_beside_it(qt_loop, backend, tmp_path) -> None:
             await qt_loop.until(lambda: dialog.options.model_error.isVisible())
             assert "open_clip_config.json" in dialog.options.model_error.text()
             assert not dialog.folder_error.isVisible()
-            dialog.options.use_model(DEMO_MODEL)
+            dialog.options.use_model(BUILTIN_MODEL)
             assert not dialog.options.model_error.isVisible()
             dialog.reject()
 
@@ -344,7 +344,7 @@ def test_the_time_comes_from_earlier_sessions_with_the_same_model(
     qt_loop, backend, tmp_path
 ) -> None:
     root = fill(tmp_path / "pics")
-    session_id = add_session("Before", "completed", model=DEMO_MODEL)
+    session_id = add_session("Before", "completed", model=BUILTIN_MODEL)
     add_many(session_id, 6)
     set_columns(session_id, active_ms=120_000)  # three a minute
     other = add_session("Other", "completed", model="ViT-B-32/x", active_ms=1)
@@ -356,7 +356,7 @@ def test_the_time_comes_from_earlier_sessions_with_the_same_model(
             await qt_loop.until(lambda: "about 2 minutes on this computer" in dialog.summary.text())
             async with backend.db() as db:
                 sessions = await backend.training.list_sessions(db)
-            assert earlier_rate(sessions, DEMO_MODEL) == 3.0
+            assert earlier_rate(sessions, BUILTIN_MODEL) == 3.0
             assert earlier_rate(sessions, "unknown") is None
             dialog.reject()
 

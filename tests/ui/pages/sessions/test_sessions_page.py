@@ -162,10 +162,10 @@ def test_sessions_of_the_same_name_are_told_apart(qt_loop, backend) -> None:
             await loaded(qt_loop, page)
             model = page.list.sessions
             told = [model.index(row, 0).data(MARK_ROLE) for row in range(3)]
-            assert told == ["", "4 May 2026, ViT-B-32 (openai)", "3 May 2026, Demo model"]
+            assert told == ["", "4 May 2026, ViT-B-32 (openai)", "3 May 2026, Built-in model"]
             names = full_names(model.sessions.values())
             assert sorted(names.values()) == [
-                "Holidays (3 May 2026, Demo model)",
+                "Holidays (3 May 2026, Built-in model)",
                 "Holidays (4 May 2026, ViT-B-32 (openai))",
                 "Other",
             ]

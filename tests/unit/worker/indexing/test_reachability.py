@@ -44,7 +44,7 @@ def places_of(root: Path, *chosen: str) -> Places:
                 name="s",
                 root_path=str(root),
                 subdirectories=[str(root / folder) for folder in chosen],
-                model="demo",
+                model="builtin",
                 status="running",
             )
             .returning(TrainingSession.id)

@@ -44,7 +44,7 @@ def shown(ledger: None, tmp_path: Path) -> Callable[..., str]:
     with write_transaction() as conn:
         session = conn.execute(
             TrainingSession.__table__.insert().values(
-                name="One", root_path=str(tmp_path / "root"), model="demo"
+                name="One", root_path=str(tmp_path / "root"), model="builtin"
             )
         ).inserted_primary_key[0]
 

@@ -1,7 +1,7 @@
-"""Train the demo model from nothing on drawn pictures, and print its recall on held-out ones.
+"""Train the tests' model from nothing on drawn pictures, and print its recall on others.
 
-    python packaging/train_demo_model.py              train, save, evaluate
-    python packaging/train_demo_model.py --evaluate   evaluate the saved model only
+    python packaging/train_drawn_model.py              train, save, evaluate
+    python packaging/train_drawn_model.py --evaluate   evaluate the saved model only
 
 Needs two CPU cores for about a quarter of an hour, and 4 GB of memory.
 """
@@ -21,15 +21,15 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import torch
-from demo_recall import QUERIES, Vectors, held_out_recall
 from drawing import Scene, captions, draw, hints, random_scene
+from drawn_recall import QUERIES, Vectors, held_out_recall
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 from torch.nn import functional
 
-FOLDER = Path(__file__).parent.parent / "resources" / "demo-model"
+FOLDER = Path(__file__).parent.parent / "tests" / "drawn-model"
 SEED = 1
 PICTURES = 100_000
 STEPS = 1_400

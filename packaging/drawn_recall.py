@@ -1,4 +1,4 @@
-"""The demo model's test: 500 pictures of combinations it never saw, found by their captions."""
+"""The drawn model's test: 500 pictures of combinations it never saw, found by their captions."""
 
 from __future__ import annotations
 
