@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional
 
 from app.embedding.checkpoint import Checkpoint, is_out_of_memory
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 MOST_THREADS = torch.get_num_threads()
 """What torch takes for the number of this machine's cores."""
+CONVOLUTIONAL_ROWS = 4
+"""Pictures that a model of many convolutions takes at a time on a CPU. Its intermediate results are
+large: those of more pictures do not fit into the caches, and need newly mapped memory each time."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _Encode = Callable[[torch.Tensor], torch.Tensor]
@@ -57,6 +61,10 @@ class Encoder:
         self.threads = MOST_THREADS
         self.notice = ""
         self._model: Any = checkpoint.model.eval()
+        convolutions = sum(isinstance(part, nn.Conv2d) for part in self._model.modules())
+        self._convolutional = convolutions > 1  # one cuts a picture into a transformer's patches
+        if self._convolutional:
+            self._model.visual.to(memory_format=torch.channels_last)
         self._tokenizer = checkpoint.tokenizer
         self._lock = threading.Lock()
         self.pixels, self._mean, self._std = _preprocessing(self._model.visual.preprocess_cfg)
@@ -79,7 +87,9 @@ class Encoder:
         Raises:
             AppError: memory does not suffice for a single picture, on the CPU either.
         """
-        return self._embed(self._image_features, torch.tensor(batch))
+        few = self._convolutional and self.torch_device.type == "cpu"
+        most = CONVOLUTIONAL_ROWS if few else len(batch)
+        return self._embed(self._image_features, torch.tensor(batch), most)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts; what exceeds the model's context length is cut off.
@@ -92,7 +102,7 @@ class Encoder:
         """
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        return self._embed(self._text_features, self._tokenizer(list(texts)))
+        return self._embed(self._text_features, self._tokenizer(list(texts)), len(texts))
 
     def how(self) -> str:
         """On what it runs, for the log: ``on cpu in bf16 with 8 threads``."""
@@ -142,10 +152,10 @@ class Encoder:
         features: torch.Tensor = self._model.encode_text(tokens.to(self.torch_device))
         return features
 
-    def _embed(self, encode: _Encode, rows: torch.Tensor) -> NDArray[np.float32]:
-        """Embed all rows in as few parts as memory allows, at least one row at a time."""
+    def _embed(self, encode: _Encode, rows: torch.Tensor, most: int) -> NDArray[np.float32]:
+        """Embed all rows, up to ``most`` at a time, or as many as memory allows."""
         parts: list[NDArray[np.float32]] = []
-        start, size = 0, len(rows)
+        start, size = 0, most
         while start < len(rows):
             with self._exclusive():
                 part = self._attempt(encode, rows[start : start + size])

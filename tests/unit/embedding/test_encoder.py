@@ -267,7 +267,7 @@ def test_quick_but_unfaithful(tiny_model: Path, monkeypatch: pytest.MonkeyPatch)
     assert load_encoder(str(tiny_model), "cpu").precision == "fp32"
 
 
-def on_the_processor(this: Encoder, encode: Any, rows: torch.Tensor) -> Any:
+def on_the_processor(this: Encoder, encode: Any, rows: torch.Tensor, _most: int) -> Any:
     """:meth:`Encoder._embed` where only the device's name is another."""
     torch_device, this.torch_device = this.torch_device, torch.device("cpu")
     try:
@@ -415,6 +415,15 @@ def test_out_of_memory_halves_the_batch(tiny: Encoder, error: type[Exception], t
     np.testing.assert_allclose(tiny.encode_images(pictures(11)), expected, atol=1e-5)
     assert tried == [11, 5, 2, 2, 2, 2, 2, 1]
     assert tiny.notice == ""
+
+
+def test_a_convolutional_model_takes_few_pictures_at_a_time_on_a_cpu() -> None:
+    convolutional = load_encoder("builtin", "cpu", "fp32")
+    shots = pictures(9, convolutional.pixels.size)
+    one_by_one = [convolutional.encode_images(shot[None])[0] for shot in shots]
+    tried = short_of_memory(convolutional, 0, RuntimeError, "")
+    np.testing.assert_allclose(convolutional.encode_images(shots), one_by_one, atol=1e-5)
+    assert tried == [4, 4, 1]
 
 
 def test_out_of_memory_for_one_picture(tiny: Encoder) -> None:
