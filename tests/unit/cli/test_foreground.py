@@ -121,18 +121,23 @@ async def test_a_search_waits_for_as_long_as_the_model_takes_and_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loading = WorkerAwayError("The model is being loaded.")
-    page = SimpleNamespace(hits=[SimpleNamespace(score=1.0, path="/a.jpg")])
+    hit = SimpleNamespace(score=1.0, path="/a.jpg")
+    page = SimpleNamespace(hits=[hit], known=True, leftOut=False, modelId=1)
     backend = backend_of([WorkerAwayError("It starts."), *[loading] * 50, page], "search")
+
+    async def nothing(_db: object) -> list[Any]:
+        return []
+
+    backend.search.models = backend.search.prepare = nothing
 
     @asynccontextmanager
     async def working(**_: object) -> Any:
         yield Supervised(READY)
 
     monkeypatch.setattr(search, "working", working)
-    options = argparse.Namespace(
-        text=["red"], like=[], minus=[], session=None, folder=None, min_score=None, model=None,
-        top=5, json=False,
-    )  # fmt: skip
+    parser = argparse.ArgumentParser()
+    search.add_arguments(parser)
+    options = parser.parse_args(["red"], argparse.Namespace(json=False))
     assert await search.search(options, backend) == 0
     said = capsys.readouterr()
     assert said.err.splitlines() == ["It starts.", "The model is being loaded."]
