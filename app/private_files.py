@@ -39,8 +39,8 @@ def make_private_folder(folder: Path) -> None:
             folder.chmod(stat.S_IMODE(found.st_mode) & 0o700)
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all: what was there stays until the new text is on the disk.
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all: what was there stays until the new content is on the disk.
 
     Raises:
         OSError: it cannot be written; nothing is left of the attempt.
@@ -48,8 +48,8 @@ def replace_file(path: Path, text: str) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(descriptor)
         partial.replace(path)

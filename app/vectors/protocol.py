@@ -191,3 +191,8 @@ def chunked(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """The items in slices of up to ``size``."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def spread(asset_ids: Sequence[int] | NDArray[np.int64], number: int) -> list[int]:
+    """Up to so many of the ids, at even distances."""
+    return [int(one) for one in asset_ids[:: max(len(asset_ids) // number, 1)][:number]]

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
 import time
 import zipfile
 from collections.abc import Callable, Sequence
@@ -27,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.config import get_settings
-from app.private_files import make_private_folder
-from app.vectors.protocol import VectorStore
+from app.private_files import make_private_folder, replace_file
+from app.vectors.protocol import VectorStore, spread
 from app.worker.probes import PROBES
 
 KNOWN_ABOVE = 0.97
@@ -122,8 +121,7 @@ def _probes(collection: str, embed: Embed, ends_at: float) -> Vectors | None:
 
 def _measure(store: VectorStore, collection: str, probes: Vectors, number: int) -> Background:
     ids = np.concatenate([np.asarray(page) for page in store.ids(collection)])
-    some = ids[:: max(len(ids) // SAMPLE, 1)][:SAMPLE].tolist()
-    stored = np.stack(list(store.vectors(collection, some).values()))
+    stored = np.stack(list(store.vectors(collection, spread(ids, SAMPLE)).values()))
     mean = np.asarray(stored.mean(axis=0), np.float32)
     tops = [store.query(collection, probe, 1)[0].score for probe in probes]
     top = np.asarray(tops, np.float32)
@@ -147,10 +145,8 @@ def _read(file: Path) -> Vectors:
 def _write(file: Path, probes: Vectors) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, probes=probes, key=_KEY)
-    partial = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         make_private_folder(file.parent)
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(file)
+        replace_file(file, buffer.getvalue())
     except OSError as error:
         log.warning("the background of a search cannot be kept: %s", error)

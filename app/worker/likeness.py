@@ -95,11 +95,6 @@ def cosines_with_copies(
     return np.asarray(cosines, np.float32)
 
 
-def spread(ids: NDArray[np.int64], number: int) -> list[int]:
-    """So many of the ids, at even distances."""
-    return [int(one) for one in ids[:: max(len(ids) // number, 1)][:number]]
-
-
 def _between(vectors: Vectors) -> float:
     """The cosine that so few pairs of pictures exceed as may be taken for near duplicates."""
     if len(vectors) < 2:

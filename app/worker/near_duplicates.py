@@ -39,14 +39,13 @@ from app.db.jobs import chunks
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate, is_present
 from app.errors import AppError, first_line
 from app.queue.queues import QUEUES, get_queue
-from app.vectors.protocol import UnknownCollectionError
+from app.vectors.protocol import UnknownCollectionError, spread
 from app.worker.context import IDLE, context
 from app.worker.likeness import (
     COPIES,
     DIFFERENT,
     cosines_with_copies,
     measured_threshold,
-    spread,
 )
 
 HEAD_COMPONENTS = 64
@@ -198,7 +197,7 @@ class NearDuplicateScan:
 
     def _basis(self) -> Vectors:
         """Directions that hold most of the vectors' lengths, shape (dimension, HEAD_COMPONENTS)."""
-        sample = self._vectors(self._ids[:: max(len(self._ids) // SAMPLE, 1)][:SAMPLE])
+        sample = self._vectors(spread(self._ids, SAMPLE))
         _, directions = np.linalg.eigh(sample.T @ sample)  # the greatest come last
         basis: Vectors = np.ascontiguousarray(directions[:, -HEAD_COMPONENTS:])
         return basis
