@@ -112,7 +112,8 @@ async def _answer(
     while True:
         try:
             async with backend.db() as db:
-                await backend.search.prepare(db)  # so that even the first answer is judged
+                # so that even the first answer is judged
+                await backend.search.prepare(db, query.modelId)
                 return await backend.search.search(db, query, limit=top)
         except WorkerAwayError as error:
             if error.message != reported:

@@ -151,6 +151,8 @@ class Supervisor:
         child = self._child
         if child is not None and self._renewal_asked.is_set() and child.exit_code() is None:
             self._end_worker(child, STOP_WITHIN_S)
+            if self._stop_asked.is_set():
+                return  # whoever stops us says how it is
             self._child, self._worker = None, "starting"
             child = None
         if child is None:

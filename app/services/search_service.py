@@ -64,15 +64,18 @@ class SearchService:
         await asyncio.to_thread(save_setting, "search_model", known.collection)
         self._known = []
 
-    async def prepare(self, db: AsyncSession) -> None:
+    async def prepare(self, db: AsyncSession, model_id: int | None = None) -> None:
         """Have the model in memory before the first question comes; nothing where none is there.
+
+        Args:
+            model_id: None: the model in use, as in a query.
 
         Raises:
             WorkerAwayError: no worker answered in time; it may still be loading.
             AppError: the model cannot be loaded.
         """
-        if models := await self._models(db, CHOSEN_AGAIN_AFTER_S):
-            used = next(known for known in models if known.model.inUse)
+        if await self._models(db, CHOSEN_AGAIN_AFTER_S):
+            used = await self._choose(db, model_id)
             request = PrepareRequest(model=used.model.spec, collection=used.collection)
             await asyncio.to_thread(prepare, request)
 

@@ -125,7 +125,7 @@ async def test_a_search_waits_for_as_long_as_the_model_takes_and_says_so(
     page = SimpleNamespace(hits=[hit], known=True, leftOut=False, modelId=1)
     backend = backend_of([WorkerAwayError("It starts."), *[loading] * 50, page], "search")
 
-    async def nothing(_db: object) -> list[Any]:
+    async def nothing(*_: object) -> list[Any]:
         return []
 
     backend.search.models = backend.search.prepare = nothing

@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.config import BUILTIN_MODEL, set_by
 from app.embedding.catalogue import ModelChoice, is_english, recommended
 from app.errors import AppError
 from app.ui.parts import words
+from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.language import language_name, person_language
 from app.ui.parts.model_download import DownloadBar
 from app.ui.parts.notice import Notice
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from app.ui.parts.poller import Poller, Watch
 
 EVERY_S = 2.0
+STILL_EVERY_S = 10.0
+"""While nothing is on its way: looking goes through all pictures."""
 WANTED = "search/wanted-model"
 DECLINED = "search/larger-model-declined"
 
@@ -55,10 +58,9 @@ class AnsweringLine(QWidget):
     ) -> None:
         super().__init__()
         self._backend, self._runner, self._poller = backend, runner, poller
-        self._memory = memory
-        self._wanted = ""
+        self._memory, self._owner = memory, owner
+        self._wanted = str(memory.value(WANTED, "") or "")
         """The model that a person wants their pictures to be indexed with."""
-        self._unseen: Watch | None = None
         self._busy = 0
         """So many things are being done."""
         self._problem = ""
@@ -70,8 +72,7 @@ class AnsweringLine(QWidget):
         self.folder_button = button("Choose a model folder…")
         self._lay_out()
         self._connect()
-        self._watch = poller.watch(self._fetch, self.show_rows, owner=owner, every_s=EVERY_S)
-        self._want(str(memory.value(WANTED, "") or ""))
+        self._watch = self._begin_watch()
 
     def _lay_out(self) -> None:
         top, ways = QHBoxLayout(), QHBoxLayout()
@@ -124,7 +125,10 @@ class AnsweringLine(QWidget):
 
         seen = (self.notice, self.download, self._ways)
         self.setVisible(not all(part.isHidden() for part in seen))
-        self.indexing.emit(any(row.indexing for row in rows))
+        indexing = any(row.indexing for row in rows)
+        still = answers is not None and not self._wanted and not indexing
+        self._watch.every_s = STILL_EVERY_S if still else EVERY_S
+        self.indexing.emit(indexing)
 
     def _go_on(self, chosen: ModelRow, answers: ModelRow, rows: list[ModelRow]) -> None:
         """What is wanted is downloaded, then every session is indexed with it."""
@@ -194,11 +198,7 @@ class AnsweringLine(QWidget):
         self._run(choose)
 
     def _choose_folder(self) -> None:
-        dialog = QFileDialog(self.window(), "Choose the folder of an OpenCLIP model")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(self.use_folder)
-        dialog.open()
+        choose_folder(self.window(), "Choose the folder of an OpenCLIP model", self.use_folder)
 
     def _decline(self) -> None:
         self._memory.setValue(DECLINED, recommended(person_language()).spec)
@@ -221,11 +221,12 @@ class AnsweringLine(QWidget):
     def _want(self, spec: str) -> None:
         self._wanted = spec
         self._memory.setValue(WANTED, spec)
-        if spec and self._unseen is None:
-            self._unseen = self._poller.watch(self._fetch, self.show_rows, every_s=EVERY_S)
-        elif not spec and self._unseen is not None:
-            self._unseen.stop()
-            self._unseen = None
+        self._watch.stop()
+        self._watch = self._begin_watch()
+
+    def _begin_watch(self) -> Watch:
+        owner = None if self._wanted else self._owner  # what is wanted goes on unseen
+        return self._poller.watch(self._fetch, self.show_rows, owner=owner, every_s=EVERY_S)
 
     def _run(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do something; what goes wrong is said in the line."""

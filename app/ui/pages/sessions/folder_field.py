@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from app.printable import printable
+from app.ui.pages.sessions.update_actions import possible
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import IconLabel, button, label
@@ -40,11 +41,11 @@ class SameFolder(QWidget):
         if known is None:
             return
         name = f"“{words.shorten(printable(known.name), 40)}”"
-        at_rest = known.status in ("completed", "paused", "failed")
-        self.update_button.setVisible(at_rest)
+        may_update = "update" in possible(known)
+        self.update_button.setVisible(may_update)
         self.text.setText(
             f"{name} has the pictures of this folder. An update adds what is new."
-            if at_rest
+            if may_update
             else f"{name} is over this folder already."
         )
 
