@@ -125,6 +125,14 @@ def variable(setting: str) -> str:
     return setting.upper() if setting == _OF_THE_CONTRACT else _PREFIX + setting.upper()
 
 
+def limits(setting: str) -> tuple[int, int]:
+    """The least and the greatest value of a number that has both."""
+    bounds = Settings.model_fields[setting].metadata
+    least = next(bound.ge for bound in bounds if hasattr(bound, "ge"))
+    most = next(bound.le for bound in bounds if hasattr(bound, "le"))
+    return least, most
+
+
 def set_by(setting: str) -> str | None:
     """The environment variable that sets this in this process; None if none does."""
     names = (variable(setting), setting.upper())

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from app.config import check_settings, get_settings, old_names, save_setting, variable
+from app.config import (
+    check_settings,
+    get_settings,
+    limits,
+    old_names,
+    save_setting,
+    variable,
+)
 from app.errors import AppError
 from app.ui.shell.paths import data_dir
 
@@ -120,3 +127,18 @@ def test_the_first_built_in_model_s_name_stands_for_the_present_one(
     monkeypatch.setenv("AFTERIMAGE_MODEL", "demo")
     get_settings.cache_clear()
     assert get_settings().model == "builtin"
+
+
+def test_the_limits_of_a_number_are_those_that_are_enforced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for setting in ("training_batch_size", "decode_threads", "max_image_megapixels"):
+        for limit, beyond in zip(limits(setting), (-1, 1), strict=True):
+            monkeypatch.setenv(variable(setting), str(limit))
+            get_settings.cache_clear()
+            assert getattr(get_settings(), setting) == limit
+            monkeypatch.setenv(variable(setting), str(limit + beyond))
+            get_settings.cache_clear()
+            with pytest.raises(AppError, match=variable(setting)):
+                get_settings()
+        monkeypatch.delenv(variable(setting))

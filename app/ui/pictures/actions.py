@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from app.ui.parts.actions import ActionRunner
 
 
+SHORTCUTS = {
+    "More like this": "Ctrl+L",
+    "Show in folder": "Ctrl+E",
+    "Copy": "Ctrl+C",
+    "Copy path": "Ctrl+Shift+C",
+}
+"""The keys of what can be done with pictures, besides those that the grid itself knows."""
 TOO_MANY = "These are too many pictures at once."
 DRAG_FEWER = "Select fewer to drag them, or copy them (Ctrl+C) and paste them where they belong."
 
@@ -64,10 +71,10 @@ class PictureActions(QObject):
         # The grid itself knows Enter and Space: the menu only names them.
         self.open = self._action("&Open\tEnter", "arrow-square-out")
         self.preview = self._action("&Preview\tSpace", "eye")
-        self.like = self._action("&More like this", "sparkle", "Ctrl+L")
-        self.reveal = self._action("&Show in folder", "folder-open", "Ctrl+E")
-        self.copy = self._action("&Copy", "copy", "Ctrl+C")
-        self.copy_path = self._action("Copy p&ath", "link", "Ctrl+Shift+C")
+        self.like = self._action("&More like this", "sparkle")
+        self.reveal = self._action("&Show in folder", "folder-open")
+        self.copy = self._action("&Copy", "copy")
+        self.copy_path = self._action("Copy p&ath", "link")
         self.on_picture = (self.open, self.like, self.reveal, self.copy)
         self.all = (*self.on_picture[:1], self.preview, *self.on_picture[1:], self.copy_path)
         grid.set_actions(self.all)
@@ -83,9 +90,10 @@ class PictureActions(QObject):
         grid.too_many_dragged.connect(lambda: self.failed.emit(AppError(TOO_MANY, DRAG_FEWER)))
         self._show_choice()
 
-    def _action(self, text: str, icon_name: str, shortcut: str = "") -> QAction:
+    def _action(self, text: str, icon_name: str) -> QAction:
         action = QAction(icon(icon_name), text, self)
         name, _, key = text.replace("&", "").partition("\t")
+        shortcut = SHORTCUTS.get(name, "")
         action.setIconText(name)
         action.setToolTip(f"{name} ({key or shortcut})")
         if shortcut:

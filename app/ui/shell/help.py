@@ -30,6 +30,7 @@ from app.bundled import RESOURCES
 from app.ui.parts.fitting import fit_size
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL, SPACE_XS, font
 from app.ui.parts.widgets import button, label
+from app.ui.pictures.actions import SHORTCUTS
 
 GUIDE = RESOURCES / "user-guide.md"
 GUIDE_SIZE = QSize(760, 820)
@@ -47,10 +48,7 @@ IN_GRIDS: Keys = (
     ("Select more", "Shift+Arrows"),
     ("Open a picture", "Enter"),
     ("Preview a picture", "Space"),
-    ("More like this", "Ctrl+L"),
-    ("Show in folder", "Ctrl+E"),
-    ("Copy", "Ctrl+C"),
-    ("Copy path", "Ctrl+Shift+C"),
+    *SHORTCUTS.items(),
 )
 IN_SEARCH: Keys = (
     ("Go to the field", "Ctrl+F"),

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.config import get_settings, save_setting, set_by
+from app.config import get_settings, limits, save_setting, set_by
 from app.ui.parts.actions import ActionRunner
 from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.fields import devices, field
@@ -22,12 +22,23 @@ from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import button, label
 
 _WIDTH = 440
-_TIPS = {
-    "device": "Sessions that do not choose another device run on this one",
-    "training_batch_size": "Pictures processed together; a smaller number needs less memory",
-    "decode_threads": "Fewer leave more of the processor to other programs",
-    "max_image_megapixels": "Larger pictures are refused before they are opened",
+_ABOUT = "The indexing process starts again with these settings; sessions continue where they are."
+_TEXTS = {
+    "device": ("Models run on", "Sessions that do not choose another device run on this one"),
+    "training_batch_size": (
+        "Batch size",
+        "Pictures processed together; a smaller number needs less memory",
+    ),
+    "decode_threads": (
+        "Pictures decoded at once",
+        "Fewer leave more of the processor to other programs",
+    ),
+    "max_image_megapixels": (
+        "Largest picture",
+        "Larger pictures are refused before they are opened",
+    ),
 }
+"""What each setting is called here, and what it does."""
 
 
 class SettingsDialog(QDialog):
@@ -41,18 +52,14 @@ class SettingsDialog(QDialog):
         self._runner = runner
         self.setWindowTitle("Settings")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.device, self.batch, self.decoders, self.megapixels = (
-            ChoiceBox(),
-            QSpinBox(),
-            QSpinBox(),
-            QSpinBox(),
-        )
-        self._fields: dict[str, QWidget] = {
-            "device": self.device,
+        self.device = ChoiceBox()
+        self.batch, self.decoders, self.megapixels = QSpinBox(), QSpinBox(), QSpinBox()
+        self._numbers = {
             "training_batch_size": self.batch,
             "decode_threads": self.decoders,
             "max_image_megapixels": self.megapixels,
         }
+        self._fields: dict[str, QWidget] = {"device": self.device, **self._numbers}
         self.save_button = button("Save", "primary")
         self.cancel_button = button("Cancel")
         self._fill()
@@ -68,43 +75,30 @@ class SettingsDialog(QDialog):
         if self.device.findData(settings.device) < 0:  # such as the second of two cards
             self.device.addItem(settings.device, settings.device)
         self.device.setCurrentIndex(self.device.findData(settings.device))
-        for box, least, most, value in (
-            (self.batch, 1, 1024, settings.training_batch_size),
-            (self.decoders, 0, 64, settings.decode_threads),
-            (self.megapixels, 1, 2000, settings.max_image_megapixels),
-        ):
-            box.setRange(least, most)
-            box.setValue(value)
+        for setting, box in self._numbers.items():
+            box.setRange(*limits(setting))
+            box.setValue(getattr(settings, setting))
             box.setAccelerated(True)
         self.decoders.setSpecialValueText("One for each processor")
         self.megapixels.setSuffix(" megapixels")
         for setting, control in self._fields.items():
+            title, tip = _TEXTS[setting]
             variable = set_by(setting)
+            control.setAccessibleName(title)
             control.setEnabled(variable is None)
-            control.setToolTip(f"Set by {variable}" if variable else _TIPS[setting])
+            control.setToolTip(f"Set by {variable}" if variable else tip)
 
     def _lay_out(self) -> None:
         grid = QGridLayout()
         grid.setHorizontalSpacing(SPACE_L)
         grid.setVerticalSpacing(SPACE_L)
-        for number, (title, control) in enumerate(
-            (
-                ("Models run on", self.device),
-                ("Batch size", self.batch),
-                ("Pictures decoded at once", self.decoders),
-                ("Largest picture", self.megapixels),
-            )
-        ):
-            control.setAccessibleName(title)
-            grid.addLayout(field(title, control), *divmod(number, 2), Qt.AlignmentFlag.AlignTop)
+        for number, (setting, control) in enumerate(self._fields.items()):
+            one = field(_TEXTS[setting][0], control)
+            grid.addLayout(one, *divmod(number, 2), Qt.AlignmentFlag.AlignTop)
             grid.setColumnStretch(number % 2, 1)
         names = [name for setting in self._fields if (name := set_by(setting))]
         note = label(f"Set by the environment: {', '.join(names)}." if names else "", "secondary")
-        about = label(
-            "The indexing process starts again with these settings; sessions continue where they "
-            "are.",
-            "secondary",
-        )
+        about = label(_ABOUT, "secondary")
         bottom = QHBoxLayout()
         bottom.setSpacing(SPACE_S)
         bottom.addStretch()
@@ -125,12 +119,8 @@ class SettingsDialog(QDialog):
 
     def _wanted(self) -> dict[str, object]:
         """What differs from the settings in force."""
-        values = {
-            "device": self.device.currentData(),
-            "training_batch_size": self.batch.value(),
-            "decode_threads": self.decoders.value(),
-            "max_image_megapixels": self.megapixels.value(),
-        }
+        values = {setting: box.value() for setting, box in self._numbers.items()}
+        values["device"] = self.device.currentData()
         now = get_settings()
         return {name: value for name, value in values.items() if value != getattr(now, name)}
 

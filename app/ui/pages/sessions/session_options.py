@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.config import get_settings
+from app.config import get_settings, limits
 from app.file_types import DEFAULT_EXTENSIONS
 from app.ui.parts import words
 from app.ui.parts.choice_box import ChoiceBox
@@ -74,7 +74,7 @@ class SessionOptions(QWidget):
     def _fill(self) -> None:
         for spec, title in devices():
             self.device.addItem(title, spec)
-        self.batch.setRange(1, 1024)
+        self.batch.setRange(*limits("training_batch_size"))
         self.batch.setValue(get_settings().training_batch_size)
         self.batch.setAccelerated(True)
         self.types.setAccessibleName("File types")
