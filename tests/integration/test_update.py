@@ -35,6 +35,24 @@ async def prune():
         await backend.updates.prune(db, int(sys.argv[1]))
 asyncio.run(prune())
 """
+DIE_WHILE_A_SESSION_IS_REMOVED = """
+import asyncio, os, sys
+from app.services import session_service, update_service
+session_service.REMOVED_AT_ONCE = 8
+steps, real = int(sys.argv[2]), session_service.remove_from_session
+def remove_some(*_, **options):
+    global steps
+    steps -= 1
+    return real(*_, **options) if steps >= 0 else os._exit(9)
+session_service.remove_from_session = remove_some
+update_service.remove_vectors = lambda *_, **__: os._exit(9)
+from app.services.backend import Backend
+async def remove():
+    backend = Backend()
+    async with backend.db() as db:
+        await backend.sessions.remove(db, int(sys.argv[1]))
+asyncio.run(remove())
+"""
 
 
 async def indexed(backend: Backend, root: Path, **options: object) -> int:
@@ -167,6 +185,36 @@ async def test_a_kill_between_ledger_and_store_leaves_vectors_that_the_next_star
     supervisor.stop()
     (problem,) = verify_with_own_store().problems
     assert problem.startswith("I2: 5 vectors")
+    await start_once()
+    report = verify_with_own_store()
+    assert (report.problems, report.vectors) == ([], 35)
+
+
+@pytest.mark.parametrize(("steps", "left"), [(2, 24), (100, 0)], ids=["midway", "before the store"])
+async def test_a_kill_while_a_session_is_removed_leaves_what_the_next_start_puts_right(
+    backend: Backend, supervisor: Supervisor, pictures: Path, steps: int, left: int
+) -> None:
+    whole = await indexed(backend, pictures)
+    part = await indexed(backend, pictures / "family")
+    shared = (await progress_of(backend, part)).progress.total
+    killed = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", DIE_WHILE_A_SESSION_IS_REMOVED, str(whole), str(steps)],
+        check=False,
+    )
+    assert killed.returncode == 9
+    supervisor.stop()
+    await start_once()
+    report = verify_with_own_store()
+    assert report.problems == []
+    with get_sync_session() as db:
+        sizes = dict(db.execute(select(TrainingSession.id, TrainingSession.total_images)).all())
+        assert report.vectors == db.scalar(select(func.count(ImageAsset.id)))
+    assert sizes == ({whole: left, part: shared} if left else {part: shared})
+
+
+async def start_once() -> None:
+    """Start the program, and end it as soon as it works."""
     again = Supervisor(lambda name: None)
     again.start()
 
@@ -177,8 +225,6 @@ async def test_a_kill_between_ledger_and_store_leaves_vectors_that_the_next_star
         await until(ready)
     finally:
         again.stop()
-    report = verify_with_own_store()
-    assert (report.problems, report.vectors) == ([], 35)
 
 
 async def test_a_moved_root_is_updated_without_a_look_at_any_picture(
