@@ -65,6 +65,7 @@ class AnsweringLine(QWidget):
         """So many things are being done."""
         self._problem = ""
         self.notice = Notice()
+        self.notice.close_button.hide()  # what is so stays said; an offer has Not now
         self.decline_button = button("Not now", "quiet")
         self.download = DownloadBar()
         self.other_button = button("Choose another model…")

@@ -203,6 +203,7 @@ def test_not_now_is_remembered(qt_loop, backend, memory) -> None:
     async def steps() -> None:
         async with Line(backend, memory, Models()) as line:
             await qt_loop.until(line.notice.isVisible)
+            assert not line.notice.close_button.isVisible()  # one way to say no
             line.decline_button.click()
             assert not line.notice.isVisible()
             assert memory.value(DECLINED) == LARGER
