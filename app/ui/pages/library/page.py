@@ -174,7 +174,8 @@ class LibraryPage(Page):
 
     def _show_wanted(self) -> None:
         if self._wanted is not None:
-            (folder, self.pictures.state), self._wanted = self._wanted, None
+            (folder, state), self._wanted = self._wanted, None
+            self.pictures.set_state(state)
             self.folders.setCurrentIndex(
                 self.folders.nodes.index(self.folders.nodes.row_of(folder) or 0, 0)
             )
@@ -248,7 +249,7 @@ class LibraryPage(Page):
             self._load()
 
     def _show_state(self, state: str) -> None:
-        self.pictures.state = cast("PictureState", state) or None
+        self.pictures.set_state(cast("PictureState", state) or None)
         self._load()
 
     def _load(self, *, quietly: bool = False) -> None:

@@ -94,7 +94,7 @@ class LibraryPictures(QWidget):
     ) -> None:
         super().__init__()
         self._thumbnails = thumbnails
-        self.state: PictureState | None = None
+        self.state: PictureState | None
         self.model: TileModel = TileModel(poller)
         self.grid = PictureGrid(self.model, thumbnails, caption_lines=2)
         self.model.setParent(self.grid)
@@ -103,6 +103,7 @@ class LibraryPictures(QWidget):
         self.preview = PicturePreview(backend, runner, thumbnails, self.grid, self.actions_.all)
         self.heading, self.subtitle = ElidedLabel(role="section"), label(role="secondary")
         self.chips = {state: _chip(state) for state in STATES}
+        self.set_state(None)
         self.anew_button = button("Something changed: show it", "quiet", "arrows-clockwise")
         self.notice = Notice()
         self.split = PreviewSplit("library-preview", self.grid, self.preview, _facts)
@@ -152,7 +153,7 @@ class LibraryPictures(QWidget):
             lambda error: self.notice.show_message("warning-circle", str(error))
         )
         for state, chip in self.chips.items():
-            chip.clicked.connect(lambda _on, state=state: self._pick_state(state))
+            chip.clicked.connect(lambda _on, state=state: self.state_picked.emit(state))
         self._show_choice()
 
     # What is shown
@@ -205,16 +206,16 @@ class LibraryPictures(QWidget):
             number = numbers.get(state, 0)
             chip.set_count(number if counts else None)  # else nobody has counted yet
             chip.setVisible(bool(number) or state in ("", self.state or ""))
-            chip.setChecked(state == (self.state or ""))
 
     def is_being_read(self) -> bool:
         """A person has scrolled down or selected something."""
         return self.grid.verticalScrollBar().value() > 0 or self.grid.selected_count() > 0
 
-    def _pick_state(self, state: str) -> None:
+    def set_state(self, state: PictureState | None) -> None:
+        """Only pictures in this state are wanted from now on; None: all."""
+        self.state = state
         for name, chip in self.chips.items():
-            chip.setChecked(name == state)
-        self.state_picked.emit(state)
+            chip.setChecked(name == (state or ""))
 
     # What can be done
 
