@@ -23,6 +23,7 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"
+sys.path.append(str(Path(__file__).parent.parent))  # as pytest does
 
 from catalogue import RECOVERY_WITHIN_S, Fault, all_faults
 from judge import Verdict, judge

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,11 @@ def test_small_pictures_are_pictures_and_differ(tmp_path: Path) -> None:
     write_small_pictures(tmp_path, 5)
     found = [Image.open(path).convert("RGB").tobytes() for path in tmp_path.rglob("*.png")]
     assert len(set(found)) == 5
+
+
+def test_it_starts_from_the_command_line() -> None:
+    soak = Path(__file__).with_name("soak.py")
+    listed = subprocess.run(
+        [sys.executable, soak, "--list"], check=True, capture_output=True, text=True
+    )
+    assert "killed" in listed.stdout
