@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 from app.api.error_kinds import ErrorKind
 from app.pictures.decode import DecodedPicture, FileContent, PictureError, PixelSpec, decode
-from app.pictures.files import MAX_FILE_SIZE
+from app.pictures.files import MAX_FILE_SIZE, read_file
 from app.pictures.thumbnail import make_thumbnail  # noqa: F401 - loaded before forking
 
 FORK, END = b"f", b"e"
@@ -97,11 +97,33 @@ def _receive(channel: socket.socket, size: int, wait: Callable[[], None] | None)
 # --- a decoder ------------------------------------------------------------------------------------
 
 
-def decode_content(
-    data: bytes, about: FileContent, name: str, spec: PixelSpec, max_megapixels: int
+_read: FileContent | None = None
+"""The file that this process has read last, for its next task."""
+
+
+def read(_data: bytes, path: str) -> FileContent:
+    """:func:`app.pictures.files.read_file`; the data stays in this process."""
+    global _read
+    _read = None  # its memory goes to the next
+    _read = read_file(path)
+    return replace(_read, data=b"")
+
+
+def decode_read(
+    _data: bytes, path: str, sha256: str, spec: PixelSpec, max_megapixels: int
 ) -> DecodedPicture:
-    """:func:`app.pictures.decode.decode`; ``about`` is the file without its data."""
-    return decode(replace(about, data=data), name, spec, max_megapixels)
+    """:func:`app.pictures.decode.decode` of what this process, or one that is lost, has read.
+
+    Raises:
+        PictureError: BUSY where the file has changed since then; otherwise as those two do.
+    """
+    global _read
+    content, _read = _read, None
+    if content is None or content.sha256 != sha256:
+        content = read_file(path)
+        if content.sha256 != sha256:
+            raise PictureError(ErrorKind.BUSY, "The file was being written while it was read.")
+    return decode(content, os.path.basename(path), spec, max_megapixels)
 
 
 def serve(channel: socket.socket, memory: int) -> None:

@@ -1,7 +1,7 @@
 """Decoding in processes of their own, which may hang, crash or swell: it costs that one picture.
 
-Whoever has something to decode takes a process that is free, or a new one, hands it the file's
-content and waits. Each process has bounds of time and memory; one that passes them, or dies, is
+Whoever has something to decode takes a process that is free, or a new one, hands it the file's path
+or content and waits. Each process has bounds of time and memory; one that passes them, or dies, is
 replaced. What was lost with it is tried once more, with nothing else at risk and with far more
 memory. See ``docs/decisions``.
 """
@@ -18,15 +18,17 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import psutil
 
 from app.api.error_kinds import ErrorKind
 from app.config import get_settings
 from app.pictures.decode import DecodedPicture, FileContent, PictureError, PixelSpec
-from app.pictures.decoder_process import decode_content, receive, send
+from app.pictures.decoder_process import decode_read, read, receive, send
+from app.pictures.files import MAX_FILE_SIZE
 from app.pictures.fork_server import LOOK_EVERY_S, ForkServer, Spawner, Starter, Stopped
 
 T = TypeVar("T")
@@ -50,6 +52,10 @@ class Limits:
     """Seconds on the clock, for a process that hardly gets any of the processor."""
     stalled_s: float = 20.0
     """Seconds without any progress of the processor time, after which it hangs."""
+
+
+_PATIENT = Limits(memory=0, memory_alone=0, processor_s=inf, wall_s=inf, stalled_s=inf)
+"""A disk may take long to wake, and a network longer."""
 
 
 def limits_for(processes: int, max_megapixels: int) -> Limits:
@@ -121,12 +127,26 @@ class Decoders:
         self._free: defaultdict[int, list[_Decoder]] = defaultdict(list)
         self._alone = threading.Lock()
 
-    def decode(
-        self, niceness: int, content: FileContent, name: str, spec: PixelSpec, max_megapixels: int
-    ) -> Done[DecodedPicture]:
-        """:func:`app.pictures.decode.decode` by :meth:`run`."""
-        about = replace(content, data=b"")
-        return self.run(niceness, decode_content, content.data, about, name, spec, max_megapixels)
+    def read(self, niceness: int, path: str) -> OpenFile:
+        """Have a process read a file, as :func:`app.pictures.files.read_file` does.
+
+        It waits for the disk, however long that takes, and is the caller's until the result is
+        closed.
+
+        Raises:
+            PictureError: the file cannot be read.
+            Stopped: the worker is to end.
+            AppError: no process can be started.
+        """
+        for attempt in range(2):
+            decoder = self._take(niceness)
+            look = _Watch(decoder.usage, _PATIENT, MAX_FILE_SIZE + self._limits.memory, self._stop)
+            done: Done[FileContent] = self._do(decoder, (read, (path,)), b"", look)
+            if attempt or not isinstance(done.error, LostDecoderError):
+                break  # killed by somebody else while it read: once more
+        if done.error is not None:
+            self._put_back(niceness, decoder)
+        return OpenFile(self, niceness, decoder, path, done.result())
 
     def run(
         self,
@@ -150,9 +170,7 @@ class Decoders:
         done: Done[T] = self._try(niceness, (function, args), data, self._limits.memory)
         if not _is_worth_another_try(done.error):
             return done
-        self.rest()  # whatever ended one process may have ended the others, too
-        with self._slot_alone():
-            return self._try(niceness, (function, args), data, self._limits.memory_alone)
+        return self._again_alone(niceness, (function, args), data, 0)
 
     def prepare(self) -> None:
         """Load the libraries while something else is done, and with the niceness of this thread."""
@@ -177,11 +195,21 @@ class Decoders:
 
     def _try(self, niceness: int, task: object, data: bytes, memory: int) -> Done[T]:
         decoder = self._take(niceness)
+        look = _Watch(decoder.usage, self._limits, memory + len(data), self._stop)
+        done: Done[T] = self._do(decoder, task, data, look)
+        self._put_back(niceness, decoder)
+        return done
+
+    def _again_alone(self, niceness: int, task: object, data: bytes, size: int) -> Done[T]:
+        """A second try, with far more memory beside ``size`` bytes of a file."""
+        self.rest()  # whatever ended one process may have ended the others, too
+        with self._slot_alone():
+            return self._try(niceness, task, data, self._limits.memory_alone + size)
+
+    def _do(self, decoder: _Decoder, task: object, data: bytes, look: _Watch) -> Done[T]:
         began = time.perf_counter()
         try:
-            value, error, ms = decoder.do(
-                task, data, _Watch(decoder.usage, self._limits, memory + len(data), self._stop)
-            )
+            value, error, ms = decoder.do(task, data, look)
         except PictureError as lost:
             decoder.end(self._starter)
             return Done(None, lost, (time.perf_counter() - began) * 1000)
@@ -191,9 +219,12 @@ class Decoders:
         except BaseException:  # stopped, or out of time: nobody wants the answer any more
             decoder.end(self._starter)
             raise
-        with self._lock:
-            self._free[niceness].append(decoder)
         return Done(value, error, ms)
+
+    def _put_back(self, niceness: int, decoder: _Decoder) -> None:
+        if not decoder.ended:
+            with self._lock:
+                self._free[niceness].append(decoder)
 
     def _take(self, niceness: int) -> _Decoder:
         if self._stop.is_set():
@@ -219,8 +250,47 @@ class Decoders:
             self._alone.release()
 
 
+class OpenFile:
+    """A file that a process has read; to be closed by the one thread that uses it.
+
+    Attributes:
+        content: the file, without its data.
+    """
+
+    def __init__(
+        self, decoders: Decoders, niceness: int, decoder: _Decoder, path: str, content: FileContent
+    ) -> None:
+        self._decoders, self._niceness, self._decoder = decoders, niceness, decoder
+        self._path, self.content = path, content
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._decoders._put_back(self._niceness, self._decoder)
+
+    def decode(self, spec: PixelSpec, max_megapixels: int) -> Done[DecodedPicture]:
+        """:func:`app.pictures.decode.decode`, within the limits.
+
+        Raises:
+            Stopped: the worker is to end.
+            AppError: no process can be started.
+        """
+        decoders, size = self._decoders, self.content.size
+        task = (decode_read, (self._path, self.content.sha256, spec, max_megapixels))
+        limits = decoders._limits
+        look = _Watch(self._decoder.usage, limits, limits.memory + size, decoders._stop)
+        done: Done[DecodedPicture] = decoders._do(self._decoder, task, b"", look)
+        if not _is_worth_another_try(done.error):
+            return done
+        self._decoder.end(decoders._starter)
+        return decoders._again_alone(self._niceness, task, b"", size)
+
+
 class _Decoder:
     """One process, and this side of its socket."""
+
+    ended = False
 
     def __init__(self, starter: Starter, niceness: int) -> None:
         self.channel, theirs = socket.socketpair()
@@ -246,7 +316,10 @@ class _Decoder:
         return not readable
 
     def end(self, starter: Starter) -> int:
-        """Kill it; the exit code that it had, or has now."""
+        """Kill it unless that was done; the exit code that it had, or has now."""
+        if self.ended:
+            return -signal.SIGKILL
+        self.ended = True
         self.channel.close()
         return starter.end(self.process)
 

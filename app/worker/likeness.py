@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -23,7 +22,7 @@ from app.config import get_settings
 from app.db.engine import get_sync_engine
 from app.db.models import ImageAsset
 from app.errors import AppError
-from app.pictures.decode import PictureError, read_file
+from app.pictures.decode import PictureError
 from app.worker.context import context
 
 COPIES = 32
@@ -85,10 +84,9 @@ def cosines_with_copies(
     cosines = []
     for asset_id, path in _paths(list(stored)):
         try:
-            done = decoders.decode(
-                0, read_file(path), os.path.basename(path), encoder.pixels, limit
-            )
-            copy = encoder.encode_images(_copy(done.result().pixels)[None])[0]
+            with decoders.read(0, path) as file:
+                pixels = file.decode(encoder.pixels, limit).result().pixels
+            copy = encoder.encode_images(_copy(pixels)[None])[0]
         except (PictureError, AppError):
             continue
         cosines.append(float(copy @ stored[asset_id]))

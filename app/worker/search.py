@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.api.search_schemas import SearchTerm
 from app.config import get_settings
 from app.errors import AppError
-from app.pictures.decode import PictureError, read_file
+from app.pictures.decode import PictureError
 from app.queue.questions import FindAnswer, FindRequest, PrepareRequest
 from app.vectors.protocol import UnknownCollectionError, VectorStore
 from app.worker.background import Background, background
@@ -186,9 +186,9 @@ def _text_vectors(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float32]
 
 def _picture_vector(encoder: Encoder, path: str) -> NDArray[np.float32]:
     try:
-        name, limit = os.path.basename(path), get_settings().max_image_megapixels
-        done = context().decoders.decode(0, read_file(path), name, encoder.pixels, limit)
-        decoded = done.result()
+        limit = get_settings().max_image_megapixels
+        with context().decoders.read(0, path) as file:
+            decoded = file.decode(encoder.pixels, limit).result()
     except PictureError as error:
         raise AppError(
             f"{os.path.basename(path)} cannot be used for a search: {error.message}",

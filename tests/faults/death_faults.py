@@ -16,7 +16,7 @@ from scene import Role, Scene
 IN_WORKER = "worker"
 KILL_POINTS = {
     "a batch is claimed": kill("app.db.jobs:claim", 2, after=True, within=IN_WORKER),
-    "a file is read": kill("app.pictures.files:read_file", 5),
+    "a file is read": kill("app.worker.indexing.stages:Stages.read", 5),
     "a batch goes into the model": kill("app.embedding.encoder:Encoder.encode_images", 2),
     "a batch is embedded": kill("app.embedding.encoder:Encoder.encode_images", 2, after=True),
     "a store is begun in the ledger": kill("app.db.vectors:begin_store", 2),
@@ -81,6 +81,15 @@ def _killed_often(scene: Scene) -> None:
             break
         scene.kill(rng.choice(("worker", "fork server", "decoder", "queue", "guard")))
     scene.until_complete(600)
+    finish(scene)
+
+
+@fault("a decoder killed when it has read a file")
+def _killed_with_a_file(scene: Scene) -> None:
+    """Another one reads the file again."""
+    step = kill("app.pictures.decoder_process:read", after=True)
+    scene.index(scene.album(), step)
+    scene.until_struck(step)
     finish(scene)
 
 

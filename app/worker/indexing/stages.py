@@ -29,8 +29,8 @@ from app.db.models import AssetVector, ImageAsset
 from app.db.settle import Outcome
 from app.db.vectors import begin_store
 from app.errors import AppError, first_line
-from app.pictures.decode import FileContent, PictureError, read_file
-from app.pictures.decoders import decode_threads
+from app.pictures.decode import PictureError
+from app.pictures.decoders import OpenFile, decode_threads
 from app.pictures.fork_server import Stopped
 from app.vectors.protocol import PointPayload, VectorPoint, VectorStore, vector_checksum
 from app.worker.context import context
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 READ_AHEAD = 4
-"""Threads that read files while others decode, so that a slow disk keeps no processor waiting. Each
-holds one file, and that is all the memory that files take."""
+"""Processes that read files while others decode, so that a slow disk keeps no processor waiting.
+Each holds one file, and that is all the memory that files take."""
 BEHIND_THE_MODEL = 9
 """Steps of niceness between the model and what decodes for it."""
 UNIT_LENGTH_TOLERANCE = 1e-3
@@ -116,7 +116,7 @@ class Stages:
     def threads(self) -> Iterator[ThreadPoolExecutor]:
         """Threads for :meth:`read`: as many as may decode at once, and some that read ahead.
 
-        Each that decodes has a process do it. Leaving the block ends these processes.
+        Each has a process that reads and decodes for it. Leaving the block ends these processes.
         """
         decoders = context().decoders
         decoders.prepare()
@@ -137,31 +137,28 @@ class Stages:
         if context().stop.is_set():
             raise Stopped
         picture = Picture(Outcome(job))
-        with _only(picture):
-            content = self._read(picture)
-            if not self._find_known(picture, content.sha256):
-                self._decode(picture, content)
+        with _only(picture), self._read(picture) as file:
+            if not self._find_known(picture, file.content.sha256):
+                self._decode(picture, file)
         return picture
 
-    def _read(self, picture: Picture) -> FileContent:
+    def _read(self, picture: Picture) -> OpenFile:
         begin = time.perf_counter()
         try:
-            content = read_file(picture.job.path)
+            file = context().decoders.read(BEHIND_THE_MODEL, picture.job.path)
         finally:  # a disk that fails may have taken long to say so
             picture.read_ms += (time.perf_counter() - begin) * 1000
+        content = file.content
         picture.outcome.facts = {
             "size": content.size,
             "mtime_ns": content.mtime_ns,
             "sha256": content.sha256,
         }
-        return content
+        return file
 
-    def _decode(self, picture: Picture, content: FileContent) -> None:
-        name = os.path.basename(picture.job.path)
+    def _decode(self, picture: Picture, file: OpenFile) -> None:
         with self._turns:
-            done = context().decoders.decode(
-                BEHIND_THE_MODEL, content, name, self.encoder.pixels, self._max_megapixels
-            )
+            done = file.decode(self.encoder.pixels, self._max_megapixels)
         picture.decode_ms = done.ms
         decoded = done.result()
         picture.pixels = decoded.pixels
@@ -229,8 +226,8 @@ class Stages:
                 picture.outcome.note = "Same content as a picture that was indexed before."
 
     def _decode_again(self, picture: Picture) -> None:
-        with _only(picture):
-            self._decode(picture, self._read(picture))
+        with _only(picture), self._read(picture) as file:
+            self._decode(picture, file)
 
     def _embed(self, pictures: Sequence[Picture]) -> None:
         """Embed together; where that fails, halve, so that a bad picture fails alone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +14,7 @@ from app.config import get_settings
 from app.db.engine import get_sync_engine
 from app.db.models import IS_UNSETTLED, AssetVector, EmbeddingModel, ImageAsset
 from app.errors import AppError
-from app.pictures.decode import PictureError, read_file
+from app.pictures.decode import PictureError
 from app.vectors.protocol import VectorStore
 from app.worker.context import context
 from app.worker.maintenance.ledger_repair import forget
@@ -119,12 +118,10 @@ def _choose(model_id: int, number: int) -> Sequence[Any]:
 def _pixels(row: Any, encoder: Any) -> Any:
     """What the model sees of a file; None where it is not the one that was indexed any more."""
     try:
-        content = read_file(row.path)
-        if content.sha256 != row.sha256:
-            return None
-        limit = get_settings().max_image_megapixels
-        name = os.path.basename(row.path)
-        return context().decoders.decode(0, content, name, encoder.pixels, limit).result().pixels
+        with context().decoders.read(0, row.path) as file:
+            if file.content.sha256 != row.sha256:
+                return None
+            return file.decode(encoder.pixels, get_settings().max_image_megapixels).result().pixels
     except PictureError:
         return None
 

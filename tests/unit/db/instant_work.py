@@ -3,10 +3,11 @@ in this process; and batches that stand still before and after each of their wri
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from drawn_pictures import encoded
@@ -16,7 +17,7 @@ from PIL import Image
 
 from app.db.models import TrainingSession
 from app.errors import AppError
-from app.pictures.decode import DecodedPicture, FileContent, PictureError, PixelSpec, decode
+from app.pictures.decode import DecodedPicture, PictureError, PixelSpec, decode, read_file
 from app.pictures.decoders import Done
 from app.vectors.embedded import EmbeddedStore
 from app.worker.indexing.run import SessionRun
@@ -48,16 +49,29 @@ class ColourModel:
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
+class FileHere:
+    """In place of :class:`app.pictures.decoders.OpenFile`."""
+
+    def __init__(self, path: str) -> None:
+        self.content, self._name = read_file(path), os.path.basename(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def decode(self, spec: PixelSpec, megapixels: int) -> Done[DecodedPicture]:
+        try:
+            return Done(decode(self.content, self._name, spec, megapixels), None, 1.0)
+        except PictureError as error:
+            return Done(None, error, 1.0)
+
+
 class DecodersHere:
     """Decodes in this process, in place of :class:`app.pictures.decoders.Decoders`."""
 
-    def decode(
-        self, _niceness: int, content: FileContent, name: str, spec: PixelSpec, megapixels: int
-    ) -> Done[DecodedPicture]:
-        try:
-            return Done(decode(content, name, spec, megapixels), None, 1.0)
-        except PictureError as error:
-            return Done(None, error, 1.0)
+    def read(self, _niceness: int, path: str) -> FileHere:
+        return FileHere(path)
 
     def prepare(self) -> None: ...
     def rest(self) -> None: ...

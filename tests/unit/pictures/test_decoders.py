@@ -18,11 +18,12 @@ from typing import Any
 
 import psutil
 import pytest
+from PIL import Image
 
 from app.api.error_kinds import ErrorKind
 from app.pictures import decoders as module
-from app.pictures.decode import PictureError
-from app.pictures.decoders import Decoders, Limits, limits_for
+from app.pictures.decode import DecodedPicture, PictureError, PixelSpec, read_file
+from app.pictures.decoders import Decoders, Done, Limits, limits_for
 from app.pictures.fork_server import Spawner, Starter, Stopped
 
 MB = 1024**2
@@ -286,6 +287,90 @@ def test_all_limits_together_leave_memory_to_others(
         assert limits.memory >= 256 * MB
         if processes * 512 <= total * 1024:
             assert processes * limits.memory + limits.memory_alone <= total * 1024 * MB / 2
+
+
+# --- files that they read -------------------------------------------------------------------------
+
+SPEC = PixelSpec(32)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "red.png"
+    Image.new("RGB", (40, 30), "red").save(path)
+    return path
+
+
+def red(done: Done[DecodedPicture]) -> bool:
+    return bool((done.result().pixels == (255, 0, 0)).all())
+
+
+def test_the_process_that_reads_a_file_decodes_it_and_no_content_comes_back(
+    make: Make, file: Path
+) -> None:
+    written = read_file(str(file))
+    with make().read(0, str(file)) as opened:
+        assert opened.content == replace(written, data=b"")
+        file.unlink()  # it is in that process
+        assert red(opened.decode(SPEC, 200))
+
+
+def test_a_process_that_has_read_serves_nobody_else_until_the_file_is_closed(
+    make: Make, file: Path
+) -> None:
+    decoders = make()
+    own_id = b"__import__('os').getpid()"
+    with decoders.read(0, str(file)) as opened:
+        other = decoders.run(0, eval, own_id).result()
+        assert other != opened._decoder.process
+        assert red(opened.decode(SPEC, 200))
+    assert {decoders._take(0).process, decoders._take(0).process} == {
+        other,
+        opened._decoder.process,
+    }
+
+
+def test_what_keeps_a_file_from_being_read_is_told(make: Make, tmp_path: Path) -> None:
+    decoders = make()
+    for _ in range(2):
+        with pytest.raises(PictureError) as caught:
+            decoders.read(0, str(tmp_path / "gone.png"))
+        assert caught.value.kind is ErrorKind.MISSING
+    assert len(decoders._free[0]) == 1
+
+
+def test_a_process_that_dies_after_reading_costs_no_picture(make: Make, file: Path) -> None:
+    decoders = make()
+    with decoders.read(0, str(file)) as opened:
+        os.kill(opened._decoder.process, signal.SIGKILL)
+        assert red(opened.decode(SPEC, 200))
+    with decoders.read(0, str(file)) as opened:
+        assert red(opened.decode(SPEC, 200))
+
+
+def test_a_file_that_changed_before_another_process_reads_it_is_not_taken_for_the_first(
+    make: Make, file: Path
+) -> None:
+    with make().read(0, str(file)) as opened:
+        os.kill(opened._decoder.process, signal.SIGKILL)
+        Image.new("RGB", (40, 30), "blue").save(file)
+        error = opened.decode(SPEC, 200).error
+    assert error is not None
+    assert error.kind is ErrorKind.BUSY
+
+
+def test_a_disk_may_take_longer_than_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10**6))  # a look each second
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+
+    def look_often(limits: Limits) -> None:
+        watch = module._Watch(lambda: (0.0, 0), limits, MB, threading.Event())
+        for _ in range(100):
+            watch()
+
+    look_often(module._PATIENT)
+    with pytest.raises(PictureError, match="no progress for 20 seconds"):
+        look_often(LIMITS)
 
 
 # --- how they end ---------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from app.config import get_settings
 from app.db.jobs import ClaimedJob
 from app.db.settle import Outcome
 from app.errors import AppError
-from app.pictures.decoders import Decoders
+from app.pictures.decoders import Decoders, OpenFile
 from app.pictures.fork_server import Stopped
 from app.pictures.pixels import PixelSpec
 from app.worker.context import context
@@ -62,15 +62,14 @@ def test_a_file_that_is_slow_to_come_holds_up_no_other(
     jobs: list[ClaimedJob],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stages, arrived = make_stages(1), threading.Event()
-    real = stages_module.read_file
+    stages, arrived, real = make_stages(1), threading.Event(), Decoders.read
 
-    def read_file(path: str) -> Any:
+    def read(decoders: Decoders, niceness: int, path: str) -> OpenFile:
         if path == jobs[0].path:
             assert arrived.wait(WITHIN_S)
-        return real(path)
+        return real(decoders, niceness, path)
 
-    monkeypatch.setattr(stages_module, "read_file", read_file)
+    monkeypatch.setattr(Decoders, "read", read)
     with stages.threads() as threads:
         slow, *others = [threads.submit(stages.read, job) for job in jobs]
         decoded = [future.result(WITHIN_S) for future in others]
@@ -87,19 +86,19 @@ def test_no_more_pictures_are_decoded_at_once_than_asked_for_and_few_files_are_h
 ) -> None:
     stages = make_stages(2)
     lock, both = threading.Lock(), threading.Barrier(2)
-    real_read, real_decode = stages_module.read_file, Decoders.decode
+    real_read, real_decode, real_exit = Decoders.read, OpenFile.decode, OpenFile.__exit__
     held = decoding = most_held = most_decoding = 0
 
-    def read_file(path: str) -> Any:
+    def read(*arguments: Any) -> Any:
         nonlocal held, most_held
-        content = real_read(path)
+        file = real_read(*arguments)
         with lock:
             held += 1
             most_held = max(most_held, held)
-        return content
+        return file
 
     def decode(*arguments: Any) -> Any:
-        nonlocal held, decoding, most_decoding
+        nonlocal decoding, most_decoding
         with lock:
             decoding += 1
             most_decoding = max(most_decoding, decoding)
@@ -107,11 +106,17 @@ def test_no_more_pictures_are_decoded_at_once_than_asked_for_and_few_files_are_h
         decoded = real_decode(*arguments)
         with lock:
             decoding -= 1
-            held -= 1
         return decoded
 
-    monkeypatch.setattr(stages_module, "read_file", read_file)
-    monkeypatch.setattr(Decoders, "decode", decode)
+    def close(*arguments: Any) -> None:
+        nonlocal held
+        with lock:
+            held -= 1
+        real_exit(*arguments)
+
+    monkeypatch.setattr(Decoders, "read", read)
+    monkeypatch.setattr(OpenFile, "decode", decode)
+    monkeypatch.setattr(OpenFile, "__exit__", close)
     with stages.threads() as threads:
         for future in [threads.submit(stages.read, job) for job in jobs]:
             assert future.result(WITHIN_S).outcome.error_kind is None
@@ -166,14 +171,14 @@ def test_whatever_is_raised_for_one_picture_is_its_failure(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stages, real = make_stages(2), stages_module.read_file
+    stages, real = make_stages(2), Decoders.read
 
-    def read_file(path: str) -> Any:
+    def read(decoders: Decoders, niceness: int, path: str) -> OpenFile:
         if path == jobs[3].path:
             raise OverflowError("nobody thought of that")
-        return real(path)
+        return real(decoders, niceness, path)
 
-    monkeypatch.setattr(stages_module, "read_file", read_file)
+    monkeypatch.setattr(Decoders, "read", read)
     with stages.threads() as threads:
         pictures = list(threads.map(stages.read, jobs))
         stages._decode_again(pictures[3])
