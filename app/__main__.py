@@ -22,6 +22,10 @@ def main() -> int:
         from app.pictures.decoder_process import main as serve
 
         return serve(sys.argv[2:])
+    if sys.argv[1:2] == ["card-decoder"]:  # the same
+        from app.embedding.card_decoder import main as serve_card
+
+        return serve_card(sys.argv[2:])
     try:
         _prepare_process()
         code = _run()

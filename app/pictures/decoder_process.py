@@ -250,7 +250,7 @@ def _serve_forked(
     code = 1
     try:
         control.close()
-        _die_with(server)
+        die_with(server)
         with contextlib.suppress(OSError):  # a sandbox may forbid it; it is only slower then
             os.nice(niceness)
         serve(channel, memory)
@@ -261,11 +261,11 @@ def _serve_forked(
         os._exit(code)
 
 
-def _die_with(server: int) -> None:
-    """Have the system kill this process when the fork server ends, however it ends (Linux)."""
+def die_with(parent: int) -> None:
+    """Have the system kill this process when its parent ends, however it ends (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != server:
+        if os.getppid() != parent:
             os._exit(1)
 
 

@@ -131,7 +131,7 @@ class ForkServer:
         with theirs:
             try:
                 self._server = subprocess.Popen(
-                    [*_program(), "decoder", str(self._memory)],
+                    [*program(), "decoder", str(self._memory)],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     env={**os.environ, **_ONE_THREAD},
@@ -192,7 +192,8 @@ class Spawner:
             self.end(process)
 
 
-def _program() -> list[str]:
+def program() -> list[str]:
+    """The command that starts this program."""
     if getattr(sys, "frozen", False):
         return [sys.executable]
     # -P: files in the current folder must not be taken for modules

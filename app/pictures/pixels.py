@@ -96,18 +96,23 @@ def fit(
     return _padded(pixels, spec)
 
 
+def resized_to(width: float, height: float, spec: PixelSpec) -> tuple[int, int]:
+    """Width and height that OpenCLIP resizes a whole picture to, before it crops or pads it."""
+    if spec.resize_mode == "squash":
+        return spec.size, spec.size
+    if spec.resize_mode == "longest":
+        ratio = max(width, height) / spec.size
+        return max(1, round(width / ratio)), max(1, round(height / ratio))
+    shortest = min(width, height)
+    return int(spec.size * width / shortest), int(spec.size * height / shortest)
+
+
 def _plan(width: float, height: float, spec: PixelSpec) -> tuple[tuple[int, int], _Box]:
     """Size to resample to, and which part of the upright picture to resample."""
-    side = spec.size
-    whole = (0.0, 0.0, width, height)
-    if spec.resize_mode == "squash":
-        return (side, side), whole
-    if spec.resize_mode == "longest":
-        ratio = max(width, height) / side
-        return (max(1, round(width / ratio)), max(1, round(height / ratio))), whole
-    # OpenCLIP resizes to these whole numbers and crops the square in the middle of them.
-    shortest = min(width, height)
-    wide, high = int(side * width / shortest), int(side * height / shortest)
+    wide, high = resized_to(width, height, spec)
+    if spec.resize_mode != "shortest":
+        return (wide, high), (0.0, 0.0, width, height)
+    side = spec.size  # OpenCLIP crops the square in the middle
     x, y = round((wide - side) / 2), round((high - side) / 2)
     across, down = width / wide, height / high
     return (side, side), (x * across, y * down, (x + side) * across, (y + side) * down)

@@ -22,7 +22,7 @@ from app.db.types import text_to_path
 from app.errors import AppError
 from app.printable import printable
 from app.scan.file_walk import is_below
-from app.worker.indexing.stages import Picture
+from app.worker.indexing.picture import Picture
 
 SAMPLE = 64
 """Pictures at either end of a session that are looked for where one is missing."""

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import Any
 
 from rq.timeouts import JobTimeoutException
@@ -25,14 +26,15 @@ from app.db.types import utc_now
 from app.errors import AppError, first_line
 from app.pictures.fork_server import Stopped
 from app.worker.context import IDLE, WorkerContext, register_model
+from app.worker.indexing.picture import Batch, Picture
 from app.worker.indexing.reachability import Places
-from app.worker.indexing.stages import Batch, Picture, Stages
+from app.worker.indexing.stages import Stages
 from app.worker.maintenance.payloads import refresh_payloads
 
 log = logging.getLogger(__name__)
 
 LOOK_AHEAD = 2
-"""Batches that are decoded while another one is in the model."""
+"""Batches, at least, that are decoded while another one is in the model."""
 WALK_SILENT_AFTER_S = 30
 WAIT_FOR_WALK_S = 0.2
 TIDY_AGAIN_S = 1.0
@@ -167,11 +169,11 @@ class SessionRun:
                 while self._may_go_on():
                     self._fill(ahead)
                     if ahead:
-                        batch = ahead.popleft()
-                        embedded = self._embed(batch)
-                        if stored is not None:
-                            stored.result()
-                        stored = writer.submit(self._store, batch.claim, *embedded)
+                        batches = self._next_batches(ahead)
+                        for batch, embedded in zip(batches, self._embed(batches), strict=True):
+                            if stored is not None:
+                                stored.result()
+                            stored = writer.submit(self._store, batch.claim, *embedded)
                         continue
                     if stored is not None:
                         stored.result()
@@ -185,11 +187,24 @@ class SessionRun:
                     self._release(batch)
 
     def _fill(self, ahead: deque[Batch]) -> None:
-        while len(ahead) < 1 + LOOK_AHEAD:
+        pictures = sum(len(batch.pictures) for batch in ahead)
+        while len(ahead) < 1 + LOOK_AHEAD or pictures < self._stages.in_flight:
             batch = self._claim(self._config.batch_size)
             if not batch.claim.jobs:
                 return
             ahead.append(batch)
+            pictures += len(batch.pictures)
+
+    def _next_batches(self, ahead: deque[Batch]) -> list[Batch]:
+        """The oldest; with it those that are ready, as many as the model takes together."""
+        batches = [ahead.popleft()]
+        pictures = len(batches[0].pictures)
+        while ahead and ahead[0].is_ready():
+            pictures += len(ahead[0].pictures)
+            if pictures > self._stages.encoder.together:
+                break
+            batches.append(ahead.popleft())
+        return batches
 
     def _claim(self, limit: int, **which: Any) -> Batch:
         """Claim a batch and begin to decode it; what is unchanged on disk is settled before."""
@@ -234,7 +249,7 @@ class SessionRun:
         return bool(batch.claim.jobs)
 
     def _finish_batch(self, batch: Batch) -> None:
-        self._store(batch.claim, *self._embed(batch))
+        self._store(batch.claim, *self._embed([batch])[0])
 
     def _may_go_on(self) -> bool:
         if self._waits and self._counts["batches"]:
@@ -276,12 +291,15 @@ class SessionRun:
 
     # --- the stages -----------------------------------------------------------------------------
 
-    def _embed(self, batch: Batch) -> tuple[list[Picture], float]:
-        read = [future.result() for future in batch.pictures]
-        pictures = self._places.judged(read, self._stages.read)
-        embed_ms = self._stages.embed(pictures)
-        self._places.excused(pictures)  # some were read once more: a vector to reuse was gone
-        return pictures, embed_ms
+    def _embed(self, batches: Sequence[Batch]) -> list[tuple[list[Picture], float]]:
+        """For each batch its pictures, and how long the model took for them, in milliseconds."""
+        read = [[future.result() for future in batch.pictures] for batch in batches]
+        pictures = [self._places.judged(some, self._stages.read) for some in read]
+        together = list(chain.from_iterable(pictures))
+        each_ms = self._stages.embed(together) / max(len(together), 1)
+        for some in pictures:
+            self._places.excused(some)  # some were read once more: a vector to reuse was gone
+        return [(some, each_ms * len(some)) for some in pictures]
 
     def _store(self, claim: Claim, pictures: list[Picture], embed_ms: float) -> None:
         """Vectors first, the ledger once they are safe: a kill in between costs a repeat."""

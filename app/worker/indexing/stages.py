@@ -10,16 +10,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from rq.timeouts import BaseTimeoutException
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.error_kinds import ErrorKind
 from app.config import get_settings
@@ -28,15 +23,18 @@ from app.db.jobs import Claim, ClaimedJob
 from app.db.models import AssetVector, ImageAsset
 from app.db.settle import Outcome
 from app.db.vectors import begin_store
+from app.embedding.card_processes import BATCH, CardProcess, processes_for
 from app.errors import AppError, first_line
-from app.pictures.decode import PictureError
 from app.pictures.decoders import OpenFile, decode_threads
 from app.pictures.fork_server import Stopped
-from app.vectors.protocol import PointPayload, VectorPoint, VectorStore, vector_checksum
+from app.vectors.protocol import VectorPoint, VectorStore, vector_checksum
 from app.worker.context import context
+from app.worker.indexing.picture import Picture
+from app.worker.indexing.readers import Readers
 from app.worker.maintenance.payloads import payload
 
 if TYPE_CHECKING:
+    from app.embedding.card_decoder import CardPicture
     from app.embedding.encoder import Encoder
 
 log = logging.getLogger(__name__)
@@ -61,43 +59,6 @@ _SAME_CONTENT = (
 """Made once: it is asked for every picture, and making it would take longer than the answer."""
 
 
-@dataclass(slots=True)
-class Picture:
-    """One picture on its way through the stages."""
-
-    outcome: Outcome
-    pixels: NDArray[np.uint8] | None = None
-    """(size, size, 3); None where it failed or its content is known."""
-    same_as: int | None = None
-    """An asset with the same content, whose vector is stored."""
-    known_checksum: str = ""
-    """What the vector of that content has for a checksum."""
-    vector: NDArray[np.float32] | None = None
-    """(dimension,), unit length."""
-    fence: int = 0
-    """Number of its store, the same in a batch; 0 while it is not to be stored."""
-    payload: PointPayload = field(default_factory=PointPayload)
-    read_ms: float = 0.0
-    """To read the file and take its checksum."""
-    decode_ms: float = 0.0
-
-    @property
-    def job(self) -> ClaimedJob:
-        return self.outcome.job
-
-    def fail(self, kind: ErrorKind, message: str) -> None:
-        self.outcome.error_kind, self.outcome.error_message = kind, message
-        self.pixels = self.vector = None
-
-
-@dataclass(slots=True)
-class Batch:
-    """A claim and its pictures, which are being decoded."""
-
-    claim: Claim
-    pictures: list[Future[Picture]] = field(default_factory=list)
-
-
 class Stages:
     """The work on pictures for one model; knows nothing of sessions and queues."""
 
@@ -108,12 +69,15 @@ class Stages:
         self.decode_threads = decode_threads()
         self._max_megapixels = get_settings().max_image_megapixels
         self._turns = threading.Semaphore(self.decode_threads)
+        self._cards = self._processes_with_cards()
+        self.in_flight = self.decode_threads + READ_AHEAD + 2 * BATCH * len(self._cards)
+        """Pictures that are read and decoded at once."""
         self._rest_ms: defaultdict[str, float] = defaultdict(float)
 
     # --- read and decode, in a thread for each picture ------------------------------------------
 
     @contextlib.contextmanager
-    def threads(self) -> Iterator[ThreadPoolExecutor]:
+    def threads(self) -> Iterator[Readers]:
         """Threads for :meth:`read`: as many as may decode at once, and some that read ahead.
 
         Each has a process that reads and decodes for it. Leaving the block ends these processes.
@@ -122,7 +86,7 @@ class Stages:
         decoders.prepare()
         number = self.decode_threads + READ_AHEAD
         try:
-            with ThreadPoolExecutor(number, "decode", initializer=_give_way) as threads:
+            with Readers(number, self._cards, self._read_by_card, _give_way) as threads:
                 yield threads
         finally:
             decoders.rest()
@@ -137,9 +101,37 @@ class Stages:
         if context().stop.is_set():
             raise Stopped
         picture = Picture(Outcome(job))
-        with _only(picture), self._read(picture) as file:
+        with picture.to_blame(), self._read(picture) as file:
             if not self._find_known(picture, file.content.sha256):
                 self._decode(picture, file)
+        return picture
+
+    def _processes_with_cards(self) -> list[CardProcess]:
+        """For a card that the model runs on; none where it does not decode."""
+        number = processes_for(self.decode_threads, self.encoder.free_memory())
+        return [CardProcess(str(self.encoder.torch_device), context().stop) for _ in range(number)]
+
+    def _read_by_card(self, card: CardProcess, jobs: Sequence[ClaimedJob]) -> list[Picture | None]:
+        """The same for many; None for each that is left to :meth:`read`.
+
+        Raises:
+            CardFailedError: none of them was read.
+        """
+        begin = time.perf_counter()
+        paths = [job.path for job in jobs]
+        found = card.decode(paths, self.encoder.pixels, self._max_megapixels)
+        ms = (time.perf_counter() - begin) * 1000 / max(len(jobs), 1)
+        return [
+            None if each is None else self._from_card(job, each, ms)
+            for job, each in zip(jobs, found, strict=True)
+        ]
+
+    def _from_card(self, job: ClaimedJob, found: CardPicture, ms: float) -> Picture:
+        picture = Picture(Outcome(job), decode_ms=ms)
+        with picture.to_blame():
+            picture.note_content(found.content)
+            if not self._find_known(picture, found.content.sha256):
+                picture.note_decoded(found.decoded)
         return picture
 
     def _read(self, picture: Picture) -> OpenFile:
@@ -148,27 +140,14 @@ class Stages:
             file = context().decoders.read(BEHIND_THE_MODEL, picture.job.path)
         finally:  # a disk that fails may have taken long to say so
             picture.read_ms += (time.perf_counter() - begin) * 1000
-        content = file.content
-        picture.outcome.facts = {
-            "size": content.size,
-            "mtime_ns": content.mtime_ns,
-            "sha256": content.sha256,
-        }
+        picture.note_content(file.content)
         return file
 
     def _decode(self, picture: Picture, file: OpenFile) -> None:
         with self._turns:
             done = file.decode(self.encoder.pixels, self._max_megapixels)
         picture.decode_ms = done.ms
-        decoded = done.result()
-        picture.pixels = decoded.pixels
-        picture.outcome.note = decoded.note
-        picture.outcome.facts |= {
-            "width": decoded.width,
-            "height": decoded.height,
-            "format": decoded.format,
-            "taken_at": decoded.taken_at and decoded.taken_at.replace(tzinfo=UTC),
-        }
+        picture.note_decoded(done.result())
 
     def _find_known(self, picture: Picture, sha256: str) -> bool:
         """Look for an asset of the same content, and take over what is known of it."""
@@ -226,7 +205,7 @@ class Stages:
                 picture.outcome.note = "Same content as a picture that was indexed before."
 
     def _decode_again(self, picture: Picture) -> None:
-        with _only(picture), self._read(picture) as file:
+        with picture.to_blame(), self._read(picture) as file:
             self._decode(picture, file)
 
     def _embed(self, pictures: Sequence[Picture]) -> None:
@@ -333,9 +312,8 @@ class Stages:
 
         Many pictures are read and decoded at once, so their times are shared among the threads.
         """
-        readers = self.decode_threads + READ_AHEAD
         busy = {
-            "read_ms": sum(picture.read_ms for picture in pictures) / readers,
+            "read_ms": sum(picture.read_ms for picture in pictures) / self.in_flight,
             "decode_ms": sum(picture.decode_ms for picture in pictures) / self.decode_threads,
             "embed_ms": embed_ms,
             "store_ms": store_ms,
@@ -346,24 +324,6 @@ class Stages:
             whole[name] = int(self._rest_ms[name])
             self._rest_ms[name] -= whole[name]
         return whole
-
-
-@contextlib.contextmanager
-def _only(picture: Picture) -> Iterator[None]:
-    """Make whatever is raised for one picture that picture's failure, and nobody else's."""
-    try:
-        yield
-    except PictureError as error:
-        if error.kind is ErrorKind.INTERNAL:
-            log.exception("unforeseen: %s", picture.job.path)
-        picture.fail(error.kind, error.message)
-    except MemoryError:
-        picture.fail(ErrorKind.OUT_OF_MEMORY, "There was not enough memory for this picture.")
-    except (AppError, SQLAlchemyError, BaseTimeoutException):  # not this picture's fault
-        raise
-    except Exception as error:
-        log.exception("unforeseen: %s", picture.job.path)
-        picture.fail(ErrorKind.INTERNAL, f"Something unexpected happened: {first_line(error)}.")
 
 
 def _give_way() -> None:

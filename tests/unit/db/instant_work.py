@@ -20,8 +20,8 @@ from app.errors import AppError
 from app.pictures.decode import DecodedPicture, PictureError, PixelSpec, decode, read_file
 from app.pictures.decoders import Done
 from app.vectors.embedded import EmbeddedStore
+from app.worker.indexing.picture import Batch
 from app.worker.indexing.run import SessionRun
-from app.worker.indexing.stages import Batch
 
 PICTURES = {
     name: encoded(Image.new("RGB", (4, 3), name), "PNG") for name in ("red", "lime", "blue")
@@ -37,6 +37,10 @@ class ColourModel:
     version, device_label, precision, notice = "1", "cpu", "fp32", ""
     dimension = 4
     pixels = PixelSpec(2)
+    together = 0
+
+    def free_memory(self) -> int:
+        return 0
 
     def __init__(self, spec: str, weights: int) -> None:
         self.name, self.digest = spec, f"{weights:064}"
@@ -101,7 +105,7 @@ class InFlight:
     def __init__(self, run: SessionRun, batch: Batch) -> None:
         self.batch = batch
         self.is_begun = False
-        self._work = greenlet(lambda: run._store(batch.claim, *run._embed(batch)))
+        self._work = greenlet(lambda: run._store(batch.claim, *run._embed([batch])[0]))
 
     @property
     def is_done(self) -> bool:

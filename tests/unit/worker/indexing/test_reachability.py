@@ -18,8 +18,8 @@ from app.db.models import TrainingSession
 from app.db.settle import Outcome
 from app.errors import AppError
 from app.worker.indexing import reachability
+from app.worker.indexing.picture import Picture
 from app.worker.indexing.reachability import Places
-from app.worker.indexing.stages import Picture
 
 NAMES = ("a/1.jpg", "a/2.jpg", "b/3.jpg", "b/4.jpg")
 

@@ -27,7 +27,8 @@ from app.pictures.fork_server import Stopped
 from app.pictures.pixels import PixelSpec
 from app.worker.context import context
 from app.worker.indexing import stages as stages_module
-from app.worker.indexing.stages import READ_AHEAD, Picture, Stages
+from app.worker.indexing.picture import Picture
+from app.worker.indexing.stages import READ_AHEAD, Stages
 
 PICTURES = 12
 WITHIN_S = 30
@@ -40,7 +41,7 @@ def make_stages(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Stages]:
     def make(decode_threads: int) -> Stages:
         monkeypatch.setenv("AFTERIMAGE_DECODE_THREADS", str(decode_threads))
         get_settings.cache_clear()
-        encoder: Any = SimpleNamespace(pixels=PixelSpec(32))
+        encoder: Any = SimpleNamespace(pixels=PixelSpec(32), free_memory=lambda: 0)
         return Stages(encoder, store=None, model_id=1)  # type: ignore[arg-type]
 
     fresh_ledger()
@@ -127,9 +128,8 @@ def test_no_more_pictures_are_decoded_at_once_than_asked_for_and_few_files_are_h
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness on Linux only")
 def test_decoding_gives_way_to_the_model(make_stages: Callable[[int], Stages]) -> None:
     with make_stages(1).threads() as threads:
-        own = threads.submit(
-            lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-        ).result(WITHIN_S)
+        reads: Any = lambda _job: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())  # noqa: E731
+        own = threads.submit(reads, ClaimedJob(0, 0, 1, "")).result(WITHIN_S)
     here = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     assert own == min(here + stages_module.BEHIND_THE_MODEL, 19)
 
@@ -180,7 +180,7 @@ def test_whatever_is_raised_for_one_picture_is_its_failure(
 
     monkeypatch.setattr(Decoders, "read", read)
     with stages.threads() as threads:
-        pictures = list(threads.map(stages.read, jobs))
+        pictures = [threads.submit(stages.read, job).result(WITHIN_S) for job in jobs]
         stages._decode_again(pictures[3])
     failed = [picture for picture in pictures if picture.pixels is None]
     assert [picture.job for picture in failed] == [jobs[3]]

@@ -1,0 +1,211 @@
+"""A process that has an NVIDIA card decode JPEG files: ``python -m app card-decoder``.
+
+A card's engines for JPEG stand still while processors decode. Most of the work that is left for the
+processor is reading and checking, so there are some of these processes, each with a batch of its
+own. What a card cannot read, or would read wrongly, is left to the processors, see
+:mod:`app.pictures.plain_jpeg`. Like the encoder, this module imports torch.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from app.embedding.checkpoint import is_out_of_memory
+from app.pictures.decode import DecodedPicture, PictureError, quietly
+from app.pictures.decoder_process import die_with, receive, send
+from app.pictures.files import FileContent, read_file
+from app.pictures.pixels import REDUCING_GAP, PixelSpec, fit, resized_to
+from app.pictures.plain_jpeg import PlainJpeg, plain_jpeg
+
+SHARE_OF_MEMORY = 0.1
+"""For one batch, of the memory that is free when decoding begins."""
+MOST_MEMORY = 2 * 1024**3
+"""Bytes for the pictures of one batch, decoded; more is of no use."""
+_EXIF = b"Exif\x00\x00"
+_EXIF_START = len(_EXIF) + 8  # with the head of the TIFF data behind it
+_HEADER = 64 * 1024  # bytes; where cameras put their EXIF data
+
+
+@dataclass(frozen=True, slots=True)
+class CardPicture:
+    """What a card has decoded."""
+
+    content: FileContent
+    """The file, without its data."""
+    decoded: DecodedPicture
+
+
+class CardDecoder:
+    """Decodes on one device.
+
+    Args:
+        device: a CUDA device; on the CPU the same is computed, more slowly.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._budget = MOST_MEMORY
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            self._budget = min(MOST_MEMORY, int(free * SHARE_OF_MEMORY))
+
+    def decode(
+        self, paths: Sequence[str], spec: PixelSpec, max_megapixels: int
+    ) -> list[CardPicture | None]:
+        """Read and decode files, each as :func:`app.pictures.decode.decode` does.
+
+        Returns:
+            None for each file that is left to the processors.
+        """
+        found: list[CardPicture | None] = [None] * len(paths)
+        waiting: list[tuple[int, FileContent, PlainJpeg]] = []
+        for index, path in enumerate(paths):
+            try:
+                content = read_file(path)
+            except PictureError:
+                continue
+            jpeg = plain_jpeg(content.data, os.path.basename(path), spec, max_megapixels)
+            if jpeg is not None and jpeg.decoded_bytes <= self._budget:
+                waiting.append((index, replace(content, data=b""), jpeg))
+        for part in self._parts(waiting):
+            small = self._shrunk([jpeg for _, _, jpeg in part], spec)
+            for (index, content, jpeg), pixels in zip(part, small, strict=True):
+                if pixels is not None:
+                    found[index] = _finished(content, jpeg, pixels, spec)
+        return found
+
+    def _parts(
+        self, waiting: Sequence[tuple[int, FileContent, PlainJpeg]]
+    ) -> Iterator[list[tuple[int, FileContent, PlainJpeg]]]:
+        """As many at a time as there is memory for."""
+        part, size = [], 0
+        for each in waiting:
+            if size + each[2].decoded_bytes > self._budget:
+                yield part
+                part, size = [], 0
+            part.append(each)
+            size += each[2].decoded_bytes
+        if part:
+            yield part
+
+    def _shrunk(self, files: Sequence[PlainJpeg], spec: PixelSpec) -> list[torch.Tensor | None]:
+        """As stored and whole, each of shape (height, width, 3), in this computer's memory.
+
+        Where that fails, two halves are tried, so that nothing but the cause is left out.
+        """
+        try:
+            with torch.inference_mode():
+                return list(self._attempt(files, spec))
+        except (RuntimeError, ValueError, MemoryError) as error:
+            if self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)  # a card that is lost ends this process
+            if is_out_of_memory(error):
+                torch.accelerator.empty_cache()
+                self._budget //= 2
+            if len(files) == 1:
+                return [None]
+        half = len(files) // 2
+        return [*self._shrunk(files[:half], spec), *self._shrunk(files[half:], spec)]
+
+    def _attempt(self, files: Sequence[PlainJpeg], spec: PixelSpec) -> list[torch.Tensor]:
+        from torchcodec.decoders import decode_jpeg
+
+        sources = [torch.frombuffer(_without_exif(file.data), dtype=torch.uint8) for file in files]
+        decoded: list[torch.Tensor] = decode_jpeg(sources, mode="RGB", device=self._device)
+        small = []
+        for index, file in enumerate(files):
+            whole, decoded[index] = decoded[index], torch.empty(0)  # its memory is used again
+            if whole.shape != (3, file.height, file.width):
+                raise ValueError(f"decoded to {tuple(whole.shape)}, not as its header says")
+            size = resized_to(file.width, file.height, spec)
+            small.append(shrunk(whole, size, spec).permute(1, 2, 0).contiguous())
+        return [picture.cpu() for picture in small]
+
+
+def _finished(
+    content: FileContent, jpeg: PlainJpeg, pixels: torch.Tensor, spec: PixelSpec
+) -> CardPicture | None:
+    """Cropped, upright and in sRGB."""
+    picture = Image.fromarray(pixels.numpy())
+    try:
+        with quietly():
+            square = fit(picture, picture.size, jpeg.orientation, spec, jpeg.colours)
+    except PictureError:
+        return None
+    return CardPicture(
+        content, DecodedPicture(square, *jpeg.size, "JPEG", jpeg.taken_at, jpeg.note)
+    )
+
+
+def shrunk(picture: torch.Tensor, size: tuple[int, int], spec: PixelSpec) -> torch.Tensor:
+    """Resample a picture to a smaller size, as :func:`app.pictures.pixels.resampled` does.
+
+    Args:
+        picture: shape (channels, height, width), uint8.
+        size: width and height of the result.
+
+    Returns:
+        shape (channels, size[1], size[0]), uint8.
+    """
+    _, height, width = picture.shape
+    wide, high = size
+    step = max(1, math.floor(min(width / wide, height / high) / REDUCING_GAP))
+    small = _averaged(_averaged(picture, step, -2), step, -1)
+    # The last whole step may reach beyond the picture, so the scale is given, not the size; what
+    # is padded makes sure that rounding down costs no row or column.
+    padded = functional.pad(small, (0, 1, 0, 1), mode="replicate")
+    sampled = functional.interpolate(
+        padded[None],
+        scale_factor=(high * step / height, wide * step / width),
+        mode=spec.interpolation,
+        antialias=True,
+    )[0]
+    return sampled[:, :high, :wide].round().clamp(0, 255).to(torch.uint8)
+
+
+def _averaged(picture: torch.Tensor, step: int, dim: int) -> torch.Tensor:
+    """Means of ``step`` neighbours along a dimension, fewer at its end, in fp32."""
+    if step == 1:
+        return picture.float()
+    whole, rest = divmod(picture.shape[dim], step)
+    parts = picture.narrow(dim, 0, whole * step).unflatten(dim, (whole, step))
+    means = parts.mean(dim=dim, dtype=torch.float32)
+    if not rest:
+        return means
+    last = picture.narrow(dim, whole * step, rest).mean(dim, keepdim=True, dtype=torch.float32)
+    return torch.cat((means, last), dim)
+
+
+def _without_exif(data: bytes) -> bytearray:
+    """A copy that has no orientation: it is turned later, together with all other pictures."""
+    copy = bytearray(data)
+    while (at := copy.find(_EXIF, 0, _HEADER)) >= 0:
+        copy[at : at + _EXIF_START] = bytes(_EXIF_START)
+    return copy
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the worker, whose socket is standard input, until it closes that.
+
+    Args:
+        arguments: the device, and the worker's process id.
+
+    Raises:
+        RuntimeError: the card is lost.
+    """
+    die_with(int(arguments[1]))
+    channel, decoder = socket.socket(fileno=0), CardDecoder(torch.device(arguments[0]))
+    try:
+        while True:
+            (paths, spec, max_megapixels), _ = receive(channel)
+            send(channel, decoder.decode(paths, spec, max_megapixels))
+    except (EOFError, OSError):  # the worker has ended
+        return 0
