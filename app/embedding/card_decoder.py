@@ -13,6 +13,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 
 import torch
 from PIL import Image
@@ -29,6 +30,7 @@ SHARE_OF_MEMORY = 0.1
 """For one batch, of the memory that is free when decoding begins."""
 MOST_MEMORY = 2 * 1024**3
 """Bytes for the pictures of one batch, decoded; more is of no use."""
+_NEARLY_WHITE = 250
 _EXIF = b"Exif\x00\x00"
 _EXIF_START = len(_EXIF) + 8  # with the head of the TIFF data behind it
 _HEADER = 64 * 1024  # bytes; where cameras put their EXIF data
@@ -56,6 +58,21 @@ class CardDecoder:
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
             self._budget = min(MOST_MEMORY, int(free * SHARE_OF_MEMORY))
+
+    def check(self) -> None:
+        """Decode a picture of our own: the library may not fit this PyTorch or this driver.
+
+        Raises:
+            RuntimeError, ImportError, OSError: it does not work.
+        """
+        spec, file = PixelSpec(64), BytesIO()
+        Image.new("RGB", (2 * spec.size, 2 * spec.size), "white").save(file, "JPEG")
+        jpeg = plain_jpeg(file.getvalue(), "white.jpg", spec, max_megapixels=1)
+        assert jpeg is not None
+        with torch.inference_mode():
+            (pixels,) = self._attempt([jpeg], spec)
+        if pixels.min() < _NEARLY_WHITE:
+            raise RuntimeError(f"white is decoded to {pixels.min()}")
 
     def decode(
         self, paths: Sequence[str], spec: PixelSpec, max_megapixels: int
@@ -199,10 +216,11 @@ def main(arguments: list[str]) -> int:
         arguments: the device, and the worker's process id.
 
     Raises:
-        RuntimeError: the card is lost.
+        RuntimeError: the card does not decode, or is lost.
     """
     die_with(int(arguments[1]))
     channel, decoder = socket.socket(fileno=0), CardDecoder(torch.device(arguments[0]))
+    decoder.check()
     try:
         while True:
             (paths, spec, max_megapixels), _ = receive(channel)

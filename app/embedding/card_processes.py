@@ -39,10 +39,14 @@ def processes_for(processors: int, card_memory: int) -> int:
         processors: how many this computer has.
         card_memory: bytes of the card that are free.
     """
-    if sys.platform != "linux" or find_spec("torchcodec") is None:
+    if sys.platform != "linux" or find_spec("torchcodec") is None or _useless.is_set():
         return 0
     memory = psutil.virtual_memory().available
     return min(MOST_PROCESSES, processors // 2, card_memory // CARD_MEMORY, memory // MEMORY)
+
+
+_useless = threading.Event()
+"""Set once a process could not begin: the library does not fit this card, and never will."""
 
 
 class CardFailedError(Exception):
@@ -66,7 +70,12 @@ class CardProcess:
     def start(self) -> None:
         """Start the process and wait until it is ready, which takes seconds; raises as below."""
         self._channel = self._begin()
-        self.decode([], PixelSpec(1), 0)
+        try:
+            self.decode([], PixelSpec(1), 0)
+        except CardFailedError:
+            if not self._closed.is_set():
+                _useless.set()
+            raise
 
     def decode(
         self, paths: Sequence[str], spec: PixelSpec, max_megapixels: int

@@ -58,6 +58,17 @@ def assert_same(found: Any, path: str, spec: PixelSpec) -> None:
     assert (found.content.data, found.content.mtime_ns) == (b"", content.mtime_ns)
 
 
+def test_a_trial_tells_whether_it_works(
+    decoder: CardDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder.check()
+    monkeypatch.setattr(
+        "torchcodec.decoders.decode_jpeg", lambda *_, **__: [torch.zeros(3, 128, 128)]
+    )
+    with pytest.raises(RuntimeError, match="white is decoded to 0"):
+        decoder.check()
+
+
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.resize_mode)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_upright_and_as_a_processor_decodes_them(

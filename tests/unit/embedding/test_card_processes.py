@@ -72,8 +72,11 @@ def test_one_that_does_not_answer_is_given_up(
     card: CardProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(card_processes, "ANSWER_WITHIN_S", 0.0)
+    monkeypatch.setattr(card_processes, "_useless", threading.Event())
+    assert processes_for(16, 79 * GIB) > 0
     with pytest.raises(CardFailedError, match="no answer"):
         card.start()
+    assert processes_for(16, 79 * GIB) == 0
 
 
 def test_there_are_as_many_as_processors_and_memories_allow(
