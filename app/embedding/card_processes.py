@@ -49,6 +49,10 @@ _useless = threading.Event()
 """Set once a process could not begin: the library does not fit this card, and never will."""
 
 
+_starting = threading.Lock()
+"""One after the other, as each takes seconds of a processor that others decode with meanwhile."""
+
+
 class CardFailedError(Exception):
     """The process has ended, or does not answer: it is of no more use."""
 
@@ -69,13 +73,14 @@ class CardProcess:
 
     def start(self) -> None:
         """Start the process and wait until it is ready, which takes seconds; raises as below."""
-        self._channel = self._begin()
-        try:
-            self.decode([], PixelSpec(1), 0)
-        except CardFailedError:
-            if not self._closed.is_set():
-                _useless.set()
-            raise
+        with _starting:
+            self._channel = self._begin()
+            try:
+                self.decode([], PixelSpec(1), 0)
+            except CardFailedError:
+                if not self._closed.is_set():
+                    _useless.set()
+                raise
 
     def decode(
         self, paths: Sequence[str], spec: PixelSpec, max_megapixels: int
