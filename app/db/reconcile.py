@@ -63,7 +63,7 @@ def _take_back(conn: Connection, dead_workers: Sequence[str], proved: Sequence[s
         lost |= silent_workers(conn)
     _note_stopped(conn, [*lost, *dead_workers])
     take_back_scans(conn, set(conn.scalars(_RUNNING)))
-    return expire_leases(conn, dead_workers=dead_workers, lost_workers=[*lost], by_time=steady)
+    return expire_leases(conn, dead_workers=[*lost, *dead_workers], by_time=steady)
 
 
 def _note_stopped(conn: Connection, names: Sequence[str]) -> None:
@@ -92,7 +92,7 @@ def _take_over(conn: Connection, sole_worker: str) -> int:
     ).all()
     _note_stopped(conn, running)
     return expire_leases(
-        conn, lost_workers=[name for name in {*running, *holding} if name], by_time=False
+        conn, dead_workers=[name for name in {*running, *holding} if name], by_time=False
     )
 
 

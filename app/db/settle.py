@@ -228,22 +228,20 @@ def expire_leases(
     conn: Connection,
     *,
     dead_workers: Sequence[str] = (),
-    lost_workers: Sequence[str] = (),
     by_time: bool = True,
 ) -> int:
     """Take back what dead workers held; each such attempt gets its evidence row.
 
     A job goes back to pending, or to cancelled where its session is. What was there at a death is
-    perhaps poison from then on, and tried alone. Only a death while it was alone speaks against it:
-    one is enough where somebody saw that the worker ended by itself; where everything may have
-    ended at once, as in a power cut, it takes some more. Then it is set aside as failed.
+    perhaps poison from then on, and tried alone. Only a death while it was alone speaks against it,
+    and it takes several, as a worker may be killed from outside at any time. Then it is set aside
+    as failed.
 
     Args:
-        dead_workers: workers that somebody saw end by themselves.
-        lost_workers: workers that are gone, nobody knows how.
+        dead_workers: workers that are gone.
         by_time: also what is held under a lease that has run out.
     """
-    gone: ColumnElement[bool] = TrainingJob.worker.in_([*dead_workers, *lost_workers])
+    gone: ColumnElement[bool] = TrainingJob.worker.in_(dead_workers)
     if by_time:
         gone |= TrainingJob.lease_expires_at < ledger_now(conn)
     sessions = set(conn.scalars(select(TrainingJob.session_id).where(IS_HELD, gone)))
@@ -259,9 +257,7 @@ def expire_leases(
     ).all()
     held = _numbers_held(conn, {row.worker for row in lost})
     for row in lost:
-        crashes = _crashes_after(
-            row.crashes, alone=held[row.worker] == 1, seen=row.worker in dead_workers
-        )
+        crashes = row.crashes + 1 if row.crashes and held[row.worker] == 1 else max(row.crashes, 1)
         _take_back(conn, row, crashes, utc_now())
     return len(lost)
 
@@ -270,13 +266,6 @@ def _numbers_held(conn: Connection, workers: Collection[str]) -> Counter[str | N
     """How many jobs each of these workers holds."""
     held = select(TrainingJob.worker).where(IS_HELD, TrainingJob.worker.in_(workers))
     return Counter(conn.scalars(held))
-
-
-def _crashes_after(before: int, *, alone: bool, seen: bool) -> int:
-    """What a job's ``crashes`` are after one more death: 1 says that it may be poison."""
-    if not before or not alone:
-        return max(before, 1)
-    return max(before + 1, CRASHES_TO_QUARANTINE) if seen else before + 1
 
 
 def _take_back(conn: Connection, row: Any, crashes: int, now: datetime) -> None:
@@ -289,7 +278,7 @@ def _take_back(conn: Connection, row: Any, crashes: int, now: datetime) -> None:
         values = {
             "status": JobStatus.FAILED.value,
             "error_kind": ErrorKind.WORKER_DIED.value,
-            "error_message": "Indexing stopped at this file, and again when it was tried alone.",
+            "error_message": "Indexing stopped at this file whenever it was tried alone.",
             "finished_at": now,
         }
         counts["failed_images"] = 1

@@ -58,13 +58,13 @@ class Step:
     def _wrapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(*arguments: Any, **named: Any) -> Any:
-            struck = self._is_meant(arguments) and self._may_strike()
-            if struck and not self._after:
+            meant = self._is_meant(arguments)
+            if meant and not self._after and self._may_strike():
                 self._strike()
             result = function(*arguments, **named)
             if self._do == "fast clock":
                 return result + timedelta(seconds=self._value)
-            if struck and self._after:
+            if meant and self._after and self._may_strike():  # noted only now: others wait for it
                 self._strike()
             return result
 

@@ -283,19 +283,18 @@ def test_after_a_death_fresh_pictures_come_first_and_poison_comes_alone() -> Non
     assert len(claim(session_id, 10, poison=True).jobs) == 1
 
 
-def test_a_picture_that_was_there_at_two_deaths_is_set_aside() -> None:
+def test_a_picture_at_which_every_worker_dies_is_set_aside_and_power_cuts_are_forgiven() -> None:
     session_id = new_session(1)
-    claim(session_id)
-    with write_transaction() as conn:
-        expire_leases(conn, dead_workers=["w"])
-    claim(session_id, poison=True)
-    with write_transaction() as conn:
-        expire_leases(conn, dead_workers=["w"])
+    for deaths in range(4):
+        assert statuses(session_id) == {"pending": 1}
+        claim(session_id, poison=deaths > 0)
+        with write_transaction() as conn:
+            expire_leases(conn, dead_workers=["w"])
     assert statuses(session_id) == {"failed": 1}
     with get_sync_session() as db:
         job = db.scalars(select(TrainingJob)).one()
     assert job.error_kind == ErrorKind.WORKER_DIED
-    assert evidence_rows() == job.attempts == 2
+    assert evidence_rows() == job.attempts == 4
     check_counters(session_id)
 
 
