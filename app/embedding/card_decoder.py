@@ -103,7 +103,8 @@ class CardDecoder:
         self, waiting: Sequence[tuple[int, FileContent, PlainJpeg]]
     ) -> Iterator[list[tuple[int, FileContent, PlainJpeg]]]:
         """As many at a time as there is memory for."""
-        part, size = [], 0
+        part: list[tuple[int, FileContent, PlainJpeg]] = []
+        size = 0
         for each in waiting:
             if size + each[2].decoded_bytes > self._budget:
                 yield part
@@ -133,10 +134,10 @@ class CardDecoder:
         return [*self._shrunk(files[:half], spec), *self._shrunk(files[half:], spec)]
 
     def _attempt(self, files: Sequence[PlainJpeg], spec: PixelSpec) -> list[torch.Tensor]:
-        from torchcodec.decoders import decode_jpeg
+        from torchcodec.decoders import decode_jpeg  # type: ignore[attr-defined]
 
         sources = [torch.frombuffer(_without_exif(file.data), dtype=torch.uint8) for file in files]
-        decoded: list[torch.Tensor] = decode_jpeg(sources, mode="RGB", device=self._device)
+        decoded = list(decode_jpeg(sources, mode="RGB", device=self._device))
         small = []
         for index, file in enumerate(files):
             whole, decoded[index] = decoded[index], torch.empty(0)  # its memory is used again
@@ -175,7 +176,7 @@ def shrunk(picture: torch.Tensor, size: tuple[int, int], spec: PixelSpec) -> tor
     _, height, width = picture.shape
     wide, high = size
     step = max(1, math.floor(min(width / wide, height / high) / REDUCING_GAP))
-    small = _averaged(_averaged(picture, step, -2), step, -1)
+    small = _averaged(_averaged(picture, step, 1), step, 2)
     # The last whole step may reach beyond the picture, so the scale is given, not the size; what
     # is padded makes sure that rounding down costs no row or column.
     padded = functional.pad(small, (0, 1, 0, 1), mode="replicate")
@@ -193,8 +194,11 @@ def _averaged(picture: torch.Tensor, step: int, dim: int) -> torch.Tensor:
     if step == 1:
         return picture.float()
     whole, rest = divmod(picture.shape[dim], step)
-    parts = picture.narrow(dim, 0, whole * step).unflatten(dim, (whole, step))
-    means = parts.mean(dim=dim, dtype=torch.float32)
+    shape = picture.shape
+    parts = picture.narrow(dim, 0, whole * step).reshape(
+        *shape[:dim], whole, step, *shape[dim + 1 :]
+    )
+    means = parts.mean(dim=dim + 1, dtype=torch.float32)
     if not rest:
         return means
     last = picture.narrow(dim, whole * step, rest).mean(dim, keepdim=True, dtype=torch.float32)

@@ -41,7 +41,7 @@ def processes_for(processors: int, card_memory: int) -> int:
     """
     if sys.platform != "linux" or find_spec("torchcodec") is None or _useless.is_set():
         return 0
-    memory = psutil.virtual_memory().available
+    memory = int(psutil.virtual_memory().available)
     return min(MOST_PROCESSES, processors // 2, card_memory // CARD_MEMORY, memory // MEMORY)
 
 
