@@ -291,17 +291,21 @@ class SessionRun:
 
     # --- the stages -----------------------------------------------------------------------------
 
-    def _embed(self, batches: Sequence[Batch]) -> list[tuple[list[Picture], float]]:
-        """For each batch its pictures, and how long the model took for them, in milliseconds."""
+    def _embed(self, batches: Sequence[Batch]) -> list[tuple[list[Picture], float, dict[str, str]]]:
+        """For each batch its pictures, how long the model took for them, in milliseconds, and what
+        its evidence rows share."""
         read = [[future.result() for future in batch.pictures] for batch in batches]
         pictures = [self._places.judged(some, self._stages.read) for some in read]
         together = list(chain.from_iterable(pictures))
         each_ms = self._stages.embed(together) / max(len(together), 1)
+        evidence = self._stages.evidence()  # now: the next batch may have another precision
         for some in pictures:
             self._places.excused(some)  # some were read once more: a vector to reuse was gone
-        return [(some, each_ms * len(some)) for some in pictures]
+        return [(some, each_ms * len(some), evidence) for some in pictures]
 
-    def _store(self, claim: Claim, pictures: list[Picture], embed_ms: float) -> None:
+    def _store(
+        self, claim: Claim, pictures: list[Picture], embed_ms: float, evidence: dict[str, str]
+    ) -> None:
         """Vectors first, the ledger once they are safe: a kill in between costs a repeat."""
         if not claim.jobs:
             return
@@ -315,7 +319,7 @@ class SessionRun:
                 [picture.outcome for picture in pictures],
                 model_id=self._stages.model_id,
                 fence=fence,
-                evidence=self._stages.evidence(),
+                evidence=evidence,
                 stage_ms=self._stages.stage_ms(
                     pictures, embed_ms, (time.perf_counter() - begin) * 1000
                 ),
