@@ -21,6 +21,8 @@ from torch import nn
 from torch.nn import functional
 
 from app.embedding.checkpoint import Checkpoint, is_out_of_memory
+from app.embedding.int8 import in_int8
+from app.embedding.trial import Trial
 from app.errors import AppError
 from app.pictures.pixels import PixelSpec
 
@@ -31,9 +33,16 @@ MOST_THREADS = torch.get_num_threads()
 CONVOLUTIONAL_ROWS = 4
 """Pictures that a model of many convolutions takes at a time on a CPU. Its intermediate results are
 large: those of more pictures do not fit into the caches, and need newly mapped memory each time."""
+INT8_ROWS = 8
+"""The same in int8: the integers and floats on the way are to stay in the caches, too."""
 CARD_ROWS = 256
 """An H100 embeds 2,300 pictures a second of 32 at a time, and 18,000 of 256."""
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "int8": torch.float32,  # between the linear layers
+}
 
 _Encode = Callable[[torch.Tensor], torch.Tensor]
 
@@ -46,7 +55,7 @@ class Encoder:
         digest: SHA-256 of the file of weights, in hexadecimal.
         dimension: components of an embedding.
         pixels: how it wants to see pictures.
-        precision: ``fp32``, ``bf16`` or ``fp16``.
+        precision: ``fp32``, ``bf16``, ``fp16`` or ``int8``.
         device_label: ``cpu``, ``mps``, or ``cuda:0`` and the name of the card.
         torch_device: the same for torch.
         threads: that it computes with on a CPU.
@@ -69,6 +78,7 @@ class Encoder:
             self._model.visual.to(memory_format=torch.channels_last)
         self._tokenizer = checkpoint.tokenizer
         self._lock = threading.Lock()
+        self._trial: Trial | None = None
         self.pixels, self._mean, self._std = _preprocessing(self._model.visual.preprocess_cfg)
         self.dimension: int = self.encode_texts([""]).shape[1]
 
@@ -97,9 +107,21 @@ class Encoder:
         Raises:
             AppError: memory does not suffice for a single picture, on the CPU either.
         """
-        few = self._convolutional and self.torch_device.type == "cpu"
-        most = CONVOLUTIONAL_ROWS if few else len(batch)
-        return self._embed(self._image_features, torch.tensor(batch), most)
+        trial = self._trial
+        if trial is not None and trial.faithful is not None:
+            # Only now, so that the precision was true for what was returned before.
+            if trial.faithful:
+                self._model, self.precision = trial.successor._model, trial.successor.precision
+            self._trial = trial = None
+        most = len(batch)
+        if self._convolutional and self.torch_device.type == "cpu":
+            most = CONVOLUTIONAL_ROWS
+        elif self.precision == "int8":
+            most = INT8_ROWS
+        embeddings = self._embed(self._image_features, torch.tensor(batch), most)
+        if trial is not None:
+            trial.observe(batch, embeddings)
+        return embeddings
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts; what exceeds the model's context length is cut off.
@@ -148,20 +170,55 @@ class Encoder:
             self.precision = precision
 
     def in_precision(self, precision: str) -> Encoder:
-        """A copy that computes in another precision."""
+        """A copy that computes in another precision.
+
+        Raises:
+            RuntimeError: it is ``int8``, and the image tower is not made for it.
+        """
+        if precision == "int8":
+            return self.with_image_tower(in_int8(self.image_tower))
         twin = copy.copy(self)
         twin._model = copy.deepcopy(self._model)
         twin.set_precision(precision)
         return twin
+
+    @property
+    def image_tower(self) -> nn.Module:
+        """The part of the model that sees pictures."""
+        tower: nn.Module = self._model.visual
+        return tower
+
+    def with_image_tower(self, tower: nn.Module) -> Encoder:
+        """A copy with an image tower in int8; everything else is shared."""
+        twin = self.without_trial()
+        twin._model = copy.copy(self._model)
+        twin._model._modules = {**self._model._modules, "visual": tower}
+        twin.precision = "int8"
+        return twin
+
+    def without_trial(self) -> Encoder:
+        """A copy that tries nothing out; everything is shared."""
+        twin = copy.copy(self)
+        twin._trial = None
+        return twin
+
+    def try_out(self, tower: nn.Module, settled: Callable[[bool], object]) -> None:
+        """Try an image tower in int8 on the next pictures; take it from then on if it is faithful.
+
+        Args:
+            settled: is told whether it is.
+        """
+        self._trial = Trial(self.with_image_tower(tower), settled)
 
     def _image_features(self, pixels: torch.Tensor) -> torch.Tensor:
         if self.torch_device.type == "cuda":  # fetches from pinned memory while Python goes on
             pixels = pixels.pin_memory()
         # Permuted, not copied: channels stay last in memory, as convolutions like them best.
         values = pixels.to(self.torch_device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+        dtype = DTYPES[self.precision]  # read before the model, which may change just now
         # Normalised before the cast: bf16 has only 8 bits for the mean.
         values = (values - self._mean.to(self.torch_device)) / self._std.to(self.torch_device)
-        features: torch.Tensor = self._model.encode_image(values.to(DTYPES[self.precision]))
+        features: torch.Tensor = self._model.encode_image(values.to(dtype))
         return features
 
     def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:

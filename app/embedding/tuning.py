@@ -11,20 +11,22 @@ import logging
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from app.embedding.encoder import DTYPES, MOST_THREADS, Encoder
-from app.embedding.measurements import Measurement, recall, remember
+from app.embedding.int8 import in_int8
+from app.embedding.measurements import TAKEN, UNTRIED, Measurement, recall, remember
+from app.embedding.trial import MIN_COSINE
 from app.errors import AppError, first_line
 
 log = logging.getLogger(__name__)
 
-MIN_COSINE = 0.99
-"""How close an embedding in a lower precision must stay to the one in fp32."""
 WORTHWHILE_SHARE = 0.1
 """A lower precision is taken only where it saves this share of the time: a closer race would be
 decided by chance, differently each time."""
@@ -45,6 +47,7 @@ _Clock = Callable[[], float]
 
 def pictures_per_second(encoder: Encoder) -> float:
     """How fast the model is on its own, with as many pictures at a time as a session takes."""
+    encoder = encoder.without_trial()
     pictures = probe_pictures(encoder.pixels.size, _BATCH)
     one = _seconds(lambda: encoder.encode_images(pictures[:1]), time.perf_counter)
     pictures = pictures[: max(1, int(_SPEED_SECONDS / one))]
@@ -59,6 +62,9 @@ def pictures_per_second(encoder: Encoder) -> float:
 def tuned(encoder: Encoder, precision: str, *, busy: bool) -> Encoder:
     """The encoder, or a copy of it, as it is quickest here; measured once, and then remembered.
 
+    Where int8 is quicker still, the encoder tries it on the first pictures, see
+    :mod:`app.embedding.trial`.
+
     Args:
         precision: ``auto``, or the one that it shall have.
         busy: something else keeps the processors busy, so that what is measured holds for now only.
@@ -68,18 +74,28 @@ def tuned(encoder: Encoder, precision: str, *, busy: bool) -> Encoder:
     """
     key = _key(encoder, precision)
     known = recall(key)
+    tower = None
     if known:
+        tower = in_int8(encoder.image_tower) if known.int8 else None  # from weights in fp32
         encoder.set_precision(known.precision)
         encoder.threads = known.threads
-        return encoder
-    if precision == "auto":
-        encoder = quickest_faithful(encoder)
     else:
-        encoder.set_precision(precision)
-    encoder.encode_images(probe_pictures(encoder.pixels.size, 1))
-    encoder.threads = quickest_threads(encoder)
-    if not busy:
-        remember(key, Measurement(encoder.precision, encoder.threads))
+        if precision == "auto":
+            encoder, tower = quickest_faithful(encoder)
+        else:
+            encoder.set_precision(precision)
+        encoder.encode_images(probe_pictures(encoder.pixels.size, 1))
+        encoder.threads = quickest_threads(encoder)
+        known = Measurement(encoder.precision, encoder.threads, UNTRIED if tower else "")
+        if not busy:
+            remember(key, known)
+    if tower is None or busy:
+        return encoder
+    if known.int8 == TAKEN:
+        return encoder.with_image_tower(tower)
+    encoder.try_out(
+        tower, lambda faithful: remember(key, replace(known, int8=TAKEN if faithful else ""))
+    )
     return encoder
 
 
@@ -99,15 +115,19 @@ def processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def quickest_faithful(encoder: Encoder) -> Encoder:
-    """The encoder, or a copy in a lower precision that is quicker and as good."""
+def quickest_faithful(encoder: Encoder) -> tuple[Encoder, nn.Module | None]:
+    """The encoder, or a copy in a lower precision that is quicker and as good.
+
+    Returns:
+        it, and an image tower in int8 where that is quicker still and as good on a few pictures.
+    """
     if encoder.torch_device.type != "cpu":
         return _compare(encoder, 32, time.perf_counter)
     # On one thread and by its own time the outcome does not depend on what else is running.
     before, encoder.threads = encoder.threads, 1
-    chosen = _compare(encoder, 8, time.thread_time)
+    chosen, tower = _compare(encoder, 8, time.thread_time)
     encoder.threads = chosen.threads = before
-    return chosen
+    return chosen, tower
 
 
 def quickest_threads(encoder: Encoder) -> int:
@@ -133,16 +153,17 @@ def quickest_threads(encoder: Encoder) -> int:
     return min(threads for threads, needed in seconds.items() if needed <= enough)
 
 
-def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
+def _compare(encoder: Encoder, most: int, clock: _Clock) -> tuple[Encoder, nn.Module | None]:
     """Try each precision on up to ``most`` pictures, fewer where that would take long."""
-    if encoder.torch_device.type == "cpu":
+    on_cpu = encoder.torch_device.type == "cpu"
+    if on_cpu:
         pictures = _bearable(encoder, most, clock)
     else:
         pictures = probe_pictures(encoder.pixels.size, most)
     expected, best_seconds = _measure(encoder, pictures, clock)
-    best = encoder
-    for precision in ("bf16", "fp16"):
-        if encoder.torch_device.type == "cpu" and _is_emulated(DTYPES[precision], clock):
+    best, int8 = encoder, None
+    for precision in ("bf16", "fp16", "int8") if on_cpu else ("bf16", "fp16"):
+        if on_cpu and is_emulated(precision, clock):
             continue
         try:
             twin = encoder.in_precision(precision)
@@ -155,11 +176,14 @@ def _compare(encoder: Encoder, most: int, clock: _Clock) -> Encoder:
         cosine = float((embeddings * expected).sum(axis=1).min())
         saved = best_seconds - seconds
         log.debug("%s saves %.1f ms a picture, cosine %.4f", precision, 1000 * saved, cosine)
-        least = WORTHWHILE_SECONDS if encoder.torch_device.type == "cpu" else 0.0
+        least = WORTHWHILE_SECONDS if on_cpu else 0.0
         worthwhile = saved >= max(least, WORTHWHILE_SHARE * best_seconds)
         if worthwhile and cosine >= MIN_COSINE:
-            best, best_seconds = twin, seconds
-    return best
+            if precision == "int8":
+                int8 = twin.image_tower
+            else:
+                best, best_seconds = twin, seconds
+    return best, int8
 
 
 def _bearable(encoder: Encoder, most: int, clock: _Clock) -> NDArray[np.uint8]:
@@ -195,11 +219,13 @@ def probe_pictures(size: int, count: int) -> NDArray[np.uint8]:
     return colours[:, cells][:, :, cells]
 
 
-def _is_emulated(dtype: torch.dtype, clock: _Clock) -> bool:
+def is_emulated(precision: str, clock: _Clock = time.thread_time) -> bool:
     """Whether the CPU computes in this precision only by a detour, up to a hundred times slower."""
 
-    def seconds(dtype: torch.dtype) -> float:
+    def seconds(precision: str) -> float:
+        int8 = precision == "int8"
+        dtype, multiply = (torch.int8, torch._int_mm) if int8 else (DTYPES[precision], torch.mm)
         rows, columns = torch.ones(64, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
-        return _seconds(lambda: torch.mm(rows, columns), clock)
+        return _seconds(lambda: multiply(rows, columns), clock)
 
-    return seconds(dtype) > 4 * seconds(torch.float32)
+    return seconds(precision) > 4 * seconds("fp32")

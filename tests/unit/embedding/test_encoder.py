@@ -22,6 +22,7 @@ import pytest
 import torch
 import whole_open_clip  # noqa: F401
 from drawn_pictures import content, encoded, photo
+from fake_time import FakeTime
 from numpy.typing import NDArray
 from open_clip import pretrained
 from PIL import Image
@@ -213,22 +214,6 @@ def test_built_in_model_puts_words_that_mean_nothing_far_from_all_it_knows(
 # --- choosing a precision -----------------------------------------------------------------------
 
 
-class FakeTime:
-    """A clock that goes on by what a forward pass in a precision is said to take."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> None:
-        self.now = 0.0
-        real = Encoder.encode_images
-
-        def encode_images(this: Encoder, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-            self.now += seconds[this.precision] * len(batch)
-            return real(this, batch)
-
-        monkeypatch.setattr(Encoder, "encode_images", encode_images)
-        monkeypatch.setattr(tuning, "_is_emulated", lambda dtype, clock: False)
-        monkeypatch.setattr("app.embedding.tuning.time.thread_time", lambda: self.now)
-
-
 @pytest.mark.parametrize(
     ("bf16", "fp16", "chosen"),
     [
@@ -286,7 +271,7 @@ def test_a_card_takes_half_precision_however_little_it_saves(
         "meta"
     )  # neither a processor nor a card; nothing is moved there
     monkeypatch.setattr(Encoder, "_embed", on_the_processor)
-    chosen = tuning._compare(on_card, 8, lambda: clock.now)
+    chosen, _ = tuning._compare(on_card, 8, lambda: clock.now)
     assert chosen.precision == "bf16"
 
 
