@@ -8,6 +8,7 @@ import sys
 import threading
 
 from app.errors import AppError
+from app.imports import importing
 
 BROKEN_PIPE = 141
 """As a shell has it for a program that nobody listens to any more."""
@@ -19,7 +20,8 @@ def main() -> int:
     Whatever happens, a person gets a sentence, the log a trace, and the caller an exit code.
     """
     if sys.argv[1:2] == ["decoder"]:  # a child of the worker
-        from app.pictures.decoder_process import main as serve
+        with importing():
+            from app.pictures.decoder_process import main as serve
 
         return serve(sys.argv[2:])
     if sys.argv[1:2] == ["card-decoder"]:  # the same
@@ -57,14 +59,16 @@ def _run() -> int:
 
 
 def _command(arguments: list[str]) -> int:
-    from app.cli.commands import run_command
+    with importing():
+        from app.cli.commands import run_command
 
     return run_command(arguments, _work)
 
 
 def _work(*, child: bool) -> int:
     """The command ``worker``: only this process loads the worker's modules."""
-    from app.worker.main import run
+    with importing():
+        from app.worker.main import run
 
     return run(child=child)
 

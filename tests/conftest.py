@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -14,6 +15,7 @@ from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing downloads at test time
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # threads of torch keep no processor from other tests
 sys.path.append(str(Path(__file__).parent.parent / "packaging"))  # the drawing code
 
 from app import masking
@@ -41,13 +43,21 @@ IN_MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the files of tests in memory, where thousands of commits wait for no disk."""
+    """Look for no garbage until all tests are imported, and keep their files in memory, where
+    thousands of commits wait for no disk."""
+    gc.disable()
     if config.option.basetemp or hasattr(config, "workerinput") or not IN_MEMORY.is_dir():
         return
     if shutil.disk_usage(IN_MEMORY).free > ROOM:
         folder = tempfile.mkdtemp(prefix="afterimage-tests-", dir=IN_MEMORY)
         config.option.basetemp = folder
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays, and is never looked through."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

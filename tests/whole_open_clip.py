@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 
-import open_clip.transform
-import torchvision.transforms
 
-if open_clip.transform.Compose is not torchvision.transforms.Compose:
-    importlib.reload(open_clip.transform)  # it was imported by the program, without torchvision
+def whole_open_clip() -> ModuleType:
+    """The module ``open_clip``; only the tests that compare with it wait for all of it."""
+    import open_clip.transform
+    import torchvision.transforms
+
+    if open_clip.transform.Compose is not torchvision.transforms.Compose:
+        importlib.reload(open_clip.transform)  # the program has imported it without torchvision
+    return open_clip

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import BinaryIO
 
 from app.config import get_settings
 from app.db.liveness import LOCK_NAME, STATE_NAME
@@ -38,18 +39,21 @@ class WorkerProcess:
         self._output_file.parent.mkdir(parents=True, exist_ok=True)
         self._output_file.write_bytes(b"")
         with self._output_file.open("ab") as output:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,  # its end tells the worker to finish: see parent_watch
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # Ctrl-C in the terminal is for the parent to handle
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
+            self._process = self._start(command, output)
         self._started = time.monotonic()
         self.pid = self._process.pid
         self.name: str | None = None
         """What the ledger knows it by, once it takes work; before that it holds nothing."""
+
+    def _start(self, command: Sequence[str], output: BinaryIO) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # its end tells the worker to finish: see parent_watch
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C in the terminal is for the parent to handle
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
 
     def exit_code(self) -> int | None:
         """None while it runs."""

@@ -23,6 +23,7 @@ from app.db.liveness import LOCK_NAME, STATE_NAME, proof_of_life
 from app.db.migrate import migrate
 from app.db.reconcile import forget_old_workers, take_over
 from app.errors import AppError, first_line
+from app.imports import importing
 from app.locks import holders
 from app.private_files import replace_file
 from app.queue.queues import QUEUES
@@ -120,7 +121,8 @@ def _announce() -> None:
 def _warm_up() -> None:
     """Import what the first picture needs while nothing else is to be done."""
     begin = time.perf_counter()
-    import app.embedding.loading  # noqa: F401
+    with importing():
+        import app.embedding.loading  # noqa: F401
 
     log.info("model library ready after %.1f s", time.perf_counter() - begin)
 

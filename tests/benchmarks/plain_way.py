@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torchvision  # noqa: F401 - before OpenCLIP is imported, which would do without it
 from sqlalchemy import insert
+from surroundings import HERE
 
 from app.config import get_settings
 from app.db.engine import write_transaction
@@ -16,15 +17,18 @@ from app.db.models import ImageAsset
 from app.vectors.embedded import EmbeddedStore
 from app.vectors.protocol import VectorPoint
 
+sys.path.append(str(HERE.parent))
+
 PICTURES = 24
 
 
 def plain_seconds(files: Sequence[Path], model: Path) -> float:
     """Seconds a picture: whole decode, fp32, one upsert and one commit each."""
-    import open_clip
     import torch
     from PIL import Image
+    from whole_open_clip import whole_open_clip
 
+    open_clip = whole_open_clip()
     migrate()
     network, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{model}")
     network.eval()

@@ -117,7 +117,7 @@ class RedisServer(Child):
 class QdrantServer(Child):
     def __init__(self, folder: Path) -> None:
         self._port_file = folder / "qdrant.port"
-        script = REPOSITORY / "tests" / "local_qdrant.py"
+        script = REPOSITORY / "tests" / "local_qdrant_server.py"
         self.command = [sys.executable, str(script), str(self._port_file), str(folder / "qdrant")]
         self.start()
         self.url = f"http://127.0.0.1:{self._port_file.read_text()}"

@@ -6,17 +6,18 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from drawn_model import DRAWN_MODEL
 from following import draw_pictures
 from ledgers import fresh_ledger
+from warm_processes import WarmWorker, running_children
 
 from app.config import get_settings
 from app.db.engine import close_engines
 from app.embedding import measurements
 from app.private_files import make_private_folder
 from app.queue.reconcile import reconcile
+from app.runtime import supervisor as supervisor_module
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 
@@ -58,11 +59,16 @@ async def backend() -> AsyncIterator[Backend]:
 
 
 @pytest.fixture
-def supervisor(backend: Backend) -> Iterator[Supervisor]:
+def warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Supervisors start workers that need import nothing."""
+    monkeypatch.setattr(supervisor_module, "WorkerProcess", WarmWorker)
+
+
+@pytest.fixture
+def supervisor(backend: Backend, warm_workers: None) -> Iterator[Supervisor]:
     """Redis and a worker process, which are gone afterwards."""
     runtime = Supervisor(lambda name: reconcile([name]))
     runtime.start()
     yield runtime
     runtime.stop()
-    left = psutil.Process().children(recursive=True)
-    assert not [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
+    assert not running_children()

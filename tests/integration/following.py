@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from drawing import Scene, draw, random_scene
 
 from app.api.training_schemas import LedgerReport, TrainingProgress
 from app.config import get_settings
+from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 from app.vectors.factory import open_store
 from app.worker.context import context
@@ -52,6 +54,22 @@ async def finished(backend: Backend, session_id: int, within: float = 120.0) -> 
 
     await until(done, within)
     return await progress_of(backend, session_id)
+
+
+@asynccontextmanager
+async def worker_beside() -> AsyncIterator[None]:
+    """Somebody else's worker, as that of an open window, which takes the work of commands."""
+    runtime = Supervisor(lambda name: None)
+    runtime.start()
+
+    async def ready() -> bool:
+        return runtime.status().worker == "ready"
+
+    try:
+        await until(ready)
+        yield
+    finally:
+        await asyncio.to_thread(runtime.stop)
 
 
 def verify_with_own_store() -> LedgerReport:

@@ -11,18 +11,20 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
+from following import worker_beside
+from warm_processes import run_app
 
 
 def run(*arguments: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "app", *arguments], capture_output=True, text=True, timeout=180
-    )
+    done = run_app(*arguments)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout if code == 0 else done.stdout + done.stderr
 
 
-def test_index_then_every_command_that_looks_at_it(pictures: Path) -> None:
+@pytest.mark.usefixtures("warm_workers")
+async def test_index_then_every_command_that_looks_at_it(pictures: Path) -> None:
     (pictures / "family" / "broken.jpg").write_bytes(b"not a picture")
     done = json.loads(run("index", str(pictures), "--name", "Test", "--json"))
     assert (done["status"], done["jobsSummary"]["completed"]) == ("completed", 40)
@@ -31,23 +33,24 @@ def test_index_then_every_command_that_looks_at_it(pictures: Path) -> None:
     assert json.loads(run("progress", session, "--json"))["jobsSummary"]["failed"] == 1
     assert "broken.jpg" in run("failed", session)
     (pictures / "family" / "broken.jpg").unlink()
-    retried = json.loads(run("retry", session, "--json"))
-    assert retried["jobsSummary"]["failed"] == 1
-    assert "no longer there" in run("failed", session)
-    report = json.loads(run("verify", "--json"))
-    assert report["problems"] == []
-    answer = json.loads(run("start", session, "--json").splitlines()[0])
-    assert set(answer) == {"sessionId", "rqJobId", "status", "message"}
-    for command in ("start", "resume"):
-        told = run(command, session)
-        assert told.startswith(f"Session {session} is finished: 40 pictures are indexed.")
-    assert len(run("search", "a red circle", "--top", "1").splitlines()) == 1
-    assert "Another name" in run("rename", session, "Another name")
-    assert "Another name" in run("sessions")
-    assert "--yes" in run("remove", session, "--json", code=1)
-    assert json.loads(run("remove", session, "--yes", "--json")) == {"pictures": 41, "kept": 0}
-    assert "No sessions yet" in run("sessions")
-    assert "answers in" in run("doctor")
+    async with worker_beside():
+        retried = json.loads(run("retry", session, "--json"))
+        assert retried["jobsSummary"]["failed"] == 1
+        assert "no longer there" in run("failed", session)
+        report = json.loads(run("verify", "--json"))
+        assert report["problems"] == []
+        answer = json.loads(run("start", session, "--json").splitlines()[0])
+        assert set(answer) == {"sessionId", "rqJobId", "status", "message"}
+        for command in ("start", "resume"):
+            told = run(command, session)
+            assert told.startswith(f"Session {session} is finished: 40 pictures are indexed.")
+        assert len(run("search", "a red circle", "--top", "1").splitlines()) == 1
+        assert "Another name" in run("rename", session, "Another name")
+        assert "Another name" in run("sessions")
+        assert "--yes" in run("remove", session, "--json", code=1)
+        assert json.loads(run("remove", session, "--yes", "--json")) == {"pictures": 41, "kept": 0}
+        assert "No sessions yet" in run("sessions")
+        assert "answers in" in run("doctor")
 
 
 def test_index_says_what_it_leaves_out(pictures: Path) -> None:

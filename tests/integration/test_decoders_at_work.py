@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 from following import finished, progress_of, until, verify_with_own_store
 from sqlalchemy import func, select
+from warm_processes import running_children
 
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import TrainingSessionCreate
@@ -41,11 +43,15 @@ if "decoder" in sys.orig_argv:
             raise ValueError("nobody thought of that")
         return real(data, name, *rest, **options)
     module.load = load
-if "worker" in sys.orig_argv:
-    from dataclasses import replace
-    from app.pictures import decoders
-    limits_for = decoders.limits_for
-    decoders.limits_for = lambda *numbers: replace(limits_for(*numbers), processor_s={patience})
+"""
+PATIENT = """
+import sys
+from dataclasses import replace
+from app.pictures import decoders
+limits_for, patience = decoders.limits_for, float(sys.argv.pop(1))
+decoders.limits_for = lambda *numbers: replace(limits_for(*numbers), processor_s=patience)
+from app.__main__ import main
+sys.exit(main())
 """
 
 
@@ -66,6 +72,7 @@ def patience(request: pytest.FixtureRequest) -> float:
 @pytest.fixture
 def odd_supervisor(
     backend: Backend,
+    warm_workers: None,
     hanging: Path,
     patience: float,
     tmp_path: Path,
@@ -73,14 +80,15 @@ def odd_supervisor(
 ) -> Iterator[Supervisor]:
     """A worker whose decoders hang at ``hang*``, crash at ``crash*`` and stumble over ``odd*``."""
     (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / "sitecustomize.py").write_text(ODD.replace("{patience}", str(patience)))
+    (tmp_path / "odd" / "sitecustomize.py").write_text(ODD)
     path = os.pathsep.join([str(tmp_path / "odd"), *filter(None, [os.environ.get("PYTHONPATH")])])
     monkeypatch.setenv("PYTHONPATH", path)
-    runtime = Supervisor(lambda name: reconcile([name]))
+    command = [sys.executable, "-c", PATIENT, str(patience), "worker", "--child"]
+    runtime = Supervisor(lambda name: reconcile([name]), command)
     runtime.start()
     yield runtime
     runtime.stop()
-    assert not psutil.Process().children(recursive=True)
+    assert not running_children()
 
 
 def add(pictures: Path, *names: str) -> None:

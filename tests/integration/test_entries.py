@@ -13,7 +13,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from ledgers import fresh_ledger
 from sqlalchemy.orm import Session
+from warm_processes import run_app
 
 from app.db.engine import get_sync_engine
 from app.db.models import TrainingSession
@@ -50,7 +52,7 @@ def run(
 
 @pytest.fixture
 def ledger(data_dir: Path) -> Path:
-    assert run(["sessions"]).returncode == 0
+    fresh_ledger()
     return data_dir / "ledger.sqlite3"
 
 
@@ -118,8 +120,9 @@ def test_a_ledger_that_another_program_holds(ledger: Path) -> None:
     ],
 )
 def test_wrong_settings(variables: dict[str, str], sentence: str) -> None:
-    done = run(["sessions"], **variables)
+    done = run_app("sessions", **variables)
     assert done.returncode == 1
+    assert "Traceback" not in done.stdout
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 2
 
@@ -128,7 +131,9 @@ def test_damaged_settings(data_dir: Path) -> None:
     data_dir.mkdir(exist_ok=True)
     for content in (b"{", b"\xff\xfe", b"[]", b'{"training_batch_size": {}}'):
         (data_dir / "settings.json").write_bytes(content)
-        assert run(["sessions"]).returncode == 1
+        done = run_app("sessions")
+        assert done.returncode == 1
+        assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

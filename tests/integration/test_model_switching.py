@@ -17,6 +17,7 @@ import pytest
 from drawn_model import DRAWN_MODEL
 from following import draw_pictures, finished, progress_of, until
 from local_hub import LocalHub, local_hub
+from warm_processes import run_app
 
 from app.api.model_schemas import ModelRow
 from app.api.search_schemas import SearchQuery, SearchTerm
@@ -189,13 +190,16 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
 
 
 async def run(*arguments: str, code: int = 0) -> str:
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "app", "models", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    if "download" in arguments:  # a library reads the hub's address as soon as it is imported
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "app", "models", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+    else:
+        done = await asyncio.to_thread(run_app, "models", *arguments)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout if code == 0 else done.stderr

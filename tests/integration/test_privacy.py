@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm_processes import run_app
 
 from app.embedding.catalogue import RECOMMENDED
 
@@ -109,23 +110,13 @@ ADDRESSES = [
     ("name", "value", "stored"),
     [(*address, False) for address in ADDRESSES] + [(*ADDRESSES[0], True), (*ADDRESSES[1], True)],
 )
-def test_no_password_is_said(
-    environment: dict[str, str], data_dir: Path, name: str, value: str, stored: bool
-) -> None:
+def test_no_password_is_said(data_dir: Path, name: str, value: str, stored: bool) -> None:
     data_dir.mkdir(exist_ok=True)
     if stored:
         (data_dir / "settings.json").write_text(
             json.dumps({name.removeprefix("AFTERIMAGE_").lower(): value})
         )
-    else:
-        environment[name] = value
-    done = subprocess.run(
-        [sys.executable, "-m", "app", "sessions"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=environment,
-    )
+    done = run_app("sessions", **({} if stored else {name: value}))
     assert done.returncode == 1
     said = done.stdout + done.stderr
     logs = "".join(file.read_text() for file in data_dir.glob("logs/*.log"))

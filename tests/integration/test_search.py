@@ -220,6 +220,7 @@ async def test_a_search_before_anything_is_indexed(backend: Backend) -> None:
         await backend.search.prepare(db)
 
 
+@pytest.mark.usefixtures("warm_workers")
 async def test_a_search_while_the_worker_is_down_is_answered_once_it_is_back(
     backend: Backend, pictures: Path
 ) -> None:

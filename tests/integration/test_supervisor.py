@@ -15,6 +15,7 @@ import psutil
 import pytest
 from filelock import FileLock
 from redis import Redis
+from warm_processes import running_children
 
 from app.config import get_settings
 from app.queue.connection import address_file, embedded_server, get_redis
@@ -132,12 +133,6 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def running_children() -> list[int]:
-    return [
-        child.pid for child in psutil.Process().children(recursive=True) if is_running(child.pid)
-    ]
-
-
 def wait_for_end(pid: int) -> None:
     deadline = time.monotonic() + 5
     while is_running(pid):
@@ -156,7 +151,7 @@ def test_start_and_stop_leave_nothing(run: Callable[[str], Running]) -> None:
     supervisor.stop()
     supervisor.stop()
     assert supervisor.status() == RuntimeStatus("ready", "stopped", "", 0, None)
-    assert not psutil.Process().children(recursive=True)
+    assert not running_children()
     assert not is_listening(path)
     assert not address_file().exists()
     assert supervisor.deaths == []

@@ -76,7 +76,7 @@ sys.exit(main())
 
 
 @pytest.fixture
-def holdable_worker(backend: Backend) -> Iterator[None]:
+def holdable_worker(backend: Backend, warm_workers: None) -> Iterator[None]:
     """Whose jobs may also run a command."""
     runtime = Supervisor(lambda _name: None, [sys.executable, "-c", HOLDABLE_WORKER])
     runtime.start()
@@ -123,6 +123,7 @@ async def test_after_the_death_of_a_worker_the_next_one_answers(
     assert all(map(is_made, paths[:4]))
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_the_window_waits_for_a_worker_and_then_shows_what_it_made(
     qtbot, backend: Backend, pictures: Path
 ) -> None:

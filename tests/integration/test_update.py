@@ -12,8 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from following import draw_pictures, finished, progress_of, until, verify_with_own_store
+from following import (
+    draw_pictures,
+    finished,
+    progress_of,
+    until,
+    verify_with_own_store,
+    worker_beside,
+)
 from sqlalchemy import func, select, update
+from warm_processes import run_app
 
 from app.api.search_schemas import SearchQuery, SearchTerm
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
@@ -215,16 +223,8 @@ async def test_a_kill_while_a_session_is_removed_leaves_what_the_next_start_puts
 
 async def start_once() -> None:
     """Start the program, and end it as soon as it works."""
-    again = Supervisor(lambda name: None)
-    again.start()
-
-    async def ready() -> bool:
-        return again.status().worker == "ready"
-
-    try:
-        await until(ready)
-    finally:
-        again.stop()
+    async with worker_beside():
+        pass
 
 
 async def test_a_moved_root_is_updated_without_a_look_at_any_picture(
@@ -293,23 +293,18 @@ async def test_the_command_updates_indexes_and_removes(
     (pictures / "family" / "00000.jpg").unlink()
 
     async def run(*arguments: str) -> tuple[int, str]:
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "app", "update", str(session_id), *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        done = await asyncio.to_thread(run_app, "update", str(session_id), *arguments)
         return done.returncode, done.stdout
 
     code, said = await run()
     assert code == 0
     assert "3 new, 1 missing, 39 unchanged." in said
     assert "43 of 43 pictures indexed" in said
-    code, said = await run("--prune")
-    assert code == 1  # nobody can be asked
-    assert "1 of 43 pictures are gone" in said
-    code, said = await run("--prune", "--yes", "--json")
+    async with worker_beside():
+        code, said = await run("--prune")
+        assert code == 1  # nobody can be asked
+        assert "1 of 43 pictures are gone" in said
+        code, said = await run("--prune", "--yes", "--json")
     answer = json.loads(said)
     assert (code, answer["unchanged"], answer["removed"]) == (0, 42, 1)
     assert verify_with_own_store().problems == []

@@ -69,7 +69,7 @@ def signals(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def worker(backend: Backend, signals: Path) -> Iterator[list[str]]:
+def worker(backend: Backend, warm_workers: None, signals: Path) -> Iterator[list[str]]:
     """A worker that is watched over; the names of those that died."""
     deaths: list[str] = []
 
@@ -145,6 +145,7 @@ async def test_a_picture_that_ends_the_worker_is_set_aside_and_none_beside_it(
         assert failed.scalars().all() == [ErrorKind.WORKER_DIED]
 
 
+@pytest.mark.usefixtures("warm_workers")
 async def test_after_a_power_cut_the_lock_proves_that_the_worker_is_dead(
     backend: Backend, signals: Path, tmp_path: Path
 ) -> None:

@@ -20,7 +20,6 @@ from sqlalchemy import select
 from app.config import get_settings
 from app.db.engine import get_sync_session
 from app.db.models import EmbeddingModel, ImageAsset
-from app.embedding.loading import load_encoder
 from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.shell import main
 from app.ui.shell.pages import Pages
@@ -162,6 +161,10 @@ def _paths() -> list[str]:
 
 def _check_vectors() -> None:
     """The invariants hold, and a text finds what it describes."""
+    from app.embedding.loading import (
+        load_encoder,
+    )  # seconds, which tests of the window can do without
+
     store = open_store(get_settings())
     try:
         assert verify_ledger(store).problems == []

@@ -7,6 +7,7 @@ import os
 import sys
 
 from app.errors import AppError, first_line
+from app.imports import importing
 
 _XCB_LIBRARIES = {
     "libxcb-cursor.so.0": "libxcb-cursor0",
@@ -63,7 +64,8 @@ def open_window() -> int:
     """
     require_libraries()
     try:
-        from app.ui.shell.main import run_window
+        with importing():
+            from app.ui.shell.main import run_window
     except ImportError as error:
         raise AppError(
             f"The window cannot be opened: {first_line(error)}.",

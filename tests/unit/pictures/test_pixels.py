@@ -5,12 +5,11 @@ from __future__ import annotations
 from io import BytesIO
 
 import numpy as np
-import open_clip
 import pytest
-import whole_open_clip  # noqa: F401
 from drawn_pictures import content, encoded, photo
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from whole_open_clip import whole_open_clip
 
 from app.pictures import pixels
 from app.pictures.colour import SRGB, to_srgb
@@ -21,7 +20,7 @@ SHAPES = [(640, 480), (481, 643), (224, 224), (100, 61), (1000, 90)]
 
 
 def open_clip_pixels(picture: Image.Image, spec: PixelSpec) -> NDArray[np.float64]:
-    transform = open_clip.image_transform(
+    transform = whole_open_clip().image_transform(
         spec.size,
         is_train=False,
         mean=(0.0, 0.0, 0.0),

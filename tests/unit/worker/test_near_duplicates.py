@@ -17,6 +17,7 @@ from PIL import Image
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
+from app.config import get_settings
 from app.db.duplicate_scans import SILENT_AFTER, claim_scan, finish_scan, take_back_scans
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, ImageAsset, NearDuplicate
@@ -40,8 +41,10 @@ COLLECTION = "test"
 
 
 @pytest.fixture(autouse=True)
-def ledger() -> Iterator[None]:
+def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A ledger with one model, and an empty store."""
+    monkeypatch.setenv("AFTERIMAGE_PRECISION", "fp32")  # which one is quickest is not measured
+    get_settings.cache_clear()
     context.cache_clear()
     near_duplicates._under_way.clear()
     fresh_ledger()
@@ -54,7 +57,7 @@ def ledger() -> Iterator[None]:
                 weights_digest="x",
                 dimension=DIMENSION,
                 collection=COLLECTION,
-                spec="builtin",
+                spec=DRAWN_MODEL,
             )
         )
     context().store.ensure_collection(COLLECTION, DIMENSION)
@@ -499,13 +502,15 @@ def test_the_threshold_is_measured_where_none_is_given(
 )
 def test_a_threshold_lies_between_others_and_copies(copies: list[float], expected: float) -> None:
     others = unit(np.eye(8) + 4)  # cosines of nearly 1
-    threshold = likeness.measured_threshold("builtin", "x", others, np.asarray(copies, np.float32))
+    threshold = likeness.measured_threshold(
+        DRAWN_MODEL, "x", others, np.asarray(copies, np.float32)
+    )
     assert threshold == pytest.approx(expected, abs=0.01)
 
 
 def test_pictures_that_cannot_be_read_are_passed_over() -> None:
     add(unit(np.random.default_rng(0).normal(size=(20, DIMENSION))))
     stored = context().store.vectors(COLLECTION, [1, 2, 3])
-    assert not len(likeness.cosines_with_copies("builtin", COLLECTION, stored))
+    assert not len(likeness.cosines_with_copies(DRAWN_MODEL, COLLECTION, stored))
     look(threshold=0.0)
     assert found() == {}

@@ -1,0 +1,129 @@
+"""Processes of the program whose libraries are in memory before they begin.
+
+To import them takes seconds of processor time, which is most of what a test of the whole program
+takes. So a process of the standard library's fork server imports them once, and each worker or
+command is a fork of it: a process of its own that runs the same code with the same arguments and
+environment. Tests of how the program starts, and of what it starts, start it from nothing.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import IO, Any
+
+import psutil
+
+from app.runtime.worker_process import WorkerProcess
+
+COMMAND_WITHIN_S = 180
+_SERVERS = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")
+_fork_server: Any = multiprocessing.get_context("forkserver")
+_fork_server.set_forkserver_preload(
+    ["app.cli.commands", "app.worker.main", "app.embedding.loading", "app.vectors.embedded"]
+)
+
+
+class WarmWorker(WorkerProcess):
+    """Takes the place of :class:`app.runtime.worker_process.WorkerProcess`."""
+
+    def _start(self, command: Sequence[str], output: IO[bytes]) -> Any:
+        return _Process(command, output, output, {})
+
+
+def run_app(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end, with these environment variables beside those there are."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        command = [sys.executable, "-m", "app", *arguments]
+        process = _Process(command, output, errors, variables)
+        process.stdin.close()
+        code = process.wait(COMMAND_WITHIN_S)
+        return subprocess.CompletedProcess(command, code, _text(output), _text(errors))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+class _Process:
+    """What is needed of ``subprocess.Popen``."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        output: IO[bytes],
+        errors: IO[bytes],
+        variables: Mapping[str, str],
+    ) -> None:
+        reading, self.stdin = _fork_server.Pipe(duplex=False)
+        with (
+            reading,
+            Connection(os.dup(output.fileno()), readable=False) as written,
+            Connection(os.dup(errors.fileno()), readable=False) as complained,
+        ):
+            streams = (reading, written, complained)
+            arguments = (list(command[1:]), {**os.environ, **variables}, streams)
+            self._process = _fork_server.Process(target=_become, args=arguments, daemon=True)
+            self._process.start()
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if (code := self._process.exitcode) is None:
+            raise subprocess.TimeoutExpired("the program", timeout or 0.0)
+        return code
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _become(
+    arguments: list[str], environment: dict[str, str], streams: Sequence[Connection]
+) -> None:
+    """Be the process that ``python`` with these arguments would have been."""
+    os.setsid()
+    for number, stream in enumerate(streams):
+        os.dup2(stream.fileno(), number)
+        stream.close()  # of the parent's pipe, nothing but standard input is left
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(environment)
+    options = [argument for argument in arguments if argument != "-P"]
+    if options[:2] == ["-m", "app"]:
+        from app.__main__ import main
+
+        sys.argv = options[1:]
+        sys.exit(main())
+    assert options[0] == "-c", options
+    sys.argv = ["-c", *options[2:]]
+    exec(options[1], {"__name__": "__main__"})
+
+
+def running_children() -> list[psutil.Process]:
+    """All that this process has started and that still runs, without multiprocessing's servers."""
+    this = psutil.Process()
+    servers = [child for child in this.children() if _is_server(child)]
+    found = this.children(recursive=True)
+    return [child for child in found if child not in servers and _runs(child)]
+
+
+def _is_server(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return any(server in " ".join(process.cmdline()) for server in _SERVERS)
+    return False
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
