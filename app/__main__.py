@@ -25,7 +25,8 @@ def main() -> int:
 
         return serve(sys.argv[2:])
     if sys.argv[1:2] == ["card-decoder"]:  # the same
-        from app.embedding.card_decoder import main as serve_card
+        with importing():
+            from app.embedding.card_decoder import main as serve_card
 
         return serve_card(sys.argv[2:])
     try:
