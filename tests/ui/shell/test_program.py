@@ -315,13 +315,29 @@ def test_the_menu_opens_its_dialogs(qt_loop: Any, run: Run, tmp_path: Path) -> N
     qt_loop.run(steps())
 
 
+def test_the_first_start_with_sessions_goes_to_the_pictures_and_later_ones_stay(
+    qt_loop: Any, run: Run, tmp_path: Path
+) -> None:
+    async def steps() -> None:
+        await run.session(tmp_path / "Holiday")
+        task = run.begin()
+        await qt_loop.until(lambda: run.window.current_page() == "pictures")
+        run.window.show_page("sessions")
+        await asyncio.sleep(0.7)  # a look at the sessions later
+        assert run.window.current_page() == "sessions"
+        run.window.close()
+        assert await task == 0
+
+    qt_loop.run(steps())
+
+
 def test_every_control_has_a_name_to_be_read_out(qt_loop: Any, run: Run, tmp_path: Path) -> None:
     async def steps() -> None:
         await run.session(tmp_path / "Holiday")
         task = run.begin()
         await qt_loop.until(lambda: run.program.feed is not None)
         nameless: set[str] = set()
-        for key in ("sessions", "failed", "system"):
+        for key in ("sessions", "pictures", "failed", "system"):
             run.window.show_page(key)
             await asyncio.sleep(0.7)
             nameless |= {
