@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
 from app.ui.parts import words
@@ -271,7 +271,7 @@ class JustifiedView(QListView):
 
     def _draw_heading(self, painter: QPainter, top: int, heading: Heading) -> None:
         area = QRect(0, top, self.viewport().width(), self._layout.head)
-        ground = theme().color("background")
+        ground = QColor(theme().color("background"))
         ground.setAlphaF(HEADING_CLEARNESS if top <= 0 else 1)
         painter.fillRect(area, ground)
         room = area.adjusted(0, 0, -SPACE_S, 0)

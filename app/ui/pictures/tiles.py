@@ -11,6 +11,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QBrush,
+    QColor,
     QFontMetrics,
     QPainter,
     QPen,
@@ -193,7 +194,7 @@ class TileDelegate(QStyledItemDelegate):
             painter.setPen(QPen(theme().color("control-line"), 1))
             painter.drawRect(frame.adjusted(0.5, 0.5, -0.5, -0.5))
         if selected:
-            veil = theme().color("accent")
+            veil = QColor(theme().color("accent"))
             veil.setAlphaF(0.18)
             painter.fillRect(box, veil)
             painter.setPen(QPen(theme().color("accent"), 3))
@@ -321,7 +322,7 @@ def _draw_badge(painter: QPainter, box: QRect, state: str) -> None:
     word, icon_name, token = _BADGES[state]
     used = font("secondary")
     width = QFontMetrics(used).horizontalAdvance(word) + 14 + SPACE_XS + 2 * SPACE_S
-    narrow = width > box.width() - 2 * 6
+    narrow = width > box.width() * 3 // 4
     pill = QRect(box.left() + 6, box.bottom() - 5 - BADGE_HEIGHT, width, BADGE_HEIGHT)
     if narrow:
         pill.setWidth(BADGE_HEIGHT)

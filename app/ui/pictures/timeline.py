@@ -30,7 +30,7 @@ from app.ui.pictures.justified_view import JustifiedView
 
 WIDTH = 52
 LINE = 16
-"""Room that a year takes; years closer than this are left out, and have a dot."""
+"""Room that a year takes; years closer than this are left out."""
 SEEN_WIDTH, LEAST_SEEN = 4, 8
 EDGE = 10
 """Above the first pictures and below the last."""
@@ -193,23 +193,18 @@ class Timeline(QAbstractSlider):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(font("secondary"))
         right = self.width() - SPACE_XS
-        last_text, last_dot, year_before = -LINE, -4, ""
+        last_text, year_before = -LINE, ""
         for heading, top in zip(self._headings, self._tops, strict=False):
             y, year = self._y(top), heading.text.rpartition(" ")[2]
             if year != year_before and y - last_text >= LINE:
                 painter.setPen(theme().color("text-secondary"))
                 area = QRect(0, y - LINE // 2, right, LINE)
                 painter.drawText(area, _RIGHT, year)
-                last_text = last_dot = y
-                year_before = year
-            elif y - last_dot >= 4 and y - last_text >= LINE // 2 + 3:
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(theme().color("control-line"))
-                painter.drawEllipse(QPoint(right - 3, y), 1, 1)
-                last_dot = y
+                last_text, year_before = y, year
         if self._pointed is not None and not self.isSliderDown():
             painter.fillRect(SPACE_XS, self._pointed, right, 1, theme().color("control-line"))
-        self._draw_seen(painter)
+        if self.maximum():
+            self._draw_seen(painter)
         if self.hasFocus():
             painter.setPen(QPen(theme().color("accent"), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)

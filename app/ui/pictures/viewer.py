@@ -102,15 +102,15 @@ class PictureViewer(QWidget):
         top, middle, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(self)
         top.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
         top.setSpacing(SPACE_S)
-        for part in (self.back, self.previous, self.next):
-            top.addWidget(part)
+        for item in (self.back, self.previous, self.next):
+            top.addWidget(item)
         top.addSpacing(SPACE_S)
         top.addWidget(self.name, 1)
         for part in (self.note, self.place, self.scale, self.further, self.nearer, self.fit):
             top.addWidget(part)
         top.addSpacing(SPACE_S)
-        for part in (self.compare, self.info, self.full):
-            top.addWidget(part)
+        for item in (self.compare, self.info, self.full):
+            top.addWidget(item)
         inside = QWidget()
         facts = QVBoxLayout(inside)
         facts.setContentsMargins(SPACE_L, SPACE_L, SPACE_L, SPACE_L)

@@ -55,7 +55,7 @@ class Pages(QObject):
         self._thumbnails = thumbnails
         self.pictures: PicturesPage | None = None
         self._opened = bool(window.recall("window/page"))
-        """It is where it was left; else it goes to the pictures once there are some."""
+        """It is where it was left; else it opens on the pictures, if any is indexed."""
         self.place = QStackedWidget()
         for page in (QWidget(), self.sessions, self.first_run):  # blank until it is known which
             self.place.addWidget(page)
@@ -157,16 +157,17 @@ class Pages(QObject):
 
     def _show_invitation(self, nothing_yet: bool) -> None:
         self.place.setCurrentWidget(self.first_run if nothing_yet else self.sessions)
-        if not self._opened and not nothing_yet:
-            self._window.show_page("pictures")
-        self._opened = True
 
     def _show_problem(self, problem: str) -> None:
         if problem and self.place.currentIndex() == 0:
             self.place.setCurrentWidget(self.sessions)
 
     def _look(self, _active: object) -> None:
-        self.feed.show(self.sessions.list.sessions.sessions.values())
+        sessions = self.sessions.list.sessions.sessions.values()
+        self.feed.show(sessions)
+        if not self._opened and any(item.jobsSummary.completed for item in sessions):
+            self._window.show_page("pictures")
+        self._opened = True
 
     def _about(self) -> None:
         AboutDialog(self._window).open()

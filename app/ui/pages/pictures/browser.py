@@ -49,6 +49,7 @@ INVITATION = (
     "Choose a folder and start a session. From then on, every picture in it is listed here, and "
     "those that are indexed can be found by describing what they show.",
 )
+NOTHING_MATCHES = ("No picture matches", "Remove a word or a filter to see more.", "funnel")
 EVERY_S = 3.0
 REST = 20
 """After reading everything anew, so many times as long passes before the next time."""
@@ -133,9 +134,8 @@ class LibraryBrowser(QWidget):
         column.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignLeft)
         self.side.setMinimumWidth(250)
         beside = QWidget()
-        row = QVBoxLayout(beside)
-        row.setContentsMargins(SPACE_S, 0, 0, 0)
-        row.addWidget(self.right)
+        self._beside = QVBoxLayout(beside)
+        self._beside.addWidget(self.right)
         self.right.addWidget(self.pictures)
         self.split.setObjectName("library")
         self.split.setChildrenCollapsible(False)
@@ -177,7 +177,7 @@ class LibraryBrowser(QWidget):
         self.tabs.setCurrentIndex(keys.index(noted) if noted in keys else 0)
         order = str(self._memory.value(ORDER_KEY, ""))
         self.pictures.set_order(order)
-        self.side.setVisible(self._memory.value(PANEL_KEY, "shown") != "hidden")
+        self._place_side(self._memory.value(PANEL_KEY, "shown") != "hidden")
 
     @property
     def grouping(self) -> str:
@@ -191,8 +191,12 @@ class LibraryBrowser(QWidget):
 
     def show_side(self, shown: bool) -> None:
         """Show or hide folders, dates and duplicates."""
-        self.side.setVisible(shown)
+        self._place_side(shown)
         self._memory.setValue(PANEL_KEY, "shown" if shown else "hidden")
+
+    def _place_side(self, shown: bool) -> None:
+        self.side.setVisible(shown)
+        self._beside.setContentsMargins(SPACE_S if shown else 0, 0, 0, 0)
 
     def set_only(self, only: SearchFilter) -> None:
         """List only what this filter lets through, too."""
@@ -371,6 +375,7 @@ class LibraryBrowser(QWidget):
                 listing.count,
                 headings=[heading_of(section) for section in listing.sections],
                 caption_lines=ORDERS[self.pictures.order][1],
+                nothing=None if self._only == SearchFilter() else NOTHING_MATCHES,
             )
         self._count(node)
 

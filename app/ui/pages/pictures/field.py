@@ -6,7 +6,7 @@ import os
 from urllib.parse import unquote_to_bytes
 
 from PySide6.QtCore import QMimeData, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.ui.parts.theme import SPACE_L, font, icon, theme
@@ -78,7 +78,7 @@ class DropHint(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        ground = theme().color("background")
+        ground = QColor(theme().color("background"))
         ground.setAlphaF(0.88)
         painter.fillRect(self.rect(), ground)
         painter.setPen(QPen(theme().color("accent"), 2, Qt.PenStyle.DashLine))

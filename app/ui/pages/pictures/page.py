@@ -76,7 +76,7 @@ class PicturesPage(Page):
         self._all_wanted_of: list[Term] = []
         self.search_runner = SearchRunner(backend, runner, poller, self)
         self.models = ModelLine(backend, runner, poller)
-        self.size = QSlider(Qt.Orientation.Horizontal)
+        self.size_slider = QSlider(Qt.Orientation.Horizontal)
         self.bar = SearchBar(thumbnails, memory)
         self.field, self.chips, self.filters = self.bar.field, self.bar.chips, self.bar.filters
         self.answering = AnsweringLine(backend, runner, poller, memory, self)
@@ -99,15 +99,15 @@ class PicturesPage(Page):
         )
 
     def _lay_out(self) -> None:
-        self.size.setRange(LEAST_HEIGHT, MOST_HEIGHT)
-        self.size.setFixedSize(120, 24)
-        self.size.setAccessibleName("Size of the pictures")
-        self.size.setToolTip("Size of the pictures (Ctrl++, Ctrl+−)")
+        self.size_slider.setRange(LEAST_HEIGHT, MOST_HEIGHT)
+        self.size_slider.setFixedSize(120, 24)
+        self.size_slider.setAccessibleName("Size of the pictures")
+        self.size_slider.setToolTip("Size of the pictures (Ctrl++, Ctrl+−)")
         self.buttons.addWidget(self.models)
         self.buttons.addSpacing(SPACE_S)
         for part in (
             IconLabel("image-square", "text-secondary", 12),
-            self.size,
+            self.size_slider,
             IconLabel("image-square", "text-secondary", 20),
         ):
             self.buttons.addWidget(part)
@@ -134,7 +134,7 @@ class PicturesPage(Page):
         browser.like_wanted.connect(self._more_like)
         browser.new_session_wanted.connect(self.new_session_wanted)
         browser.looked.connect(self._show_what_is_there)
-        self.size.valueChanged.connect(self._resize_pictures)
+        self.size_slider.valueChanged.connect(self._resize_pictures)
         self.answering.models_wanted.connect(self.models_wanted)
         self.answering.indexing.connect(self._show_indexing)
         self.models.looked.connect(self._show_models)
@@ -164,13 +164,13 @@ class PicturesPage(Page):
         for keys in ("Ctrl+F", "/"):
             key(keys, self.focus_field)
         for keys in ("Ctrl++", "Ctrl+="):
-            key(keys, lambda: self.size.setValue(self.size.value() + SIZE_STEP))
-        key("Ctrl+-", lambda: self.size.setValue(self.size.value() - SIZE_STEP))
+            key(keys, lambda: self.size_slider.setValue(self.size_slider.value() + SIZE_STEP))
+        key("Ctrl+-", lambda: self.size_slider.setValue(self.size_slider.value() - SIZE_STEP))
 
     def _recall(self) -> None:
         noted = str(self._memory.value(SIZE_KEY, ""))
-        self.size.setValue(int(noted) if noted.isdecimal() else USUAL_HEIGHT)
-        self._resize_pictures(self.size.value())
+        self.size_slider.setValue(int(noted) if noted.isdecimal() else USUAL_HEIGHT)
+        self._resize_pictures(self.size_slider.value())
         self.bar.side_button.setChecked(not self.browser.side.isHidden())
 
     def _resize_pictures(self, height: int) -> None:

@@ -64,9 +64,9 @@ class SearchBar(QWidget):
         top.setSpacing(SPACE_S)
         top.addWidget(self.side_button)
         top.addWidget(self.field, 1)
-        for part in (self.picture_button, self.without_button, self.filters_button):
-            part.setStyleSheet(HIGH)
-            top.addWidget(part)
+        for item in (self.picture_button, self.without_button, self.filters_button):
+            item.setStyleSheet(HIGH)
+            top.addWidget(item)
         self.side_button.setStyleSheet(HIGH)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_M)
