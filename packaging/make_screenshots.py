@@ -69,6 +69,8 @@ def _draw_pictures(root: Path) -> None:
     whole = (root / "Family" / "IMG_0001.jpg").read_bytes()
     (root / "Garden" / "Spring" / "IMG_9003.jpg").write_bytes(whole[: len(whole) // 4])
     (root / "Garden" / "Spring" / "IMG_9004.jpg").write_bytes(bytes(5000))
+    for broken in root.rglob("IMG_900?.jpg"):  # no camera dated them: they are the oldest
+        os.utime(broken, (1_400_000_000, 1_400_000_000))
 
 
 def _run(root: Path) -> None:

@@ -178,7 +178,8 @@ class TileDelegate(QStyledItemDelegate):
             if tile.state:
                 _draw_badge(painter, box, tile.state)
             if self.lines:
-                text = QRect(box.left(), box.bottom() + 1 + CAPTION_GAP, box.width(), LINE)
+                top, width = box.bottom() + 1 + CAPTION_GAP, max(box.width() - SPACE_S, 0)
+                text = QRect(box.left(), top, width, LINE)
                 self._draw_caption(painter, text, tile)
         self._draw_frame(painter, option, box)
         painter.restore()

@@ -367,6 +367,8 @@ class LibraryBrowser(QWidget):
         else:
             self._listing = listing
             message = words.plural(listing.count, "picture")
+            if self._only != SearchFilter():
+                message = f"{message} {'matches' if listing.count == 1 else 'match'}"
             if node.group.folder is not None:
                 message = f"{message} · {node.hint}"
             self.pictures.show_title(node.heading, message)
