@@ -47,6 +47,8 @@ class Timeline(QAbstractSlider):
         super().__init__()
         self._view = view
         self._headings: Sequence[Heading] = ()
+        self._years: dict[int, str] = {}
+        """The first month of each year, by number, and the year."""
         self._tops: list[int] = []
         self._pointed: int | None = None
         self.setOrientation(Qt.Orientation.Vertical)
@@ -63,6 +65,8 @@ class Timeline(QAbstractSlider):
     def show_months(self, headings: Sequence[Heading]) -> None:
         """Months of the pictures, from the top; without any, the scroll bar takes over again."""
         self._headings = headings
+        years = [heading.text.rpartition(" ")[2] for heading in headings]
+        self._years = {at: year for at, year in enumerate(years) if year not in years[:at]}
         self.setVisible(bool(headings))
         policy = Qt.ScrollBarPolicy
         self._view.setVerticalScrollBarPolicy(
@@ -180,11 +184,9 @@ class Timeline(QAbstractSlider):
 
     def _other_year(self, number: int, *, forward: bool) -> int:
         """The first month of the next or previous year that there is."""
-        years = [heading.text.rpartition(" ")[2] for heading in self._headings]
-        starts = [at for at, year in enumerate(years) if at == 0 or year != years[at - 1]]
         if forward:
-            return next((at for at in starts if at > number), len(years) - 1)
-        return next((at for at in reversed(starts) if at < number), 0)
+            return next((at for at in self._years if at > number), len(self._headings) - 1)
+        return next((at for at in reversed(self._years) if at < number), 0)
 
     # Drawing
 
@@ -193,14 +195,13 @@ class Timeline(QAbstractSlider):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(font("secondary"))
         right = self.width() - SPACE_XS
-        last_text, year_before = -LINE, ""
-        for heading, top in zip(self._headings, self._tops, strict=False):
-            y, year = self._y(top), heading.text.rpartition(" ")[2]
-            if year != year_before and y - last_text >= LINE:
+        last = -LINE
+        for number, year in self._years.items():
+            y = self._y(self._tops[number])
+            if y - last >= LINE:
                 painter.setPen(theme().color("text-secondary"))
-                area = QRect(0, y - LINE // 2, right, LINE)
-                painter.drawText(area, _RIGHT, year)
-                last_text, year_before = y, year
+                painter.drawText(QRect(0, y - LINE // 2, right, LINE), _RIGHT, year)
+                last = y
         if self._pointed is not None and not self.isSliderDown():
             painter.fillRect(SPACE_XS, self._pointed, right, 1, theme().color("control-line"))
         if self.maximum():

@@ -137,7 +137,6 @@ class PictureViewer(QWidget):
         column.addLayout(middle, 1)
 
     def _connect(self) -> None:
-        self._grid.viewed.connect(self.open)
         self._grid.current_changed.connect(self._show_current)
         self._grid.installEventFilter(self)
         self.back.clicked.connect(self.close_viewer)

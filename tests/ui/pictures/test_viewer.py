@@ -36,6 +36,7 @@ class Shown:
         self.viewer = PictureViewer(
             backend, parts.runner, self.loader, self.grid, lambda _: [("Score", "0.31")], [copy]
         )
+        self.grid.viewed.connect(self.viewer.open)
         parts.show(self.grid, 600, 400)
         parts.window.activateWindow()
         self.grid.tiles.show(tiles)

@@ -6,6 +6,7 @@ import calendar
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -131,7 +132,7 @@ class LibraryPictures(QWidget):
         self, backend: Backend, runner: ActionRunner, poller: Poller, thumbnails: ThumbnailLoader
     ) -> None:
         super().__init__()
-        self._thumbnails = thumbnails
+        self._backend, self._runner, self._thumbnails = backend, runner, thumbnails
         self.state: PictureState | None
         self._states_wanted = True
         self.model: TileModel = TileModel(poller)
@@ -140,9 +141,6 @@ class LibraryPictures(QWidget):
         self.actions_ = PictureActions(self.grid, runner)
         self.include_action = QAction(icon("arrow-u-up-left"), "&Include again", self.grid)
         self.preview = PicturePreview(backend, runner, thumbnails, self.grid, self.actions_.all)
-        self.viewer = PictureViewer(
-            backend, runner, thumbnails, self.grid, _facts, self.actions_.on_picture
-        )
         self.heading, self.subtitle = ElidedLabel(role="section"), label(role="secondary")
         self.chips = {state: _chip(state) for state in STATES}
         self.set_state(None)
@@ -190,6 +188,7 @@ class LibraryPictures(QWidget):
 
     def _connect(self) -> None:
         self.grid.set_actions([self.include_action])
+        self.grid.viewed.connect(self._view)
         self.grid.selectionModel().selectionChanged.connect(self._show_choice)
         self.model.modelReset.connect(self._show_choice)
         self.model.arrived.connect(self._show_choice)
@@ -205,6 +204,21 @@ class LibraryPictures(QWidget):
         for state, chip in self.chips.items():
             chip.clicked.connect(lambda _on, state=state: self.state_picked.emit(state))
         self._show_choice()
+
+    @cached_property
+    def viewer(self) -> PictureViewer:
+        """Shows one picture over all of the window; made when it is wanted first."""
+        return PictureViewer(
+            self._backend,
+            self._runner,
+            self._thumbnails,
+            self.grid,
+            _facts,
+            self.actions_.on_picture,
+        )
+
+    def _view(self, row: int) -> None:
+        self.viewer.open(row)
 
     # What is shown
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
@@ -54,6 +55,7 @@ class SearchResults(QWidget):
         self, backend: Backend, runner: ActionRunner, poller: Poller, thumbnails: ThumbnailLoader
     ) -> None:
         super().__init__()
+        self._backend, self._runner, self._thumbnails = backend, runner, thumbnails
         self.hits: list[SearchHit] = []
         self.model = HeldTiles(poller)
         self.grid = PictureGrid(self.model, thumbnails)
@@ -62,9 +64,6 @@ class SearchResults(QWidget):
         self.actions_ = PictureActions(self.grid, runner)
         self.preview = PicturePreview(
             backend, runner, thumbnails, self.grid, self.actions_.on_picture
-        )
-        self.viewer = PictureViewer(
-            backend, runner, thumbnails, self.grid, self._facts, self.actions_.on_picture
         )
         self.notice = Notice()
         self.split = PreviewSplit("search", self.grid, self.grid, self.preview, self._facts)
@@ -90,11 +89,27 @@ class SearchResults(QWidget):
     def _connect(self) -> None:
         self.grid.near_end.connect(self.more_wanted)
         self.split.opened.connect(self.acted)
-        self.grid.viewed.connect(lambda _row: self.acted.emit())
+        self.grid.viewed.connect(self._view)
         self.actions_.like_wanted.connect(self.like_wanted)
         self.actions_.acted.connect(self.acted)
         self.actions_.failed.connect(self.show_notice)
         self.message_button.clicked.connect(lambda: self._do())
+
+    @cached_property
+    def viewer(self) -> PictureViewer:
+        """Shows one picture over all of the window; made when it is wanted first."""
+        return PictureViewer(
+            self._backend,
+            self._runner,
+            self._thumbnails,
+            self.grid,
+            self._facts,
+            self.actions_.on_picture,
+        )
+
+    def _view(self, row: int) -> None:
+        self.acted.emit()
+        self.viewer.open(row)
 
     # What is shown
 
