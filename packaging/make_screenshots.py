@@ -69,6 +69,8 @@ def _draw_pictures(root: Path) -> None:
     whole = (root / "Family" / "IMG_0001.jpg").read_bytes()
     (root / "Garden" / "Spring" / "IMG_9003.jpg").write_bytes(whole[: len(whole) // 4])
     (root / "Garden" / "Spring" / "IMG_9004.jpg").write_bytes(bytes(5000))
+    for broken in root.rglob("IMG_900?.jpg"):  # no camera dated them: they are the oldest
+        os.utime(broken, (1_400_000_000, 1_400_000_000))
 
 
 def _run(root: Path) -> None:
@@ -186,28 +188,36 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
 
 
 async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:
-    """The pages for finding pictures, and the one for models."""
-    window.show_page("search")
-    await asyncio.sleep(2)
-    await studio.take("search")
-    assert pages.search is not None
-    results = pages.search.results
-    pages.search.field.setText("a house with a black roof")
+    """The page of pictures with what can be done on it, and the one for models."""
+    window.show_page("pictures")
+    await asyncio.sleep(5)
+    await studio.take("pictures")
+    page = pages.pictures
+    assert page is not None
+    results = page.results
+    page.bar.side_button.setChecked(False)
+    page.field.setText("a house with a black roof")
     await _until(lambda: results.hits, settle=3.0)
-    await studio.take("search-results")
+    await studio.take("pictures-results")
     results.grid.select_row(1)
     results.grid.previewed.emit(1)
     await asyncio.sleep(2)
-    await studio.take("search-preview")
+    await studio.take("pictures-preview")
     results.split.close_preview()
-    window.show_page("library")
+    results.grid.viewed.emit(1)
+    results.viewer.info.setChecked(True)
+    await asyncio.sleep(2)
+    await studio.take("pictures-viewer")
+    results.viewer.close_viewer()
+    page.field.setText("in:Norway type:jpg")
     await asyncio.sleep(4)
-    await studio.take("library")
-    assert pages.library is not None
-    for place, name in ((1, "library-dates"), (2, "library-duplicates")):
-        pages.library.tabs.setCurrentIndex(place)
-        await asyncio.sleep(4)
-        await studio.take(name)
+    await studio.take("pictures-words")
+    page.field.clear()
+    page.bar.side_button.setChecked(True)
+    page.browser.tabs.setCurrentIndex(2)
+    await asyncio.sleep(4)
+    await studio.take("pictures-duplicates")
+    page.browser.tabs.setCurrentIndex(0)
     window.show_page("models")
     await asyncio.sleep(2)
     await studio.take("models")

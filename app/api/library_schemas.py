@@ -12,6 +12,10 @@ PictureState = Literal["indexed", "changed", "waiting", "failed", "missing", "ex
 """Of one picture and one model; where several hold, the last of them counts, but that a picture
 with a vector is never waiting or failed."""
 
+LibraryOrder = Literal["date", "name", "size", "folder"]
+"""The newest first, by when they were taken or else written; by the file's name; the largest
+first; folder by folder."""
+
 DuplicateKind = Literal["exact", "similar"]
 DuplicateOrder = Literal["size", "newest"]
 ScanState = Literal["never", "waiting", "running", "done", "failed", "stopped"]
@@ -48,6 +52,17 @@ class MonthPictures:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """Pictures that follow each other in a listing and have something in common."""
+
+    pictures: int
+    year: int | None = None
+    month: int | None = None
+    """1 to 12, with a year."""
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Pictures or groups in their order as they were when it was made.
 
@@ -57,6 +72,8 @@ class Listing:
     count: int
     pages: tuple[str, ...]
     """Ids joined by commas, ``PAGE_IDS`` a page: 8 MB for a million pictures."""
+    sections: tuple[Section, ...] = ()
+    """Months or folders, where pictures are in their order."""
 
 
 class LibraryPicture(BaseModel):
@@ -94,3 +111,20 @@ class ScanStatus(BaseModel):
     endedAt: datetime | None = None
     error: str = ""
     """Why it failed, or could not go on and is tried again."""
+
+
+class CameraFacts(BaseModel):
+    """How a picture was taken, as its file says; empty or None: it does not say so."""
+
+    camera: str = ""
+    lens: str = ""
+    exposureSeconds: float | None = None
+    aperture: float | None = None
+    """The f-number."""
+    iso: float | None = None
+    focalLength: float | None = None
+    """Millimetres."""
+    latitude: float | None = None
+    """Degrees, south below 0."""
+    longitude: float | None = None
+    """Degrees, west below 0."""

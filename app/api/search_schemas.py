@@ -49,6 +49,13 @@ class SearchFilter(BaseModel):
     formats: list[str] = Field(default_factory=list)
     """As the ledger has them, such as ``JPEG``; empty: any."""
     orientation: PictureShape | None = None
+    inFolders: list[str] = Field(default_factory=list)
+    """Parts of folders' names or paths, without regard to case; the picture lies below a folder
+    that has each of them."""
+    names: list[str] = Field(default_factory=list)
+    """Parts of the file's name, without regard to case; it has each of them."""
+    undated: bool = False
+    """Only those that no camera dated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +63,8 @@ class Restriction:
     """A filter as vector stores evaluate it; None and empty restrict nothing."""
 
     session: int | None = None
-    folder: str | None = None
-    """As in a point's payload, where subfolders name it too."""
+    folders: tuple[str, ...] = ()
+    """As in a point's payload, where subfolders name them too; one of them must be there."""
     taken_from: int | None = None
     """Unix time in seconds, inclusive; a picture without a time is left out."""
     taken_before: int | None = None
@@ -70,8 +77,8 @@ class Restriction:
         wanted: dict[str, list[str] | list[int]] = {}
         if self.session is not None:
             wanted["session"] = [self.session]
-        if self.folder is not None:
-            wanted["folder"] = [self.folder]
+        if self.folders:
+            wanted["folder"] = list(self.folders)
         if self.formats:
             wanted["format"] = list(self.formats)
         if self.orientation is not None:
@@ -106,6 +113,8 @@ class SearchHit(BaseModel):
     height: int | None
     format: str | None
     takenAt: datetime | None
+    named: bool = False
+    """It was found by its name; its score is 0."""
 
 
 class SearchResultPage(BaseModel):

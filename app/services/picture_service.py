@@ -11,11 +11,13 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, upd
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.error_kinds import ErrorKind
+from app.api.library_schemas import CameraFacts
 from app.api.training_schemas import EvidenceRow, FailureGroup, JobRow
 from app.db.engine import in_transaction
 from app.db.models import HAS_FAILED, ImageAsset, JobStatus, TrainingEvidence, TrainingJob
 from app.db.sessions import count, lock_sessions
 from app.db.types import utc_now
+from app.pictures.camera import camera_facts
 from app.services.csv_export import write_csv
 
 
@@ -84,6 +86,10 @@ class PictureService:
     async def evidence_of_asset(self, db: AsyncSession, asset_id: int) -> list[EvidenceRow]:
         """What each attempt at a picture did in any session, the newest first."""
         return await _evidence(db, TrainingEvidence.asset_id == asset_id)
+
+    async def camera(self, path: str) -> CameraFacts:
+        """How a picture was taken, as its file says."""
+        return await asyncio.to_thread(camera_facts, path)
 
     async def exclude(self, db: AsyncSession, job_ids: Sequence[int]) -> int:
         """Leave these failed pictures out, here and in later sessions; how many."""

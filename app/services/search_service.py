@@ -23,12 +23,15 @@ from app.api.search_schemas import (
 )
 from app.config import get_settings, save_setting
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, SessionStatus, TrainingSession
-from app.db.types import normal_path, path_to_text
+from app.db.types import path_to_text
 from app.embedding.catalogue import model_title
 from app.errors import AppError
 from app.queue.questions import FindAnswer, FindRequest, PrepareRequest, find, prepare
+from app.services.picture_filter import ids_by_name, named_conditions, wanted_folders
 
 MAX_RESULTS = 10_000
+MOST_NAMED = 60
+"""Pictures found by their names, above those found by what they show."""
 COUNTED_AGAIN_AFTER_S = 5.0
 """Counting a million vectors takes a while, so a page that shows the counts gets them this old."""
 CHOSEN_AGAIN_AFTER_S = 60.0
@@ -95,12 +98,14 @@ class SearchService:
         known = await self._choose(db, query.modelId)
         limit = min(limit, MAX_RESULTS - offset)
         found = FindAnswer(hits=[])
-        if limit > 0:
+        await db.commit()
+        folders = await wanted_folders(db, query.filter)
+        if limit > 0 and folders != []:
             request = FindRequest(
                 model=known.model.spec,
                 collection=known.collection,
                 terms=terms,
-                restriction=_restriction(query.filter),
+                restriction=_restriction(query.filter, folders or []),
                 min_score=query.minScore,
                 limit=limit,
                 offset=offset,
@@ -109,12 +114,22 @@ class SearchService:
             found = await asyncio.to_thread(find, request)
         following = offset + limit
         return SearchResultPage(
-            hits=await _hits(db, found.hits),
+            hits=await _hits(db, found.hits, query.filter),
             nextOffset=following if limit == len(found.hits) and following < MAX_RESULTS else None,
             modelId=known.model.modelId,
             known=found.known,
             leftOut=found.left_out,
         )
+
+    async def named(
+        self, db: AsyncSession, text: str, only: SearchFilter, limit: int = MOST_NAMED
+    ) -> list[SearchHit]:
+        """Pictures in whose name, or that of a folder, all words of a text begin words."""
+        await db.commit()
+        words = text.split()
+        found = await ids_by_name(db, words, only, limit) if words else []
+        hits = await _hits(db, [(asset_id, 0.0) for asset_id in found], only)
+        return [hit.model_copy(update={"named": True}) for hit in hits]
 
     async def _choose(self, db: AsyncSession, model_id: int | None) -> _Known:
         models = await self._models(db, CHOSEN_AGAIN_AFTER_S)
@@ -204,8 +219,11 @@ def _hidden() -> CompoundSelect[Any]:
     return missing.union(select(ImageAsset.id).where(ImageAsset.excluded))
 
 
-async def _hits(db: AsyncSession, found: Sequence[tuple[int, float]]) -> list[SearchHit]:
-    """What the ledger knows of each picture, without those that are missing or excluded."""
+async def _hits(
+    db: AsyncSession, found: Sequence[tuple[int, float]], only: SearchFilter
+) -> list[SearchHit]:
+    """What the ledger knows of each picture, without those that are missing or excluded, and
+    those that the rest of the filter keeps back."""
     await db.commit()
     rows = await db.execute(
         select(ImageAsset)
@@ -213,6 +231,7 @@ async def _hits(db: AsyncSession, found: Sequence[tuple[int, float]]) -> list[Se
             ImageAsset.id.in_([asset_id for asset_id, _ in found]),
             ImageAsset.missing_since.is_(None),
             ImageAsset.excluded.is_(False),
+            *named_conditions(db, only),
         )
         .execution_options(populate_existing=True)
     )
@@ -233,11 +252,11 @@ async def _hits(db: AsyncSession, found: Sequence[tuple[int, float]]) -> list[Se
     ]
 
 
-def _restriction(wanted: SearchFilter) -> Restriction:
+def _restriction(wanted: SearchFilter, folders: Sequence[str]) -> Restriction:
     """The filter for the store; days begin and end in UTC, as ``taken_at`` is read."""
     return Restriction(
         session=wanted.sessionId,
-        folder=path_to_text(normal_path(wanted.folder)) if wanted.folder else None,
+        folders=tuple(map(path_to_text, folders)),
         taken_from=_seconds(wanted.takenFrom) if wanted.takenFrom else None,
         taken_before=_seconds(wanted.takenTo + timedelta(days=1)) if wanted.takenTo else None,
         formats=tuple(wanted.formats),

@@ -6,6 +6,7 @@ import sys
 
 from figures import Figure, Target
 from first_paint import first_paint
+from gallery import scrolling
 from polling import poll_times_ms
 from stalls import stalls
 from surroundings import empty_data_folder
@@ -25,6 +26,12 @@ def measure() -> list[Figure]:
     figures += [
         Figure("poll_ms_at_1m", median, Target("<", 10)),
         Figure("poll_max_ms_at_1m", longest),
+    ]
+    with empty_data_folder() as folder:
+        gallery = scrolling(folder)
+    figures += [
+        Figure("scroll_frame_p95_ms_at_1m", gallery.frame_p95, Target("≤", 16.7)),
+        Figure("scroll_stall_ms_at_1m", gallery.longest, Target("<", 50)),
     ]
     with empty_data_folder() as folder:
         measured = stalls(folder)

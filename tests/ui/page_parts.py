@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QWidget
 
-from app.ui.pages.library.tree import GroupTree
+from app.ui.pages.pictures.tree import GroupTree
 from app.ui.parts.actions import ActionRunner
 from app.ui.parts.commands import Commands
 from app.ui.parts.poller import Poller

@@ -1,4 +1,4 @@
-"""A search page for a test, and a service that can be slow, away or broken."""
+"""A page of pictures for a test, and a service that can be slow, away or broken."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ledger_rows import add_many, add_session
 from page_parts import Parts
 from PySide6.QtCore import QSettings
 
-from app.api.search_schemas import SearchHit, SearchModel, SearchQuery, SearchResultPage
+from app.api.search_schemas import (
+    SearchFilter,
+    SearchHit,
+    SearchModel,
+    SearchQuery,
+    SearchResultPage,
+)
 from app.errors import AppError
-from app.ui.pages.search.page import SearchPage
+from app.ui.pages.pictures.page import PicturesPage
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 
@@ -48,6 +55,7 @@ class Service:
         self.used: list[int] = []
         self.prepared = 0
         self.knows = True
+        self.named_hits: list[SearchHit] = []
         self.likely = 450
         """So many of its hits are likely."""
 
@@ -88,6 +96,9 @@ class Service:
             leftOut=after >= len(likely) and len(likely) < len(found),
         )
 
+    async def named(self, db: Any, text: str, only: SearchFilter) -> list[SearchHit]:
+        return [item for item in self.named_hits if text in item.path]
+
     @property
     def texts(self) -> list[str]:
         """The first term of each question, further pages left out."""
@@ -95,13 +106,17 @@ class Service:
 
 
 class Shown:
-    """A search page over a :class:`Service`::
+    """A page of pictures over a :class:`Service`::
 
     async with Shown(backend, tmp_path) as shown:
         shown.page.field.setText("a red circle")
     """
 
-    def __init__(self, backend: Any, tmp_path: Path, service: Any = None) -> None:
+    def __init__(
+        self, backend: Any, tmp_path: Path, service: Any = None, *, pictures: int = 1
+    ) -> None:
+        if pictures:
+            add_many(add_session("Photos", "completed"), pictures)
         self.service = service or Service()
         self.memory = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
         self.parts = Parts(backend)
@@ -110,8 +125,8 @@ class Shown:
 
     async def __aenter__(self) -> Shown:
         await self.parts.__aenter__()
-        self.page: SearchPage = self.parts.show(
-            SearchPage(
+        self.page: PicturesPage = self.parts.show(
+            PicturesPage(
                 self.backend,
                 self.parts.runner,
                 self.parts.poller,
@@ -135,13 +150,14 @@ class Shown:
 
     def place(self) -> str:
         """What is seen below the field."""
-        page, shown = self.page, self.page.stack.currentWidget()
-        if shown is page.start:
-            return "start"
-        if shown is page.invitation:
+        page, browser = self.page, self.page.browser
+        shown = browser.stack.currentWidget()
+        if shown is browser.invitation:
             return "invitation"
-        if shown is not page._found:
+        if shown is not browser.split:
             return "loading"
+        if browser.right.currentWidget() is browser.pictures:
+            return "pictures"
         return "results" if page.results.split.isVisible() else "message"
 
     def found(self) -> bool:

@@ -11,9 +11,8 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QPushButton
 
 PAGES = (
+    ("pictures", "Pictures"),
     ("sessions", "Sessions"),
-    ("search", "Search"),
-    ("library", "Library"),
     ("failed", "Failed"),
     ("models", "Models"),
     ("system", "System"),

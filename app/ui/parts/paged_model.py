@@ -103,6 +103,10 @@ class PagedModel(QAbstractTableModel, Generic[Row]):
         self._pages.move_to_end(page)
         return rows[at]
 
+    def held(self, page: int) -> Sequence[Row]:
+        """The rows of a page that are in memory; nothing is fetched."""
+        return self._pages.get(page, ())
+
     def find(self, wanted: Callable[[Row], bool]) -> int | None:
         """Where the row that is wanted stands, if its page is in memory."""
         for page, rows in self._pages.items():

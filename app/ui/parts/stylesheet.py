@@ -188,6 +188,7 @@ QLabel[tone="paused"] { color: @paused; }
 QLabel[tone="completed"] { color: @completed; }
 QLabel:disabled { color: @text-disabled; }
 QFrame[kind="line"] { background: @line; border: none; }
+QFrame[kind="popup"] { background: @surface; border: 1px solid @control-line; }
 *[surface="true"] { background: @surface; }
 *[surface="background"] { background: @background; }
 QPlainTextEdit[kind="log"] {

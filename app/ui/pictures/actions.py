@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 SHORTCUTS = {
+    "Open": "Ctrl+O",
     "More like this": "Ctrl+L",
     "Show in folder": "Ctrl+E",
     "Copy": "Ctrl+C",
@@ -56,7 +57,7 @@ class VanishedError(AppError):
 
 
 class PictureActions(QObject):
-    """Open, Preview, More like this, Show in folder, Copy, Copy path."""
+    """View, Preview, Open, More like this, Show in folder, Copy, Copy path."""
 
     like_wanted = Signal(object)
     """A :class:`Tile` whose like is to be looked for."""
@@ -69,19 +70,20 @@ class PictureActions(QObject):
         super().__init__(grid)
         self._grid, self._runner = grid, runner
         # The grid itself knows Enter and Space: the menu only names them.
-        self.open = self._action("&Open\tEnter", "arrow-square-out")
+        self.view = self._action("&View\tEnter", "frame-corners")
+        self.open = self._action("&Open", "arrow-square-out")
         self.preview = self._action("&Preview\tSpace", "eye")
         self.like = self._action("&More like this", "sparkle")
         self.reveal = self._action("&Show in folder", "folder-open")
         self.copy = self._action("&Copy", "copy")
         self.copy_path = self._action("Copy p&ath", "link")
         self.on_picture = (self.open, self.like, self.reveal, self.copy)
-        self.all = (*self.on_picture[:1], self.preview, *self.on_picture[1:], self.copy_path)
+        self.all = (self.view, self.preview, *self.on_picture, self.copy_path)
         grid.set_actions(self.all)
-        grid.opened.connect(self._open)
         grid.selectionModel().selectionChanged.connect(self._show_choice)
         grid.tiles.modelReset.connect(self._show_choice)
         self.open.triggered.connect(lambda: self._with_tile(lambda tile: self._open(tile.path)))
+        self.view.triggered.connect(lambda: grid.viewed.emit(grid.currentIndex().row()))
         self.preview.triggered.connect(lambda: grid.previewed.emit(grid.currentIndex().row()))
         self.like.triggered.connect(lambda: self._with_tile(self.like_wanted.emit))
         self.reveal.triggered.connect(lambda: self._with_tile(self._reveal))

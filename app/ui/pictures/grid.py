@@ -1,9 +1,4 @@
-"""A grid of pictures over any number of rows.
-
-Every tile has the same size, so where a row lies is arithmetic: nothing is laid out, and a million
-rows open as fast as ten. Qt's own list view walks over all rows first; the grid is one only for
-what screen readers are told about a list, and lays nothing out with it.
-"""
+"""A grid of pictures over any number of rows: what is drawn, keys, selection, files dragged out."""
 
 from __future__ import annotations
 
@@ -13,9 +8,7 @@ from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
-    QPoint,
     QRect,
-    QSize,
     Qt,
     Signal,
 )
@@ -27,24 +20,14 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QRegion,
-    QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyleOptionViewItem, QWidget
 
 from app.ui.parts.paged_model import PAGE, Index
-from app.ui.parts.theme import SPACE_S, SPACE_XS
 from app.ui.pictures.files_out import MOST, files_as_mime
+from app.ui.pictures.justified_view import JustifiedView
 from app.ui.pictures.thumbnails import ThumbnailLoader
-from app.ui.pictures.tiles import (
-    CAPTION_GAP,
-    EDGE,
-    LINE,
-    HeldTiles,
-    Tile,
-    TileDelegate,
-    TileModel,
-    tile_for,
-)
+from app.ui.pictures.tiles import EDGE, HeldTiles, Tile, TileModel, tile_for
 
 __all__ = ["HeldTiles", "PictureGrid", "Tile", "TileModel", "tile_for"]
 
@@ -53,24 +36,22 @@ Cursor = QAbstractItemView.CursorAction
 Flag = QItemSelectionModel.SelectionFlag
 
 
-class PictureGrid(QListView):
-    """Thumbnails in rows, as many beside each other as there is room for.
+class PictureGrid(JustifiedView):
+    """Thumbnails in rows from edge to edge, under headings that stay in sight.
 
     Args:
         model: a :class:`TileModel` (pages of a long list) or :class:`HeldTiles` (what was found).
-        caption_lines: one or two lines of text under each picture.
+        caption_lines: none, one or two lines of text under each picture.
     """
 
-    opened = Signal(object)
-    """A path, which need not be UTF-8 and so is no Qt string: Enter or a double click."""
+    viewed = Signal(int)
+    """A row: Enter or a double click."""
     previewed = Signal(int)
     """A row: Space."""
     current_changed = Signal(object)
     """The :class:`Tile` that the keys act on, or None; also when it arrives later."""
     too_many_dragged = Signal()
     """More is selected than can be dragged at once, or than is in memory."""
-    near_end = Signal()
-    """The last rows are in sight or nearly so: whoever has more may append them."""
 
     def __init__(
         self,
@@ -80,16 +61,10 @@ class PictureGrid(QListView):
         caption_lines: int = 1,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.tiles = model
-        self._thumbnails = thumbnails
-        self._cell = QSize(EDGE, EDGE + CAPTION_GAP + LINE * caption_lines)
+        super().__init__(model, thumbnails, caption_lines, parent)
         self._dimmed = False
         self._notified: Tile | None = None
-        self._anchor = (0, 0)
-        self._resizing = False
-        self.setItemDelegate(TileDelegate(self, thumbnails, caption_lines))
-        self.setModel(model)
+        self.begin()
         self.setProperty("surface", "background")
         self.setProperty("kind", "grid")
         self.setAccessibleName("Pictures")
@@ -98,15 +73,11 @@ class PictureGrid(QListView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setMouseTracking(True)
-        self.setMinimumWidth(2 * self._cell.width())
-        self.doubleClicked.connect(self._open)
+        self.setMinimumWidth(2 * EDGE)
+        self.doubleClicked.connect(self._view)
         for moved in (self.entered, self.viewportEntered):
             moved.connect(self.viewport().update)
-        for changed in (model.rowsInserted, model.rowsRemoved, model.modelReset):
-            changed.connect(self._count_changed)
         model.stale.connect(self.viewport().update)
         model.arrived.connect(self._notify)
         thumbnails.ready.connect(self.viewport().update)
@@ -152,115 +123,6 @@ class PictureGrid(QListView):
                     found.append(tile)
         return found
 
-    # Where rows lie
-
-    @property
-    def columns(self) -> int:
-        """Pictures beside each other."""
-        return max(self.viewport().width() // (self._cell.width() + SPACE_S), 1)
-
-    @property
-    def _line_height(self) -> int:
-        return self._cell.height() + 2 * SPACE_S
-
-    def _place(self, row: int) -> QRect:
-        """Where a row's tile is, before scrolling; what is left over is spread between tiles."""
-        line, column = divmod(row, self.columns)
-        left = column * self.viewport().width() // self.columns
-        return QRect(QPoint(SPACE_XS + left, SPACE_XS + line * self._line_height), self._cell)
-
-    def _lines(self) -> int:
-        return -(-self.tiles.rowCount() // self.columns)
-
-    def _visible(self, area: QRect) -> range:
-        """Rows that may touch an area of the viewport."""
-        top = area.top() + self.verticalOffset()
-        first = max((top - SPACE_XS) // self._line_height, 0)
-        last = max((top + area.height()) // self._line_height, 0)
-        end = min((last + 1) * self.columns, self.tiles.rowCount())
-        return range(first * self.columns, end)
-
-    def visualRect(self, index: Index) -> QRect:
-        if not index.isValid():
-            return QRect()
-        return self._place(index.row()).translated(0, -self.verticalOffset())
-
-    def indexAt(self, point: QPoint) -> QModelIndex:
-        for row in self._visible(QRect(point, QSize(1, 1))):
-            index = self.tiles.index(row, 0)
-            if self.visualRect(index).contains(point):
-                return index
-        return QModelIndex()
-
-    def horizontalOffset(self) -> int:
-        return 0
-
-    def verticalOffset(self) -> int:
-        return self.verticalScrollBar().value()
-
-    def isIndexHidden(self, index: Index) -> bool:
-        return False
-
-    def scrollTo(
-        self,
-        index: Index,
-        hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible,
-    ) -> None:
-        if not index.isValid():
-            return
-        place, bar = self._place(index.row()), self.verticalScrollBar()
-        top, height = place.top() - SPACE_XS, self.viewport().height()
-        bottom = place.bottom() + SPACE_S
-        if hint == QAbstractItemView.ScrollHint.PositionAtCenter:
-            bar.setValue(place.center().y() - height // 2)
-        elif top < bar.value() or hint == QAbstractItemView.ScrollHint.PositionAtTop:
-            bar.setValue(top)
-        elif bottom > bar.value() + height:
-            bar.setValue(bottom - height)
-
-    def doItemsLayout(self) -> None:
-        QAbstractItemView.doItemsLayout(self)  # the list's own would walk over all rows
-
-    def updateGeometries(self) -> None:
-        QAbstractItemView.updateGeometries(self)
-        height, bar = self.viewport().height(), self.verticalScrollBar()
-        whole = self._lines() * self._line_height
-        bar.setRange(0, max(whole - height, 0))
-        bar.setPageStep(max(height - self._line_height // 2, 1))
-        bar.setSingleStep(self._line_height // 3)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._resizing = True
-        QAbstractItemView.resizeEvent(self, event)
-        self.updateGeometries()
-        row, rest = self._anchor  # what was at the top stays at the top
-        self.verticalScrollBar().setValue(row // self.columns * self._line_height + rest)
-        self._resizing = False
-        self._look_for_end()
-
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
-        self._thumbnails.cancel_waiting()  # what is in sight is asked for again by the paint
-        self.viewport().update()
-        if not self._resizing:
-            line, rest = divmod(self.verticalOffset(), self._line_height)
-            self._anchor = (line * self.columns, rest)
-            self._look_for_end()
-
-    def _count_changed(self) -> None:
-        self.updateGeometries()
-        self.viewport().update()
-        self._notify()
-        self._look_for_end()
-
-    def reset(self) -> None:
-        super().reset()
-        self.verticalScrollBar().setValue(0)
-
-    def _look_for_end(self) -> None:
-        bar = self.verticalScrollBar()
-        if self.tiles.rowCount() and bar.value() >= bar.maximum() - 2 * bar.pageStep():
-            self.near_end.emit()
-
     # Drawing
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -272,7 +134,7 @@ class PictureGrid(QListView):
         option = QStyleOptionViewItem()
         self.initViewItemOption(option)
         plain = option.state & ~(QStyle.StateFlag.State_HasFocus | QStyle.StateFlag.State_MouseOver)
-        for row in self._visible(event.rect()):
+        for row in self._rows_in(event.rect()):
             index = self.tiles.index(row, 0)
             option.rect = self.visualRect(index)
             option.state = plain
@@ -283,6 +145,7 @@ class PictureGrid(QListView):
             if self.viewport().underMouse() and option.rect.contains(below):
                 option.state |= QStyle.StateFlag.State_MouseOver
             self.itemDelegate().paint(painter, option, index)
+        self._draw_headings(painter)
 
     # Keys, selection
 
@@ -292,29 +155,31 @@ class PictureGrid(QListView):
             return QModelIndex()
         if row < 0:
             return self.tiles.index(0, 0)
-        page = max(self.viewport().height() // self._line_height, 1) * self.columns
-        steps = {
-            Cursor.MoveLeft: -1,
-            Cursor.MoveRight: 1,
-            Cursor.MovePrevious: -1,
-            Cursor.MoveNext: 1,
-            Cursor.MoveUp: -self.columns,
-            Cursor.MoveDown: self.columns,
-            Cursor.MovePageUp: -page,
-            Cursor.MovePageDown: page,
-            Cursor.MoveHome: -row,
-            Cursor.MoveEnd: count,
-        }
-        target = row + steps[action]
-        if action == Cursor.MoveUp and target < 0:
-            target = row
-        if (
-            action == Cursor.MoveDown
-            and target >= count
-            and row // self.columns == self._lines() - 1
-        ):
-            target = row
+        page = self.viewport().height()
+        target = {
+            Cursor.MoveLeft: row - 1,
+            Cursor.MoveRight: row + 1,
+            Cursor.MovePrevious: row - 1,
+            Cursor.MoveNext: row + 1,
+            Cursor.MoveHome: 0,
+            Cursor.MoveEnd: count - 1,
+        }.get(action)
+        if target is None:
+            steps = {Cursor.MoveUp: -1, Cursor.MoveDown: 1}
+            pages = {Cursor.MovePageUp: -page, Cursor.MovePageDown: page}
+            target = self._row_beside(row, steps.get(action, 0), pages.get(action, 0))
         return self.tiles.index(min(max(target, 0), count - 1), 0)
+
+    def _row_beside(self, row: int, lines: int, pixels: int) -> int:
+        """The picture above or below, so many lines or pixels from this one."""
+        line = self._layout.line(row)
+        other = line.end if lines > 0 else line.first - 1
+        if pixels:
+            bottom = self._layout.height - self._picture_height // 2
+            other = self._layout.row_at(min(max(line.top + pixels, 0), bottom))
+        if not 0 <= other < self.tiles.rowCount():
+            return row
+        return self._layout.beside(row, self._layout.line(other))
 
     def setSelection(self, rect: QRect, command: Flag) -> None:
         if self.state() == QAbstractItemView.State.DragSelectingState:
@@ -328,10 +193,9 @@ class PictureGrid(QListView):
 
     def _touched(self, area: QRect) -> QItemSelection:
         """Tiles that a rubber band touches, as one run for each line of tiles."""
-        chosen, rows = QItemSelection(), self._visible(area)
-        for start in range(rows.start, rows.stop, self.columns):
-            line = range(start, min(start + self.columns, rows.stop))
-            hit = [self.tiles.index(row, 0) for row in line]
+        chosen, top = QItemSelection(), area.top() + self.verticalOffset()
+        for line in self._layout.lines(top, top + area.height()):
+            hit = [self.tiles.index(row, 0) for row in range(line.first, line.end)]
             hit = [index for index in hit if self.visualRect(index).intersects(area)]
             if hit:
                 chosen.select(hit[0], hit[-1])
@@ -374,19 +238,17 @@ class PictureGrid(QListView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, index = event.key(), self.currentIndex()
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and index.isValid():
-            self._open(index)
+            self.viewed.emit(index.row())
         elif key == Qt.Key.Key_Space and index.isValid():
             self.previewed.emit(index.row())
         else:
             super().keyPressEvent(event)
 
+    def _view(self, index: Index) -> None:
+        self.viewed.emit(index.row())
+
     def keyboardSearch(self, search: str) -> None:
         """Letters do nothing: Qt would walk over all rows."""
-
-    def _open(self, index: Index) -> None:
-        tile = self.tiles.row(index.row())
-        if tile is not None:
-            self.opened.emit(tile.path)
 
     # Dragging files out
 

@@ -99,9 +99,13 @@ class LargePicture(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(260, 180)
 
-    def _want(self) -> None:
+    def _edge_wanted(self) -> int:
+        """The longest side that is to be read, in pixels."""
         room = max(self.width(), self.height()) * self.devicePixelRatioF()
-        edge = next((step for step in STEPS if step >= room), STEPS[-1])
+        return next((step for step in STEPS if step >= room), STEPS[-1])
+
+    def _want(self) -> None:
+        edge = self._edge_wanted()
         if self._path and edge > self._edge and not self._unreadable:
             self._edge = edge
             self._calm.start()
@@ -162,6 +166,10 @@ class _Read(QRunnable):
 
     def run(self) -> None:
         image = read_picture(self._path, self._edge)
+        if not image.isNull():  # as it is drawn: else the window's thread would convert it
+            kinds = QImage.Format
+            clear = kinds.Format_ARGB32_Premultiplied
+            image.convertTo(clear if image.hasAlphaChannel() else kinds.Format_RGB32)
         with suppress(RuntimeError):  # the window went meanwhile
             self._shown._read.emit(self._path, self._edge, image)
 

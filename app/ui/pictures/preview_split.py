@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QSplitter
+from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.ui.pictures.grid import PictureGrid
 from app.ui.pictures.preview import Details, PicturePreview
@@ -17,6 +17,7 @@ class PreviewSplit(QSplitter):
 
     Args:
         name: what its widths are remembered by.
+        shown: the grid, or what it stands in.
         facts: names and values to show beside a picture; None where it is not there yet.
     """
 
@@ -26,6 +27,7 @@ class PreviewSplit(QSplitter):
         self,
         name: str,
         grid: PictureGrid,
+        shown: QWidget,
         preview: PicturePreview,
         facts: Callable[[Tile], Details | None],
     ) -> None:
@@ -33,7 +35,7 @@ class PreviewSplit(QSplitter):
         self._grid, self._preview, self._facts = grid, preview, facts
         self.setObjectName(name)
         self.setChildrenCollapsible(False)
-        self.addWidget(grid)
+        self.addWidget(shown)
         self.addWidget(preview)
         self.setStretchFactor(0, 3)
         self.setStretchFactor(1, 2)

@@ -21,7 +21,7 @@ from app.ui.pictures.thumbnail_files import read_thumbnail
 if TYPE_CHECKING:
     from app.queue.thumbnail_requests import ThumbnailRequests
 
-CACHE_BYTES = 64_000_000
+CACHE_BYTES = 96_000_000
 FRESH_S = 30.0
 """What is older is still shown, and looked at again when it is: the file may have changed."""
 WAITING = 240

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -57,6 +58,9 @@ class Tile:
     state: TileState = ""
     note: str = ""
     """At the right of the first line, such as a score."""
+    width: int | None = None
+    """Pixels, as the picture is seen; None: nobody has looked yet."""
+    height: int | None = None
 
 
 def tile_for(asset_id: int, path: str, state: TileState = "", note: str = "") -> Tile:
@@ -137,6 +141,9 @@ class HeldTiles(TileModel):
     def find(self, wanted: Callable[[Tile], bool]) -> int | None:
         return next((at for at, tile in enumerate(self._tiles) if wanted(tile)), None)
 
+    def held(self, page: int) -> Sequence[Tile]:
+        return self._tiles[page * PAGE : (page + 1) * PAGE]
+
     async def rows(self, ranges: Iterable[tuple[int, int]]) -> list[Tile]:
         return [tile for first, last in ranges for tile in self._tiles[first : last + 1]]
 
@@ -145,61 +152,79 @@ class HeldTiles(TileModel):
 
 
 class TileDelegate(QStyledItemDelegate):
-    """Draws a tile: picture, badge, caption; and grey shapes while they are on their way."""
+    """Draws a tile: picture, badge, caption; and a grey shape while it is on its way."""
 
-    def __init__(self, parent: QWidget, thumbnails: ThumbnailLoader, lines: int) -> None:
+    def __init__(self, parent: QWidget, thumbnails: ThumbnailLoader) -> None:
         super().__init__(parent)
         self._thumbnails = thumbnails
-        self._lines = lines
+        self._scaled = ScaledPictures()
+        self.lines = 1
+        """Of the caption; 0: there is none."""
+
+    @property
+    def caption_height(self) -> int:
+        """What is needed below each picture."""
+        return CAPTION_GAP + LINE * self.lines + SPACE_XS if self.lines else 0
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         tile: Tile | None = index.data(TILE_ROLE)
-        area: QRect = option.rect
+        box = QRect(option.rect)
+        box.setHeight(box.height() - self.caption_height)
         painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._draw_frame(painter, option)
-        box = QRect(area.left() + (area.width() - EDGE) // 2, area.top(), EDGE, EDGE)
-        text = QRect(box.left(), box.bottom() + 1 + CAPTION_GAP, EDGE, LINE)
         if tile is None:
-            _fill(painter, box, theme().color("surface-hover"))
-            _fill(
-                painter,
-                QRect(text.left(), text.top() + 4, EDGE * 5 // 8, 10),
-                theme().color("surface-hover"),
-            )
+            painter.fillRect(box, theme().color("surface-hover"))
         else:
             self._draw_picture(painter, box, tile)
             if tile.state:
                 _draw_badge(painter, box, tile.state)
-            self._draw_caption(painter, text, tile)
+            if self.lines:
+                top, width = box.bottom() + 1 + CAPTION_GAP, max(box.width() - SPACE_S, 0)
+                text = QRect(box.left(), top, width, LINE)
+                self._draw_caption(painter, text, tile)
+        self._draw_frame(painter, option, box)
         painter.restore()
 
-    def _draw_frame(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
+    def _draw_frame(self, painter: QPainter, option: QStyleOptionViewItem, box: QRect) -> None:
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
         hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-        if not (selected or focused or hovered):
-            return
-        frame = QRectF(option.rect).adjusted(-3, -3, 3, SPACE_XS)
-        line = theme().color("accent" if focused or selected else "line")
-        fill = theme().color("selected" if selected else "surface-hover")
-        painter.setPen(QPen(line, 2 if focused else 1))
-        painter.setBrush(fill if selected or hovered else Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(frame, RADIUS + 2, RADIUS + 2)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        frame = QRectF(box)
+        if hovered and not selected:
+            painter.setPen(QPen(theme().color("control-line"), 1))
+            painter.drawRect(frame.adjusted(0.5, 0.5, -0.5, -0.5))
+        if selected:
+            veil = QColor(theme().color("accent"))
+            veil.setAlphaF(0.18)
+            painter.fillRect(box, veil)
+            painter.setPen(QPen(theme().color("accent"), 3))
+            painter.drawRect(frame.adjusted(1.5, 1.5, -1.5, -1.5))
+        if focused:  # a second line inside the first, so that it is seen on any picture
+            painter.setPen(QPen(theme().color("surface"), 1))
+            painter.drawRect(frame.adjusted(3.5, 3.5, -3.5, -3.5))
+            painter.setPen(QPen(theme().color("text"), 1))
+            painter.drawRect(frame.adjusted(4.5, 4.5, -4.5, -4.5))
 
     def _draw_picture(self, painter: QPainter, box: QRect, tile: Tile) -> None:
         ratio = painter.device().devicePixelRatioF()
-        picture = self._thumbnails.get(tile.path, round(EDGE * ratio))
+        picture = self._thumbnails.get(tile.path, read_edge(box.size(), ratio))
         if picture is None or picture.isNull():
-            _fill(painter, box, theme().color("surface-hover"))
+            painter.fillRect(box, theme().color("surface-hover"))
             if picture is not None:
                 mark = QRect(0, 0, 32, 32)
                 mark.moveCenter(box.center())
                 icon("image-square", "text-secondary").paint(painter, mark)
             return
+        size = shown_size(picture.size(), box.size() * ratio)
+        drawn = self._scaled.get(picture, size)
+        place = QRect(QPoint(), size / ratio)
+        place.moveCenter(box.center())
+        if place.width() < box.width() - 1 or place.height() < box.height() - 1:
+            painter.fillRect(box, theme().color("surface-hover"))
         if tile.state in ("missing", "excluded"):
             painter.setOpacity(painter.opacity() * 0.5)
-        draw_rounded(painter, box, picture, ratio)
+        painter.drawPixmap(place, drawn)
         if tile.state in ("missing", "excluded"):
             painter.setOpacity(min(painter.opacity() * 2, 1.0))
 
@@ -215,9 +240,56 @@ class TileDelegate(QStyledItemDelegate):
             room.setRight(area.right() - QFontMetrics(used).horizontalAdvance(tile.note) - SPACE_S)
         small, middle = font("secondary"), Qt.TextElideMode.ElideMiddle
         draw_text(painter, room, first, small, "text", middle)
-        if self._lines > 1 and second:
+        if self.lines > 1 and second:
             below = area.translated(0, LINE)
             draw_text(painter, below, second, small, "text-secondary", middle)
+
+
+class ScaledPictures:
+    """Thumbnails in the size in which they are seen: scaled once, not at every paint."""
+
+    KEPT_BYTES = 48_000_000
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[int, int, int], QPixmap] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, picture: QPixmap, size: QSize) -> QPixmap:
+        """A picture of this size, in device pixels."""
+        key = (picture.cacheKey(), size.width(), size.height())
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._kept[key] = picture.scaled(
+                size,
+                Qt.AspectRatioMode.IgnoreAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+            self._bytes += 4 * kept.width() * kept.height()
+        self._kept.move_to_end(key)
+        while self._bytes > self.KEPT_BYTES and len(self._kept) > 1:
+            _, old = self._kept.popitem(last=False)
+            self._bytes -= 4 * old.width() * old.height()
+        return kept
+
+
+READ_EDGES = (EDGE, 256, 320, 384, 512, 768, 1024)
+"""Longest sides that are asked for: a slider that is dragged does not read each size anew."""
+MOST_ENLARGED = 2
+NEARLY = 0.03
+
+
+def read_edge(size: QSize, ratio: float) -> int:
+    """The longest side of the thumbnail for a tile, in device pixels."""
+    wanted = max(size.width(), size.height()) * ratio
+    return next((edge for edge in READ_EDGES if edge >= wanted), READ_EDGES[-1])
+
+
+def shown_size(picture: QSize, room: QSize) -> QSize:
+    """A picture's size in its tile: it fills it, but is not enlarged beyond recognition."""
+    size = picture.scaled(room, Qt.AspectRatioMode.KeepAspectRatio)
+    if size.width() > (1 - NEARLY) * room.width() and size.height() > (1 - NEARLY) * room.height():
+        size = QSize(room)  # a pixel or two of rounding
+    return size.boundedTo(picture * MOST_ENLARGED).expandedTo(QSize(1, 1))
 
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -247,20 +319,21 @@ def draw_rounded(painter: QPainter, box: QRect, picture: QPixmap, ratio: float) 
 
 
 def _draw_badge(painter: QPainter, box: QRect, state: str) -> None:
+    """The state as icon and word, or the icon alone where the picture is too narrow."""
     word, icon_name, token = _BADGES[state]
     used = font("secondary")
     width = QFontMetrics(used).horizontalAdvance(word) + 14 + SPACE_XS + 2 * SPACE_S
+    narrow = width > box.width() * 3 // 4
     pill = QRect(box.left() + 6, box.bottom() - 5 - BADGE_HEIGHT, width, BADGE_HEIGHT)
+    if narrow:
+        pill.setWidth(BADGE_HEIGHT)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(theme().color("line"), 1))
     painter.setBrush(theme().color("surface"))
     painter.drawRoundedRect(pill, RADIUS, RADIUS)
-    icon(icon_name, token).paint(painter, QRect(pill.left() + SPACE_S, pill.top() + 4, 14, 14))
-    painter.setFont(used)
-    painter.setPen(theme().color(token))
-    painter.drawText(pill.adjusted(SPACE_S + 14 + SPACE_XS, 0, 0, 0), _LEFT, word)
-
-
-def _fill(painter: QPainter, area: QRect, colour: QColor) -> None:
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    painter.drawRoundedRect(area, RADIUS, RADIUS)
+    left = pill.left() + (4 if narrow else SPACE_S)
+    icon(icon_name, token).paint(painter, QRect(left, pill.top() + 4, 14, 14))
+    if not narrow:
+        painter.setFont(used)
+        painter.setPen(theme().color(token))
+        painter.drawText(pill.adjusted(SPACE_S + 14 + SPACE_XS, 0, 0, 0), _LEFT, word)

@@ -31,6 +31,7 @@ from app.ui.parts.fitting import fit_size
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL, SPACE_XS, font
 from app.ui.parts.widgets import button, label
 from app.ui.pictures.actions import SHORTCUTS
+from app.ui.pictures.viewer import KEYS as IN_VIEWER
 
 GUIDE = RESOURCES / "user-guide.md"
 GUIDE_SIZE = QSize(760, 820)
@@ -46,14 +47,17 @@ Keys = Sequence[tuple[str, str]]
 IN_GRIDS: Keys = (
     ("Move the selection", "Arrows"),
     ("Select more", "Shift+Arrows"),
-    ("Open a picture", "Enter"),
+    ("View a picture", "Enter"),
     ("Preview a picture", "Space"),
     *SHORTCUTS.items(),
 )
 IN_SEARCH: Keys = (
     ("Go to the field", "Ctrl+F"),
-    ("Go to the results", "Down"),
+    ("Go to the pictures", "Down"),
+    ("Earlier searches", "Alt+Down"),
     ("Clear the field", "Esc"),
+    ("Folders, dates, duplicates", "F9"),
+    ("Larger, smaller pictures", "Ctrl++, Ctrl+−"),
 )
 
 
@@ -85,7 +89,12 @@ class KeysDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Keys")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        groups = [*_of_menus(bar), ("Pictures", IN_GRIDS), ("Search", IN_SEARCH)]
+        groups = [
+            *_of_menus(bar),
+            ("Pictures", IN_GRIDS),
+            ("Search", IN_SEARCH),
+            ("A picture", IN_VIEWER),
+        ]
         content = QWidget()
         columns = QHBoxLayout(content)
         columns.setContentsMargins(SPACE_XL, SPACE_XL, SPACE_XL, SPACE_XL)

@@ -9,9 +9,8 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.pages.failed.view import FailedView
-from app.ui.pages.library.page import LibraryPage
 from app.ui.pages.models.page import ModelsPage
-from app.ui.pages.search.page import SearchPage
+from app.ui.pages.pictures.page import PicturesPage
 from app.ui.pages.sessions.first_run import FirstRunPage
 from app.ui.pages.sessions.new_session import NewSessionDialog
 from app.ui.pages.sessions.page import SessionsPage
@@ -54,8 +53,9 @@ class Pages(QObject):
         self.failed = FailedView(backend, runner, poller, thumbnails=thumbnails)
         self.system = SystemPage(backend, runner, poller, commands)
         self._thumbnails = thumbnails
-        self.search: SearchPage | None = None
-        self.library: LibraryPage | None = None
+        self.pictures: PicturesPage | None = None
+        self._opened = bool(window.recall("window/page"))
+        """It is where it was left; else it opens on the pictures, if any is indexed."""
         self.place = QStackedWidget()
         for page in (QWidget(), self.sessions, self.first_run):  # blank until it is known which
             self.place.addWidget(page)
@@ -82,58 +82,46 @@ class Pages(QObject):
         self.sessions.active_progress.connect(self._look)
         self.first_run.folder_chosen.connect(self.new_session)
         self.first_run.created.connect(self.sessions.start_session)
+        self.feed.running.connect(self._window.running.show_running)
+        self._window.running.wanted.connect(self._show_session)
         self.failed.count_changed.connect(self._window.set_failed_count)
 
     def _offer(self) -> None:
         """The pages that can wait: the window builds them when it has a quiet moment."""
         for key, build in (
-            ("search", self._make_search),
-            ("library", self._make_library),
+            ("pictures", self._make_pictures),
             ("models", lambda: ModelsPage(self._backend, self._runner, self._poller)),
         ):
             self._window.offer_page(key, build)
 
-    def _make_search(self) -> QWidget:
-        self.search = SearchPage(
+    def _make_pictures(self) -> QWidget:
+        self.pictures = PicturesPage(
             self._backend,
             self._runner,
             self._poller,
             thumbnails=self._thumbnails,
             memory=self._window.memory,
         )
-        self.search.new_session_wanted.connect(self.new_session)
-        self.search.models_wanted.connect(lambda: self._window.show_page("models"))
-        return self.search
+        self.pictures.new_session_wanted.connect(self.new_session)
+        self.pictures.models_wanted.connect(lambda: self._window.show_page("models"))
+        return self.pictures
 
-    def _make_library(self) -> QWidget:
-        self.library = LibraryPage(
-            self._backend,
-            self._runner,
-            self._poller,
-            thumbnails=self._thumbnails,
-            memory=self._window.memory,
-        )
-        self.library.like_wanted.connect(self.search_like)
-        self.library.new_session_wanted.connect(self.new_session)
-        return self.library
-
-    def search_like(self, asset_id: int) -> None:
-        """Show pictures that look like an indexed one."""
-        self._window.show_page("search")
-        assert self.search is not None
-        self.search.search_like(asset_id)
+    def _show_pictures_page(self) -> PicturesPage:
+        self._window.show_page("pictures")
+        assert self.pictures is not None
+        return self.pictures
 
     def show_pictures(self, folder: str, state: PictureState) -> None:
         """Show the pictures below a folder that are in this state."""
-        self._window.show_page("library")
-        assert self.library is not None
-        self.library.show_pictures(folder, state)
+        self._show_pictures_page().show_pictures(folder, state)
 
     def search_in(self, session_id: int, name: str) -> None:
         """Look for something among the pictures of one session."""
-        self._window.show_page("search")
-        assert self.search is not None
-        self.search.search_in(session_id, name)
+        self._show_pictures_page().search_in(session_id, name)
+
+    def _show_session(self, session_id: int) -> None:
+        self._window.show_page("sessions")
+        self.sessions.select(session_id)
 
     def new_session(self, folder: str = "") -> NewSessionDialog:
         """Ask for the folders of a new session, beginning with this one or with the last."""
@@ -164,7 +152,7 @@ class Pages(QObject):
     def _created(self, session_id: int, folder: str) -> None:
         self._window.note(LAST_FOLDER, folder)
         first = self.place.currentWidget() is self.first_run
-        self._window.show_page("search" if first else "sessions")
+        self._window.show_page("pictures" if first else "sessions")
         self.sessions.start_session(session_id)
 
     def _show_invitation(self, nothing_yet: bool) -> None:
@@ -175,7 +163,11 @@ class Pages(QObject):
             self.place.setCurrentWidget(self.sessions)
 
     def _look(self, _active: object) -> None:
-        self.feed.show(self.sessions.list.sessions.sessions.values())
+        sessions = self.sessions.list.sessions.sessions.values()
+        self.feed.show(sessions)
+        if not self._opened and any(item.jobsSummary.completed for item in sessions):
+            self._window.show_page("pictures")
+        self._opened = True
 
     def _about(self) -> None:
         AboutDialog(self._window).open()

@@ -11,9 +11,8 @@ from app.ui.parts.theme import SPACE_S, SPACE_XS, font, icon, theme
 
 WIDTH = 84
 _ICONS = {
+    "pictures": "image-square",
     "sessions": "stack",
-    "search": "magnifying-glass",
-    "library": "image-square",
     "failed": "warning",
     "models": "brain",
     "system": "gauge",

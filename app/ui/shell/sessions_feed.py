@@ -18,6 +18,8 @@ class SessionsFeed(QObject):
 
     progressed = Signal(object, str)
     """Percentage and name of what runs; None and an empty name where nothing does."""
+    running = Signal(object)
+    """The sessions that run, as they are now."""
     ended = Signal(str, str)
     """A session came to its end: a title and a sentence."""
 
@@ -38,6 +40,7 @@ class SessionsFeed(QObject):
         ran = set(self.running_ids())
         self._sessions = list(sessions)
         self.progressed.emit(*self._progress())
+        self.running.emit(self._running())
         for session in self._sessions:
             if session.sessionId in ran:
                 self._notify_end(session)

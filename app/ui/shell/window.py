@@ -34,10 +34,14 @@ from app.ui.parts.fitting import fit_size, fit_to_screen, room_for
 from app.ui.parts.theme import theme
 from app.ui.parts.widgets import EmptyState, Skeleton, line
 from app.ui.shell.rail import Rail
+from app.ui.shell.running_bar import RunningBar
 from app.ui.shell.status_line import StatusLine
 
 TITLE = "Afterimage"
 BUILD_EVERY_MS = 100
+FIRST_PAGE = "sessions"
+"""Where one begins who has no pictures yet."""
+FORMER_PAGES = {"search": "pictures", "library": "pictures"}
 
 
 class MainWindow(QMainWindow):
@@ -67,6 +71,7 @@ class MainWindow(QMainWindow):
         self.rail = Rail(PAGES, self.commands.pages)
         self.stack = QStackedWidget()
         self.status = StatusLine()
+        self.running = RunningBar()
         self._loading = Skeleton()
         self._quiet = QTimer(self, interval=BUILD_EVERY_MS)
         self._quiet.timeout.connect(self._build_next)
@@ -82,7 +87,11 @@ class MainWindow(QMainWindow):
         columns.setSpacing(0)
         columns.addWidget(self.rail)
         columns.addWidget(line(vertical=True))
-        columns.addWidget(self.stack, 1)
+        page = QVBoxLayout()
+        page.setSpacing(0)
+        page.addWidget(self.stack, 1)
+        page.addWidget(self.running)
+        columns.addLayout(page, 1)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         rows.addWidget(line())
@@ -98,6 +107,7 @@ class MainWindow(QMainWindow):
         for key, action in self.commands.schemes.items():
             action.triggered.connect(lambda _checked=False, key=key: self._set_scheme(key))
         self.commands.quit.triggered.connect(self.close)
+        self.page_shown.connect(self.running.set_page)
 
     # Pages
 
@@ -142,7 +152,7 @@ class MainWindow(QMainWindow):
     def current_page(self) -> str:
         """The key of the page that is shown."""
         checked = [key for key, action in self.commands.pages.items() if action.isChecked()]
-        return checked[0] if checked else PAGES[0][0]
+        return checked[0] if checked else FIRST_PAGE
 
     def show_message(self, icon_name: str, title: str, text: str = "") -> None:
         """Replace the pages by one sentence: the start failed, or the program is closing."""
@@ -152,6 +162,7 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(message)
         self._loading.stop()
         self._quiet.stop()
+        self.running.hide()
         self.rail.setEnabled(False)
         self.commands.disable_all()
 
@@ -250,8 +261,9 @@ class MainWindow(QMainWindow):
         geometry = self._memory.value("window/geometry")
         if isinstance(geometry, QByteArray) and self.restoreGeometry(geometry):
             fit_to_screen(self)  # it may be another screen by now
-        page = self._memory.value("window/page")
-        known = self.commands.pages.get(str(page)) or self.commands.pages[PAGES[0][0]]
+        page = str(self._memory.value("window/page"))
+        page = FORMER_PAGES.get(page, page)
+        known = self.commands.pages.get(page) or self.commands.pages[FIRST_PAGE]
         known.setChecked(True)
         scheme = str(self._memory.value("window/colours", "system"))
         self._set_scheme(scheme if scheme in self.commands.schemes else "system")

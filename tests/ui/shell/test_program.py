@@ -12,9 +12,11 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QScrollArea, QTabBar, QWidget
+from sqlalchemy import text
 
 from app.api.training_schemas import TrainingSessionCreate
 from app.config import get_settings
+from app.db.engine import write_transaction
 from app.errors import AppError
 from app.runtime.supervisor import RuntimeStatus
 from app.ui.pages.sessions.new_session import NewSessionDialog
@@ -315,13 +317,33 @@ def test_the_menu_opens_its_dialogs(qt_loop: Any, run: Run, tmp_path: Path) -> N
     qt_loop.run(steps())
 
 
+def test_the_first_start_with_an_index_goes_to_the_pictures_and_later_ones_stay(
+    qt_loop: Any, run: Run, tmp_path: Path
+) -> None:
+    async def steps() -> None:
+        await run.session(tmp_path / "Holiday")
+        with write_transaction() as conn:
+            conn.execute(
+                text("UPDATE training_sessions SET total_images = 3, completed_images = 3")
+            )
+        task = run.begin()
+        await qt_loop.until(lambda: run.window.current_page() == "pictures")
+        run.window.show_page("sessions")
+        await asyncio.sleep(0.7)  # a look at the sessions later
+        assert run.window.current_page() == "sessions"
+        run.window.close()
+        assert await task == 0
+
+    qt_loop.run(steps())
+
+
 def test_every_control_has_a_name_to_be_read_out(qt_loop: Any, run: Run, tmp_path: Path) -> None:
     async def steps() -> None:
         await run.session(tmp_path / "Holiday")
         task = run.begin()
         await qt_loop.until(lambda: run.program.feed is not None)
         nameless: set[str] = set()
-        for key in ("sessions", "failed", "system"):
+        for key in ("sessions", "pictures", "failed", "system"):
             run.window.show_page(key)
             await asyncio.sleep(0.7)
             nameless |= {

@@ -31,7 +31,7 @@ def make(qt_loop: Any, tmp_path: Path) -> Callable[[], MainWindow]:
     return build
 
 
-def test_it_opens_on_the_first_place(make: Callable[[], MainWindow]) -> None:
+def test_it_opens_on_the_sessions_the_first_time(make: Callable[[], MainWindow]) -> None:
     window = make()
     assert window.current_page() == "sessions"
     assert window.rail.buttons["sessions"].isChecked()
@@ -53,7 +53,7 @@ def test_pages_are_shown_by_rail_menu_and_shortcut(
     assert not window.rail.buttons["failed"].isChecked()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
-    qtbot.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
     assert window.stack.currentWidget() is pages["sessions"]
 
 
@@ -104,6 +104,14 @@ def test_it_remembers_geometry_page_splitters_and_colours(
     QApplication.processEvents()
     assert again.sizes() == sizes
     second.commands.schemes["system"].trigger()
+
+
+@pytest.mark.parametrize("former", ["search", "library"])
+def test_a_place_of_an_earlier_version_is_where_its_pictures_are(
+    former: str, tmp_path: Path, make: Callable[[], MainWindow]
+) -> None:
+    (tmp_path / "w.ini").write_text(f"[window]\npage={former}\n")
+    assert make().current_page() == "pictures"
 
 
 def test_a_damaged_memory_is_no_obstacle(tmp_path: Path, make: Callable[[], MainWindow]) -> None:
@@ -284,11 +292,11 @@ def test_an_offered_page_is_built_when_it_is_shown_first(make: Callable[[], Main
         built.append(QWidget())
         return built[-1]
 
-    window.offer_page("search", build)
+    window.offer_page("pictures", build)
     window.show_page("sessions")
     assert not built
     for _ in range(2):
-        window.show_page("search")
+        window.show_page("pictures")
         assert window.stack.currentWidget() is built[0]
     assert len(built) == 1
 
@@ -307,10 +315,10 @@ def test_offered_pages_are_built_one_after_the_other_in_quiet_moments(
         window.offer_page(key, build)
 
     async def steps() -> None:
-        offer("search")
-        offer("library")
+        offer("pictures")
+        offer("models")
         assert not built
-        await qt_loop.until(lambda: built == ["search", "library"])
+        await qt_loop.until(lambda: built == ["pictures", "models"])
         assert window.current_page() == "sessions"
 
     qt_loop.run(steps())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,14 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.library_schemas import FolderPictures, LibraryGroup, MonthPictures
+from app.api.library_schemas import (
+    FolderPictures,
+    LibraryGroup,
+    LibraryOrder,
+    MonthPictures,
+    Section,
+)
+from app.api.search_schemas import SearchFilter
 from app.db.engine import write_transaction
 from app.db.models import (
     AssetVector,
@@ -134,7 +141,7 @@ async def test_pages_join_to_the_whole_in_the_order_of_paths(db: AsyncSession) -
     names = [f"/p/{number * 7919 % 1000:04}.jpg" for number in range(2 * PAGE_IDS + 30)]
     for name in names:
         add(name)
-    listing = await library.listing(db, MODEL)
+    listing = await library.listing(db, MODEL, order="folder")
     assert listing.count == len(names)
     for limit in (200, 77):
         read = []
@@ -212,7 +219,7 @@ async def test_a_folder_has_the_pictures_below_it_and_no_others(
 async def test_the_root_of_the_file_system_is_a_folder_too(db: AsyncSession) -> None:
     for path in ("/1", "/p/2"):
         add(path)
-    assert await paths(db, LibraryGroup(folder="/")) == ["/1", "/p/2"]
+    assert await paths(db, LibraryGroup(folder="/")) == ["/p/2", "/1"]
 
 
 async def test_months_are_those_of_the_camera_the_newest_first(db: AsyncSession) -> None:
@@ -240,6 +247,69 @@ async def test_pictures_of_a_time_come_the_newest_first(db: AsyncSession) -> Non
     assert await paths(db, LibraryGroup(year=2024, month=5), "failed") == []
     assert await paths(db, LibraryGroup(undated=True)) == ["/p/e"]
     assert await paths(db, LibraryGroup(undated=True), "waiting") == ["/p/e"]
+
+
+async def ordered(db: AsyncSession, order: LibraryOrder) -> tuple[list[str], tuple[Section, ...]]:
+    listing = await library.listing(db, MODEL, order=order)
+    pictures = await library.page(db, MODEL, listing, 0, listing.count)
+    return [picture.path for picture in pictures], listing.sections
+
+
+async def test_pictures_come_in_any_order_with_what_they_have_in_common(db: AsyncSession) -> None:
+    written = int(datetime(2019, 6, 3, tzinfo=UTC).timestamp()) * 10**9
+    add("/p/b/Two", size=20, taken_at=taken(2019, 6, 2))
+    add("/p/b/one", size=30, mtime_ns=written)  # its camera did not date it: its file does
+    add("/p/a/three", size=10, taken_at=taken(2024, 12, 31))
+    assert await ordered(db, "date") == (
+        ["/p/a/three", "/p/b/one", "/p/b/Two"],
+        (Section(1, 2024, 12), Section(2, 2019, 6)),
+    )
+    assert await ordered(db, "folder") == (
+        ["/p/a/three", "/p/b/Two", "/p/b/one"],
+        (Section(1, folder="/p/a"), Section(2, folder="/p/b")),
+    )
+    assert await ordered(db, "name") == (["/p/b/one", "/p/a/three", "/p/b/Two"], ())
+    assert await ordered(db, "size") == (["/p/b/one", "/p/b/Two", "/p/a/three"], ())
+
+
+async def test_a_time_before_1970_has_its_month(db: AsyncSession) -> None:
+    add("/p/old", taken_at=taken(1931, 2))
+    add("/p/older", mtime_ns=-86_400 * 10**9 * 365)
+    _, sections = await ordered(db, "date")
+    assert sections == (Section(1, 1969, 1), Section(1, 1931, 2))
+
+
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        (SearchFilter(folder="/p/Norway"), {"/p/Norway/1", "/p/Norway/fjord/IMG_12.jpg"}),
+        (SearchFilter(inFolders=["norway"]), {"/p/Norway/1", "/p/Norway/fjord/IMG_12.jpg"}),
+        (SearchFilter(inFolders=["NORWAY", "fjo"]), {"/p/Norway/fjord/IMG_12.jpg"}),
+        (SearchFilter(inFolders=["Norway/fj"]), {"/p/Norway/fjord/IMG_12.jpg"}),
+        (SearchFilter(inFolders=["fjord"], folder="/p/Norway"), {"/p/Norway/fjord/IMG_12.jpg"}),
+        (SearchFilter(inFolders=["fjord"], folder="/p/Spain"), set()),
+        (SearchFilter(inFolders=["nowhere"]), set()),
+        (SearchFilter(names=["img_12"]), {"/p/Norway/fjord/IMG_12.jpg"}),
+        (SearchFilter(names=["norway"]), set()),
+        (SearchFilter(names=["%"]), {"/p/Spain/50%.jpg"}),
+        (SearchFilter(takenFrom=date(2019, 6, 1), takenTo=date(2019, 6, 30)), {"/p/Norway/1"}),
+        (SearchFilter(takenTo=date(2018, 12, 31)), {"/p/Spain/50%.jpg"}),
+        (SearchFilter(formats=["HEIF"]), {"/p/Spain/50%.jpg"}),
+        (SearchFilter(orientation="portrait"), {"/p/Spain/50%.jpg"}),
+        (SearchFilter(sessionId=1), {"/p/Norway/1"}),
+        (SearchFilter(undated=True), {"/p/Norway/fjord/IMG_12.jpg", "/p/Spain/50%.jpg"}),
+    ],
+)
+async def test_a_filter_lets_through_what_it_says(
+    db: AsyncSession, only: SearchFilter, expected: set[str]
+) -> None:
+    written = [int(datetime(year, 3, 1, tzinfo=UTC).timestamp()) * 10**9 for year in (2018, 2021)]
+    add("/p/Norway/1", taken_at=taken(2019, 6, 30), jobs=("completed",))
+    add("/p/Norway/fjord/IMG_12.jpg", mtime_ns=written[1], jobs=())
+    add("/p/Spain/50%.jpg", mtime_ns=written[0], format="HEIF", width=30, height=40)
+    assert set(await paths(db, LibraryGroup(), None, only)) == expected
+    counts = await library.counts(db, MODEL, LibraryGroup(), only)
+    assert sum(counts.values()) == len(expected)
 
 
 async def test_excluded_pictures_are_taken_back(db: AsyncSession) -> None:

@@ -56,16 +56,16 @@ CASES: list[tuple[Restriction, Callable[[Payload], bool]]] = [
     (Restriction(), lambda p: True),
     (Restriction(session=2), lambda p: 2 in p["session"]),
     (Restriction(session=9), lambda p: False),
-    (Restriction(folder="/photos"), lambda p: True),
-    (Restriction(folder="/photos/ü 3"), lambda p: "/photos/ü 3" in p["folder"]),
-    (Restriction(folder="/photos/ü"), lambda p: False),
+    (Restriction(folders=("/photos",)), lambda p: True),
+    (Restriction(folders=("/photos/ü 3",)), lambda p: "/photos/ü 3" in p["folder"]),
+    (Restriction(folders=("/photos/ü",)), lambda p: False),
     (Restriction(formats=("PNG", "HEIF")), lambda p: p["format"] != "JPEG"),
     (Restriction(orientation="square"), lambda p: p["orientation"] == "square"),
     (Restriction(taken_from=0), lambda p: "taken_at" in p),
     (Restriction(taken_from=500_000), lambda p: p.get("taken_at", -1) >= 500_000),
     (Restriction(taken_before=500_000), lambda p: p.get("taken_at", 10**9) < 500_000),
     (
-        Restriction(1, "/photos/ü 4", 100_000, 900_000, ("JPEG",), "landscape"),
+        Restriction(1, ("/photos/ü 4",), 100_000, 900_000, ("JPEG",), "landscape"),
         lambda p: (
             1 in p["session"]
             and "/photos/ü 4" in p["folder"]

@@ -1,1 +1,0 @@
-"""Every picture, by folder, by date, and duplicates."""

@@ -1,0 +1,428 @@
+"""Every picture that the program knows, newest first; folders, dates and duplicates beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import QSettings, Qt, QTimer, Signal
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+
+from app.api.library_schemas import LibraryGroup
+from app.api.search_schemas import SearchFilter
+from app.ui.pages.pictures.browsed import (
+    ORDERS,
+    SECOND_LINES,
+    LibraryPictures,
+    heading_of,
+    library_tile,
+)
+from app.ui.pages.pictures.duplicate_browser import DuplicateBrowser
+from app.ui.pages.pictures.duplicates import DuplicatePanel
+from app.ui.pages.pictures.nodes import LibraryNode, date_nodes, folder_nodes
+from app.ui.pages.pictures.tree import GroupTree
+from app.ui.parts import words
+from app.ui.parts.theme import SPACE_S
+from app.ui.parts.widgets import EmptyState, Skeleton, button
+from app.ui.pictures.thumbnails import ThumbnailLoader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.api.library_schemas import Listing, PictureState
+    from app.services.backend import Backend
+    from app.ui.parts.actions import ActionRunner
+    from app.ui.parts.paged_model import Fetch
+    from app.ui.parts.poller import Poller
+    from app.ui.pictures.grid import Tile
+
+GROUPINGS = (("folders", "Folders"), ("dates", "Dates"), ("duplicates", "Duplicates"))
+GROUPING_KEY = "library/grouping"
+ORDER_KEY = "pictures/order"
+PANEL_KEY = "pictures/panel"
+SOON_MS = 250
+"""While somebody types, the ledger is not asked at every letter."""
+INVITATION = (
+    "No pictures yet",
+    "Choose a folder and start a session. From then on, every picture in it is listed here, and "
+    "those that are indexed can be found by describing what they show.",
+)
+NOTHING_MATCHES = ("No picture matches", "Remove a word or a filter to see more.", "funnel")
+EVERY_S = 3.0
+REST = 20
+"""After reading everything anew, so many times as long passes before the next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All groups, as they were when the library had this mark."""
+
+    mark: tuple[object, ...]
+    model_id: int | None
+    folders: list[LibraryNode]
+    dates: list[LibraryNode]
+
+
+class LibraryBrowser(QWidget):
+    """Groups at the left, their pictures at the right; ``right`` has room for other contents."""
+
+    like_wanted = Signal(object)
+    """A tile: pictures like it are to be looked for."""
+    new_session_wanted = Signal()
+    group_changed = Signal()
+    """Another folder or time is chosen."""
+    group_picked = Signal()
+    """Somebody wants to see duplicates."""
+    looked = Signal()
+    """It is known whether there are pictures."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        runner: ActionRunner,
+        poller: Poller,
+        *,
+        thumbnails: ThumbnailLoader,
+        memory: QSettings,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._backend, self._runner, self._poller = backend, runner, poller
+        self._memory = memory
+        self._overview: Overview | None = None
+        self._not_before = 0.0
+        self._node: LibraryNode | None = None
+        self._listing: Listing | None = None
+        self._asked = 0
+        self._wanted: tuple[str, PictureState] | None = None
+        self._only = SearchFilter()
+        self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
+        self.tabs = QTabBar()
+        self.folders, self.dates = GroupTree("Folders"), GroupTree("Dates")
+        self.pictures = LibraryPictures(backend, runner, poller, thumbnails)
+        self.panel = DuplicatePanel(poller, thumbnails)
+        self.duplicates = DuplicateBrowser(backend, runner, poller, self.panel, self.pictures)
+        self.export_button = button("Export CSV…", icon_name="export")
+        self.lists, self.stack, self.right = QStackedWidget(), QStackedWidget(), QStackedWidget()
+        self.side = QWidget()
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self._skeleton = Skeleton()
+        self._slow = QTimer(self, singleShot=True, interval=Skeleton.DELAY_MS)
+        self.invitation = EmptyState("image-square", *INVITATION, "New session…")
+        self._trouble = EmptyState("warning-circle", "The library cannot be shown", "", "Try again")
+        self._lay_out()
+        self._connect()
+        self._recall()
+        self._skeleton.start()
+        self._watch = poller.watch(self._fetch, self._deliver, owner=self, every_s=EVERY_S)
+
+    def _lay_out(self) -> None:
+        for _, text in GROUPINGS:
+            self.tabs.addTab(text)
+        self.tabs.setExpanding(False)
+        self.tabs.setDrawBase(False)
+        self.tabs.setAccessibleName("Groups of pictures")
+        for part in (self.folders, self.dates, self.panel):
+            self.lists.addWidget(part)
+        column = QVBoxLayout(self.side)
+        column.setContentsMargins(0, 0, SPACE_S, 0)
+        column.setSpacing(SPACE_S)
+        column.addWidget(self.tabs)
+        column.addWidget(self.lists, 1)
+        column.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.side.setMinimumWidth(250)
+        beside = QWidget()
+        self._beside = QVBoxLayout(beside)
+        self._beside.addWidget(self.right)
+        self.right.addWidget(self.pictures)
+        self.split.setObjectName("library")
+        self.split.setChildrenCollapsible(False)
+        self.split.addWidget(self.side)
+        self.split.addWidget(beside)
+        self.split.setStretchFactor(0, 0)
+        self.split.setStretchFactor(1, 1)
+        self.split.setSizes([270, 730])
+        for content in (self._skeleton, self.split, self.invitation, self._trouble):
+            self.stack.addWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.stack)
+        self.export_button.hide()
+
+    def _connect(self) -> None:
+        assert self.invitation.button is not None
+        assert self._trouble.button is not None
+        self.invitation.button.clicked.connect(self.new_session_wanted)
+        self._trouble.button.clicked.connect(self.refresh)
+        self.tabs.currentChanged.connect(self._show_grouping)
+        for tree in (self.folders, self.dates):
+            tree.picked.connect(self._show_node)
+        self.pictures.state_picked.connect(self._show_state)
+        self.pictures.order_picked.connect(self._show_order)
+        self.panel.list.clicked.connect(lambda _index: self.group_picked.emit())
+        self._soon.timeout.connect(self._load)
+        self.pictures.like_wanted.connect(self.like_wanted)
+        self.pictures.include_wanted.connect(self._include)
+        self.pictures.anew_wanted.connect(self._load)
+        self._slow.timeout.connect(self.pictures.show_waiting)
+        self.export_button.clicked.connect(
+            lambda: self.duplicates.ask_where_to_export(self.export_button)
+        )
+
+    def _recall(self) -> None:
+        keys = [key for key, _ in GROUPINGS]
+        noted = str(self._memory.value(GROUPING_KEY, ""))
+        self.tabs.setCurrentIndex(keys.index(noted) if noted in keys else 0)
+        order = str(self._memory.value(ORDER_KEY, ""))
+        self.pictures.set_order(order)
+        self._place_side(self._memory.value(PANEL_KEY, "shown") != "hidden")
+
+    @property
+    def grouping(self) -> str:
+        """``folders``, ``dates`` or ``duplicates``."""
+        return GROUPINGS[self.tabs.currentIndex()][0]
+
+    def _tree(self) -> GroupTree | None:
+        return {"folders": self.folders, "dates": self.dates}.get(self.grouping)
+
+    # What the page asks for
+
+    def show_side(self, shown: bool) -> None:
+        """Show or hide folders, dates and duplicates."""
+        self._place_side(shown)
+        self._memory.setValue(PANEL_KEY, "shown" if shown else "hidden")
+
+    def _place_side(self, shown: bool) -> None:
+        self.side.setVisible(shown)
+        self._beside.setContentsMargins(SPACE_S if shown else 0, 0, 0, 0)
+
+    def set_only(self, only: SearchFilter) -> None:
+        """List only what this filter lets through, too."""
+        if only != self._only:
+            self._only = only
+            self._soon.start()
+
+    def group(self) -> LibraryNode | None:
+        """The folder or time that is chosen; None: all pictures, or duplicates."""
+        tree = self._tree()
+        node = tree.chosen() if tree else None
+        return node if node is not None and node.group != LibraryGroup() else None
+
+    def leave_group(self) -> None:
+        """Choose all pictures."""
+        if (tree := self._tree()) is not None:
+            tree.setCurrentIndex(tree.nodes.index(0, 0))
+
+    @property
+    def has_pictures(self) -> bool | None:
+        """Whether there are any; None: not known yet."""
+        return None if self._overview is None else bool(self._overview.folders)
+
+    # What there is
+
+    def refresh(self) -> None:
+        """Read everything anew."""
+        self._overview = None
+        self._watch.now()
+
+    def show_pictures(self, folder: str, state: PictureState) -> None:
+        """Show the pictures below a folder that are in a state; all folders where it has none."""
+        self._wanted = folder, state
+        self.tabs.setCurrentIndex(0)
+        if self._overview is not None:
+            self._show_wanted()
+
+    def _show_wanted(self) -> None:
+        if self._wanted is not None:
+            (folder, state), self._wanted = self._wanted, None
+            self.pictures.set_state(state)
+            self.folders.setCurrentIndex(
+                self.folders.nodes.index(self.folders.nodes.row_of(folder) or 0, 0)
+            )
+            self._node = self.folders.chosen()
+            self._load()
+
+    async def _fetch(self) -> Overview | None:
+        """All groups, or None where nothing can have changed since the last time."""
+        before = self._overview
+        library = self._backend.library
+        try:
+            async with self._backend.db() as db:
+                mark = await library.change_mark(db)
+                if before is not None and mark == before.mark:
+                    return None
+                if before is not None and time.monotonic() < self._not_before:
+                    return None
+                begin = time.monotonic()
+                models = await self._backend.search.models(db)
+                folders, months = await library.folders(db), await library.months(db)
+        except Exception:
+            if before is None:
+                self._skeleton.stop()
+                self.stack.setCurrentWidget(self._trouble)
+            raise
+        model_id = next((item.modelId for item in models if item.inUse), None)
+        nodes = await asyncio.to_thread(folder_nodes, folders)
+        self._not_before = time.monotonic() + REST * (time.monotonic() - begin)
+        return Overview(mark, model_id, nodes, date_nodes(months))
+
+    def _deliver(self, overview: Overview | None) -> None:
+        if overview is None:
+            return
+        self._overview = overview
+        self._skeleton.stop()
+        self.stack.setCurrentWidget(self.split if overview.folders else self.invitation)
+        before = self._node
+        self.folders.show_nodes(overview.folders)
+        self.dates.show_nodes(overview.dates)
+        tree = self._tree()
+        if tree is None:
+            self.duplicates.show(overview.model_id)
+        elif before is not None and self._node is before:  # else another one is read already
+            self._node = tree.chosen()
+            self._load(quietly=True)
+        self._show_wanted()
+        self.looked.emit()
+
+    def _show_grouping(self, *_: int) -> None:
+        self._memory.setValue(GROUPING_KEY, self.grouping)
+        self.lists.setCurrentIndex(self.tabs.currentIndex())
+        self.export_button.setVisible(self.grouping == "duplicates")
+        if self._overview is None:
+            return
+        self._asked += 1
+        self._node = self._listing = None
+        tree = self._tree()
+        if tree is None:
+            self.duplicates.show(self._overview.model_id)
+        else:
+            self.duplicates.leave()
+            self._show_node(tree.chosen())
+        self.group_changed.emit()
+        if tree is None:
+            self.group_picked.emit()
+
+    # The pictures of one group
+
+    def _show_node(self, node: LibraryNode | None) -> None:
+        tree = self._tree()
+        if tree is None or node is not tree.chosen():
+            return  # the other tree has changed
+        self._node = node
+        if node is not None:
+            self._load()
+        self.group_changed.emit()
+
+    def _show_order(self) -> None:
+        self._memory.setValue(ORDER_KEY, self.pictures.order)
+        self._load()
+
+    def _show_state(self, state: str) -> None:
+        self.pictures.set_state(cast("PictureState", state) or None)
+        self._load()
+
+    def _load(self, *, quietly: bool = False) -> None:
+        """List the pictures of the chosen group.
+
+        Args:
+            quietly: what is being looked at stays, and a button offers what is new.
+        """
+        node, overview, state = self._node, self._overview, self.pictures.state
+        only, order = self._only, self.pictures.order
+        if node is None or overview is None:
+            return
+        self._asked += 1
+        number = self._asked
+        if not quietly:
+            self._slow.start()
+            self.pictures.notice.hide()
+
+        async def work() -> Listing:
+            library = self._backend.library
+            try:
+                async with self._backend.db() as db:
+                    return await library.listing(
+                        db, overview.model_id, node.group, state, only, order
+                    )
+            except Exception:
+                self._slow.stop()
+                self.pictures.show_trouble()
+                raise
+
+        def done(listing: Listing) -> None:
+            if number == self._asked:
+                self._slow.stop()
+                self._show_listing(node, listing, quietly)
+
+        self._poller.track(self._runner.run(None, work, done=done))
+
+    def _show_listing(self, node: LibraryNode, listing: Listing, quietly: bool) -> None:
+        if quietly and listing == self._listing:
+            self.pictures.model.refresh()
+        elif quietly and self._listing is not None and self.pictures.is_being_read():
+            self.pictures.model.refresh()
+            self.pictures.anew_button.show()
+        else:
+            self._listing = listing
+            message = words.plural(listing.count, "picture")
+            if self._only != SearchFilter():
+                message = f"{message} {'matches' if listing.count == 1 else 'match'}"
+            if node.group.folder is not None:
+                message = f"{message} · {node.hint}"
+            self.pictures.show_title(node.heading, message)
+            self.pictures.show_rows(
+                self._fetch_page(listing),
+                listing.count,
+                headings=[heading_of(section) for section in listing.sections],
+                caption_lines=ORDERS[self.pictures.order][1],
+                nothing=None if self._only == SearchFilter() else NOTHING_MATCHES,
+            )
+        self._count(node)
+
+    def _fetch_page(self, listing: Listing) -> Fetch[Tile]:
+        second_line = SECOND_LINES[self.pictures.order]
+
+        async def fetch(offset: int, limit: int) -> Sequence[Tile]:
+            model_id = self._overview.model_id if self._overview else None
+            async with self._backend.db() as db:
+                found = await self._backend.library.page(db, model_id, listing, offset, limit)
+            return [library_tile(picture, second_line(picture)) for picture in found]
+
+        return fetch
+
+    def _count(self, node: LibraryNode) -> None:
+        """Say how many of the group are in each state; this may take a second."""
+        number, overview, only = self._asked, self._overview, self._only
+
+        async def work() -> dict[PictureState, int]:
+            async with self._backend.db() as db:
+                model_id = overview.model_id if overview else None
+                return await self._backend.library.counts(db, model_id, node.group, only)
+
+        def done(counts: dict[PictureState, int]) -> None:
+            if number == self._asked:
+                self.pictures.show_counts(counts)
+
+        self._poller.track(self._runner.run(None, work, done=done))
+
+    def _include(self) -> None:
+        """Take the excluded ones among the selected pictures back."""
+        ranges = self.pictures.grid.selected_ranges()
+
+        async def work() -> int:
+            tiles = await self.pictures.model.rows(ranges)
+            excluded = [tile.asset_id for tile in tiles if tile.state == "excluded"]
+            async with self._backend.db() as db:
+                return await self._backend.library.include(db, excluded)
+
+        def done(number: int) -> None:
+            self._load()
+            message = f"{words.plural(number, 'picture')} included again. {HOW_INDEXED}"
+            self.pictures.notice.show_message("check-circle", message)
+
+        self._runner.run(self.pictures.include_action, work, done=done)
+
+
+HOW_INDEXED = "An update of its session indexes what is not indexed yet."

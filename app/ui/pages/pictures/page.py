@@ -1,0 +1,382 @@
+"""The page of all pictures: the newest first, and those that show what is described."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QKeySequence,
+    QShortcut,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QSlider, QVBoxLayout, QWidget
+
+from app.api.search_schemas import SearchFilter, SearchQuery
+from app.errors import AppError
+from app.ui.pages.pictures.answering_line import AnsweringLine
+from app.ui.pages.pictures.browser import INVITATION, LibraryBrowser
+from app.ui.pages.pictures.field import DropHint, dropped_files
+from app.ui.pages.pictures.model_line import ModelLine
+from app.ui.pages.pictures.results import SearchResults
+from app.ui.pages.pictures.results_line import ResultsLine
+from app.ui.pages.pictures.search_bar import SearchBar
+from app.ui.pages.pictures.search_runner import DEBOUNCE_MS, Answer, SearchRunner
+from app.ui.pages.pictures.terms import Term
+from app.ui.parts.session_names import full_names
+from app.ui.parts.theme import SPACE_M, SPACE_S
+from app.ui.parts.widgets import IconLabel, Page
+from app.ui.pictures.grid import PictureGrid, Tile
+from app.ui.pictures.justified_view import LEAST_HEIGHT, MOST_HEIGHT, USUAL_HEIGHT
+from app.ui.pictures.thumbnails import ThumbnailLoader
+
+if TYPE_CHECKING:
+    from app.api.library_schemas import PictureState
+    from app.api.search_schemas import SearchModel
+    from app.services.backend import Backend
+    from app.ui.parts.actions import ActionRunner
+    from app.ui.parts.poller import Poller
+
+SESSIONS_EVERY_S = 20.0
+SIZE_KEY = "pictures/height"
+SIZE_STEP = 20
+FIRST_ONES = (
+    "The first pictures are being indexed",
+    "In a few seconds you can find them here by describing what they show; the others follow.",
+)
+
+
+class PicturesPage(Page):
+    """A description, examples and filters at the top; below it what they find, as one types, or
+    all pictures while nothing is looked for."""
+
+    new_session_wanted = Signal()
+    models_wanted = Signal()
+
+    def __init__(
+        self,
+        backend: Backend,
+        runner: ActionRunner,
+        poller: Poller,
+        *,
+        thumbnails: ThumbnailLoader,
+        memory: QSettings,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("Pictures", parent)
+        self._backend, self._runner, self._poller = backend, runner, poller
+        self._memory = memory
+        self._models: list[SearchModel] | None = None
+        self._prepared = False
+        self._all_wanted_of: list[Term] = []
+        self.search_runner = SearchRunner(backend, runner, poller, self)
+        self.models = ModelLine(backend, runner, poller)
+        self.size_slider = QSlider(Qt.Orientation.Horizontal)
+        self.bar = SearchBar(thumbnails, memory)
+        self.field, self.chips, self.filters = self.bar.field, self.bar.chips, self.bar.filters
+        self.answering = AnsweringLine(backend, runner, poller, memory, self)
+        self.browser = LibraryBrowser(backend, runner, poller, thumbnails=thumbnails, memory=memory)
+        self.line = ResultsLine()
+        self.results = SearchResults(backend, runner, poller, thumbnails)
+        self.found = QWidget()
+        self._drop_hint = DropHint(self)
+        self.setAcceptDrops(True)
+        self._lay_out()
+        self._connect()
+        self._connect_results()
+        self._add_keys()
+        self._recall()
+        poller.watch(
+            self._fetch_sessions,
+            self.filters.show_sessions,
+            owner=self.filters,
+            every_s=SESSIONS_EVERY_S,
+        )
+
+    def _lay_out(self) -> None:
+        self.size_slider.setRange(LEAST_HEIGHT, MOST_HEIGHT)
+        self.size_slider.setFixedSize(120, 24)
+        self.size_slider.setAccessibleName("Size of the pictures")
+        self.size_slider.setToolTip("Size of the pictures (Ctrl++, Ctrl+−)")
+        self.buttons.addWidget(self.models)
+        self.buttons.addSpacing(SPACE_S)
+        for part in (
+            IconLabel("image-square", "text-secondary", 12),
+            self.size_slider,
+            IconLabel("image-square", "text-secondary", 20),
+        ):
+            self.buttons.addWidget(part)
+        column = QVBoxLayout(self.found)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE_S)
+        column.addWidget(self.line)
+        column.addWidget(self.results, 1)
+        self.browser.right.addWidget(self.found)
+        self.body.setSpacing(SPACE_M)
+        self.body.addWidget(self.bar)
+        self.body.addWidget(self.answering)
+        self.body.addWidget(self.browser, 1)
+
+    def _connect(self) -> None:
+        bar, browser = self.bar, self.browser
+        bar.changed.connect(self._changed)
+        bar.entered.connect(self._ask_at_once)
+        bar.group_removed.connect(browser.leave_group)
+        bar.field.left_down.connect(self._go_to_pictures)
+        bar.side_button.toggled.connect(browser.show_side)
+        browser.group_changed.connect(self._group_changed)
+        browser.group_picked.connect(self._show_duplicates)
+        browser.like_wanted.connect(self._more_like)
+        browser.new_session_wanted.connect(self.new_session_wanted)
+        browser.looked.connect(self._show_what_is_there)
+        self.size_slider.valueChanged.connect(self._resize_pictures)
+        self.answering.models_wanted.connect(self.models_wanted)
+        self.answering.indexing.connect(self._show_indexing)
+        self.models.looked.connect(self._show_models)
+        self.models.switched.connect(self._ask_again)
+
+    def _connect_results(self) -> None:
+        results, line, runner = self.results, self.line, self.search_runner
+        runner.answered.connect(self._show_answer)
+        runner.added.connect(self._add_answer)
+        runner.failed.connect(self._show_error)
+        runner.slow.connect(self._show_slow)
+        line.changed.connect(self._changed)
+        line.more_button.clicked.connect(self._show_all)
+        results.more_wanted.connect(runner.more)
+        results.like_wanted.connect(self._more_like)
+        results.acted.connect(self.bar.remember)
+        results.score_wanted.connect(line.set_least)
+        results.filters_unwanted.connect(self.bar.clear_filters)
+        results.again_wanted.connect(self._ask_again)
+        results.models_wanted.connect(self.models_wanted)
+
+    def _add_keys(self) -> None:
+        def key(keys: str, do: object) -> None:
+            QShortcut(QKeySequence(keys), self).activated.connect(do)
+
+        key("F9", self.bar.side_button.toggle)
+        for keys in ("Ctrl+F", "/"):
+            key(keys, self.focus_field)
+        for keys in ("Ctrl++", "Ctrl+="):
+            key(keys, lambda: self.size_slider.setValue(self.size_slider.value() + SIZE_STEP))
+        key("Ctrl+-", lambda: self.size_slider.setValue(self.size_slider.value() - SIZE_STEP))
+
+    def _recall(self) -> None:
+        noted = str(self._memory.value(SIZE_KEY, ""))
+        self.size_slider.setValue(int(noted) if noted.isdecimal() else USUAL_HEIGHT)
+        self._resize_pictures(self.size_slider.value())
+        self.bar.side_button.setChecked(not self.browser.side.isHidden())
+
+    def _resize_pictures(self, height: int) -> None:
+        self._memory.setValue(SIZE_KEY, height)
+        for grid in self._grids():
+            grid.set_picture_height(height)
+
+    def _grids(self) -> tuple[PictureGrid, PictureGrid]:
+        return self.browser.pictures.grid, self.results.grid
+
+    # What other pages ask for
+
+    def search_like(self, picture: str | int, path: str = "") -> None:
+        """Find pictures like one, by its file or by its number in the index.
+
+        Args:
+            path: where the picture with that number lies, for its name and thumbnail.
+        """
+        if isinstance(picture, int):
+            self.bar.search_for([Term(path=path, asset_id=picture)])
+        else:
+            self.bar.search_for([Term(path=picture)])
+
+    def show_pictures(self, folder: str, state: PictureState) -> None:
+        """Show the pictures below a folder that are in a state."""
+        self._look_for_nothing()
+        self.browser.show_pictures(folder, state)
+
+    def search_in(self, session_id: int, name: str) -> None:
+        """Have the next letters looked for among the pictures of one session."""
+        self.filters.only_session(session_id, name)
+        self.bar.filters_button.setChecked(True)
+        self.focus_field()
+
+    def focus_field(self) -> None:
+        """Have the next letters go into the search field."""
+        self.bar.focus_field()
+
+    # Asking
+
+    def query(self) -> SearchQuery | None:
+        """The whole question; None while there is nothing to look for."""
+        terms = self.bar.terms()
+        if not terms:
+            return None
+        return SearchQuery(
+            terms=[term.asked() for term in terms],
+            filter=self.bar.only(),
+            minScore=self.line.least,
+            likelyOnly=terms != self._all_wanted_of,
+        )
+
+    def _changed(self, *_: object, delay_ms: int = DEBOUNCE_MS, again: bool = False) -> None:
+        self.browser.set_only(self.bar.only(group=False))
+        self._show_what_is_there()
+        query = self.query()
+        if query is None:
+            self.search_runner.forget()
+            self.results.clear()
+            self._show_place()
+        else:
+            self.search_runner.ask(query, delay_ms=delay_ms, again=again)
+
+    def _ask_at_once(self) -> None:
+        self.bar.remember()
+        self._changed(delay_ms=0, again=True)
+
+    def _ask_again(self) -> None:
+        self._changed(delay_ms=0, again=True)
+
+    def _show_all(self) -> None:
+        """Show what is less likely, too, until something else is looked for."""
+        self._all_wanted_of = self.bar.terms()
+        self._changed(delay_ms=0)
+
+    def _group_changed(self) -> None:
+        self.bar.set_group(self.browser.group())
+        self._changed()
+
+    def _show_duplicates(self) -> None:
+        if self.bar.terms():  # else what was picked would not be seen
+            self._look_for_nothing()
+
+    def _look_for_nothing(self) -> None:
+        self.filters.clear()
+        self.bar.search_for([])
+
+    def _more_like(self, tile: Tile) -> None:
+        self.search_like(tile.asset_id, tile.path)
+
+    def _go_to_pictures(self) -> None:
+        grid = next((grid for grid in self._grids() if grid.isVisible()), None)
+        if grid is not None and grid.tiles.rowCount():
+            if not grid.currentIndex().isValid():
+                grid.select_row(0)
+            grid.setFocus()
+
+    # What comes back
+
+    def _show_answer(self, answer: Answer) -> None:
+        self._show_place(found=True)
+        self.results.show_answer(answer, self.bar.only() != SearchFilter())
+        self._show_count(answer)
+
+    def _add_answer(self, answer: Answer) -> None:
+        self.results.add(answer)
+        self._show_count(answer)
+
+    def _show_count(self, answer: Answer) -> None:
+        more = answer.next_offset is not None
+        self.line.show_count(len(self.results.hits), more=more, left_out=answer.left_out)
+
+    def _show_error(self, error: AppError) -> None:
+        self._show_place(found=True)
+        self.line.say("")
+        self.results.show_error(error)
+
+    def _show_slow(self, slow: bool) -> None:
+        if slow:
+            self._show_place(found=True)
+            self.line.say("Searching…")
+            self.results.show_slow()
+
+    def _show_place(self, *, found: bool = False) -> None:
+        """Show what was found, or all pictures."""
+        browser = self.browser
+        if found:
+            browser.stack.setCurrentWidget(browser.split)
+        browser.right.setCurrentWidget(self.found if found else browser.pictures)
+
+    # What there is to search
+
+    def _show_models(self, models: list[SearchModel]) -> None:
+        first, self._models = self._models is None, models
+        used = next((model for model in models if model.inUse), None)
+        self.results.answering = used
+        self._show_what_is_there()
+        if used is not None:
+            self.bar.recent.list.show_examples(used.spec == "builtin")
+        if first and used is not None and self.isVisible():
+            self.field.setFocus()
+
+    def _show_what_is_there(self) -> None:
+        """Pictures can be looked through before any is indexed, and found once one is."""
+        found = any(model.inUse for model in self._models or [])
+        self.bar.set_usable(searches=found, filters=bool(self.browser.has_pictures))
+
+    def _show_indexing(self, indexing: bool) -> None:
+        """The first session runs: there will be something to search in a moment."""
+        invitation = self.browser.invitation
+        if not self.browser.has_pictures and invitation.button is not None:
+            invitation.set_text(*(FIRST_ONES if indexing else INVITATION))
+            invitation.button.setVisible(not indexing)
+        if self._models == []:
+            self.models.refresh()
+
+    async def _fetch_sessions(self) -> list[tuple[int, str]]:
+        async with self._backend.db() as db:
+            sessions = await self._backend.training.list_sessions(db)
+        return list(full_names(sessions).items())
+
+    async def _prepare(self) -> None:
+        # The first question says it better if this does not work.
+        with suppress(AppError):
+            async with self._backend.db() as db:
+                await self._backend.search.prepare(db)
+
+    # Keys, drops
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.models.refresh()
+        if not self._prepared:
+            self._prepared = True
+            self._poller.track(self._runner.run(None, self._prepare))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() != Qt.Key.Key_Escape:
+            super().keyPressEvent(event)
+        elif self.results.preview.isVisible():
+            self.results.split.close_preview()
+        elif self.browser.pictures.preview.isVisible():
+            self.browser.pictures.split.close_preview()
+        else:
+            self.focus_field()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self.field.isEnabled() and not self.chips.full and dropped_files(event.mimeData()):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            if event.source() is None:
+                self._drop_hint.cover()
+        else:
+            event.ignore()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._drop_hint.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._drop_hint.hide()
+        grid = next((grid for grid in self._grids() if event.source() is grid), None)
+        if grid is None:
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            self.bar.add_pictures(dropped_files(event.mimeData()))
+        elif not grid.rect().contains(grid.mapFrom(self, event.position().toPoint())):
+            event.accept()
+            for tile in grid.selected_tiles():
+                self.chips.add(Term(path=tile.path, asset_id=tile.asset_id))

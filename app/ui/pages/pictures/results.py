@@ -1,0 +1,257 @@
+"""What a search found: the grid, the preview beside it, and a sentence where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from app.embedding.catalogue import RECOMMENDED_FOR_OTHERS, is_english
+from app.languages import is_unread
+from app.queue.ask import WorkerAwayError
+from app.ui.parts import words
+from app.ui.parts.language import language_name, person_language
+from app.ui.parts.notice import Notice
+from app.ui.parts.theme import SPACE_S
+from app.ui.parts.widgets import EmptyState, button
+from app.ui.pictures.actions import PictureActions
+from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile, tile_for
+from app.ui.pictures.preview import Details, PicturePreview
+from app.ui.pictures.preview_split import PreviewSplit
+from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.pictures.viewer import PictureViewer
+
+if TYPE_CHECKING:
+    from app.api.search_schemas import SearchHit, SearchModel, SearchTerm
+    from app.errors import AppError
+    from app.services.backend import Backend
+    from app.ui.pages.pictures.search_runner import Answer
+    from app.ui.parts.actions import ActionRunner
+    from app.ui.parts.poller import Poller
+
+AWAY_HINT = "Your search will be answered as soon as it is; see the System page."
+
+
+class SearchResults(QWidget):
+    """Results stay, dimmed, until others take their place."""
+
+    like_wanted = Signal(object)
+    """A :class:`Tile` whose like is to be found."""
+    acted = Signal()
+    """A person made use of a result."""
+    more_wanted = Signal()
+    score_wanted = Signal(float)
+    """Ask again with this least score."""
+    filters_unwanted = Signal()
+    again_wanted = Signal()
+    models_wanted = Signal()
+    """A model that reads another language."""
+
+    def __init__(
+        self, backend: Backend, runner: ActionRunner, poller: Poller, thumbnails: ThumbnailLoader
+    ) -> None:
+        super().__init__()
+        self._backend, self._runner, self._thumbnails = backend, runner, thumbnails
+        self.hits: list[SearchHit] = []
+        self.model = HeldTiles(poller)
+        self.grid = PictureGrid(self.model, thumbnails)
+        self.model.setParent(self.grid)
+        self.grid.setAccessibleName("Pictures that were found")
+        self.actions_ = PictureActions(self.grid, runner)
+        self.preview = PicturePreview(
+            backend, runner, thumbnails, self.grid, self.actions_.on_picture
+        )
+        self.notice = Notice()
+        self.split = PreviewSplit("search", self.grid, self.grid, self.preview, self._facts)
+        self.stack = QStackedWidget()
+        self.message_button = button("")
+        self.message = EmptyState("magnifying-glass", "", "", self.message_button)
+        self._do = self.again_wanted.emit
+        self._answer: Answer | None = None
+        self.answering: SearchModel | None = None
+        """The model that answers."""
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        self.stack.addWidget(self.split)
+        self.stack.addWidget(self.message)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE_S)
+        column.addWidget(self.notice)
+        column.addWidget(self.stack, 1)
+
+    def _connect(self) -> None:
+        self.grid.near_end.connect(self.more_wanted)
+        self.split.opened.connect(self.acted)
+        self.grid.viewed.connect(self._view)
+        self.actions_.like_wanted.connect(self.like_wanted)
+        self.actions_.acted.connect(self.acted)
+        self.actions_.failed.connect(self.show_notice)
+        self.message_button.clicked.connect(lambda: self._do())
+
+    @cached_property
+    def viewer(self) -> PictureViewer:
+        """Shows one picture over all of the window; made when it is wanted first."""
+        return PictureViewer(
+            self._backend,
+            self._runner,
+            self._thumbnails,
+            self.grid,
+            self._facts,
+            self.actions_.on_picture,
+        )
+
+    def _view(self, row: int) -> None:
+        self.acted.emit()
+        self.viewer.open(row)
+
+    # What is shown
+
+    def show_answer(self, answer: Answer, filtered: bool) -> None:
+        """Show the first results of a question; ``filtered``: filters restrict it."""
+        self._answer = answer
+        self._say_what_is_known()
+        self.grid.set_dimmed(False)
+        before, self.hits = self.hits, list(answer.hits)
+        number = len(self.hits)
+        same = [(hit.assetId, hit.path) for hit in self.hits] == [
+            (hit.assetId, hit.path) for hit in before[:number]
+        ]
+        if not answer.hits:
+            self.model.show([])
+            self._show_nothing_found(answer, filtered)
+            return
+        self.stack.setCurrentWidget(self.split)
+        if same:  # the selection and the place stay
+            self.model.cut(number)
+            return
+        self.model.show([_tile(hit) for hit in answer.hits])
+        if self.preview.isVisible():
+            self.grid.select_row(0)
+
+    def add(self, answer: Answer) -> None:
+        """More results of the same question."""
+        self._say_what_is_known()
+        known = {hit.assetId for hit in self.hits if hit.named}
+        more = [hit for hit in answer.hits if hit.assetId not in known]
+        self.hits += more
+        self.model.append([_tile(hit) for hit in more])
+
+    def clear(self) -> None:
+        """Forget what was found."""
+        self.hits = []
+        self._answer = None
+        self.model.show([])
+        self.notice.hide()
+        self.grid.set_dimmed(False)
+        self.stack.setCurrentWidget(self.split)
+
+    def show_slow(self) -> None:
+        """New results are on their way: the old ones stay, dimmed."""
+        self.grid.set_dimmed(True)
+        if not self.hits:
+            self.stack.setCurrentWidget(self.split)
+
+    def show_error(self, error: AppError) -> None:
+        """A question was not answered; results that are there stay, dimmed."""
+        away = isinstance(error, WorkerAwayError)
+        icon_name = "hourglass" if away else "warning-circle"
+        message, hint = error.message, AWAY_HINT if away else error.hint
+        if self.hits:
+            self.grid.set_dimmed(True)
+            self.notice.show_message(icon_name, f"{message} {hint}".strip())
+        else:
+            self.message.set_text(message, hint, icon_name)
+            self._offer("" if away else "Try again", self.again_wanted.emit)
+
+    def show_notice(self, error: AppError) -> None:
+        """A sentence over the results, such as that a file is gone."""
+        self.notice.show_message("warning-circle", str(error))
+
+    def _say_what_is_known(self) -> None:
+        """One line where nothing looks like what was asked for, or cannot be read."""
+        self.notice.hide()
+        answer, model = self._answer, self.answering
+        if answer is None or not answer.hits:
+            return
+        texts = [words.shorten(" ".join((term.text or "").split()), 60) for term in _texts(answer)]
+        quoted = " and ".join(f"“{text}”" for text in texts)
+        language = person_language()
+        if model and is_unread(" ".join(texts), model.spec, known=answer.known, language=language):
+            self.notice.show_message(
+                "translate",
+                f"The model in use reads English only. {RECOMMENDED_FOR_OTHERS.title} understands "
+                f"{'many languages' if is_english(language) else language_name(language)}.",
+                "Show models",
+                self.models_wanted.emit,
+            )
+        elif not answer.known or answer.named:
+            self.notice.show_message("magnifying-glass", said(answer, quoted))
+
+    def _show_nothing_found(self, answer: Answer, filtered: bool) -> None:
+        least, best = answer.query.minScore, answer.best
+        if least is not None and best is not None:
+            lower = int(best * 100) / 100
+            self.message.set_text(
+                f"Nothing scores {least:.2f} or more",
+                f"The best picture has {best:.2f}.",
+                "magnifying-glass",
+            )
+            self._offer(f"Lower to {max(lower, 0):.2f}", lambda: self.score_wanted.emit(lower))
+        elif filtered:
+            self.message.set_text(
+                "No picture matches the filters",
+                "Without them, the search looks at every picture.",
+                "funnel",
+            )
+            self._offer("Clear filters", self.filters_unwanted.emit)
+        else:
+            self.message.set_text(
+                "No picture was found", "They may all be missing or excluded.", "magnifying-glass"
+            )
+            self._offer("Search again", self.again_wanted.emit)
+
+    def _offer(self, text: str, do: Callable[[], None]) -> None:
+        self._do = do
+        self.message_button.setText(text)
+        self.message_button.setVisible(bool(text))
+        self.stack.setCurrentWidget(self.message)
+
+    def _facts(self, _tile: Tile) -> Details:
+        return _facts(self.hits[self.grid.currentIndex().row()])
+
+
+def said(answer: Answer, quoted: str) -> str:
+    """What is first, and that nothing looks like what was asked for."""
+    which = "that has" if answer.named == 1 else "that have"
+    first = f"{words.plural(answer.named, 'picture')} {which} {quoted} in the name or folder"
+    if answer.known:
+        return f"First {first}, then those that look like it."
+    nothing = f"Nothing here looks like {quoted}."
+    return f"{nothing} First {first}, then the closest." if answer.named else f"{nothing} Closest:"
+
+
+def _texts(answer: Answer) -> list[SearchTerm]:
+    return [term for term in answer.query.terms if term.text is not None]
+
+
+def _tile(hit: SearchHit) -> Tile:
+    tile = tile_for(hit.assetId, hit.path, note="" if hit.named else f"{hit.score:.2f}")
+    return replace(tile, width=hit.width, height=hit.height)
+
+
+def _facts(hit: SearchHit) -> Details:
+    taken = hit.takenAt
+    return [
+        ("Score", "" if hit.named else f"{hit.score:.3f}"),
+        ("Dimensions", words.dimensions(hit.width, hit.height)),
+        ("File size", words.size(hit.size)),
+        ("Format", hit.format or ""),
+        ("Taken", f"{taken.day} {taken:%B %Y, %H:%M}" if taken else ""),
+    ]
