@@ -103,6 +103,7 @@ async def measure(result: Path) -> None:
     }
     result.write_text(json.dumps(values), encoding="utf-8")
     window.hide()
+    await asyncio.sleep(1)  # what is painted last is still fetched
     await poller.close()
     await runner.close()
     await close_engines()

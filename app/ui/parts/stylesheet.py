@@ -30,7 +30,9 @@ QPushButton[kind="danger"] { color: @failed; border-color: @failed; }
 QPushButton[kind="danger"]:disabled { color: @text-disabled; border-color: @line; }
 QPushButton[kind="quiet"] { border-color: transparent; background: transparent; }
 QPushButton[kind="quiet"]:hover { background: @surface-hover; }
-QPushButton[kind="quiet"]:pressed { background: @surface-pressed; }
+QPushButton[kind="quiet"]:pressed, QPushButton[kind="quiet"]:checked {
+    background: @surface-pressed;
+}
 QPushButton[kind="quiet"]:disabled { border-color: transparent; }
 QPushButton[kind="chip"] { padding: 4px 11px; border-color: @line; }
 QPushButton[kind="chip"]:checked { background: @selected; border-color: @accent; }
