@@ -57,6 +57,10 @@ class CardFailedError(Exception):
     """The process has ended, or does not answer: it is of no more use."""
 
 
+class CardClosedError(CardFailedError):
+    """Nobody waits for it any more."""
+
+
 class CardProcess:
     """One process, for one thread.
 
@@ -77,9 +81,10 @@ class CardProcess:
             self._channel = self._begin()
             try:
                 self.decode([], PixelSpec(1), 0)
+            except CardClosedError:
+                raise
             except CardFailedError:
-                if not self._closed.is_set():
-                    _useless.set()
+                _useless.set()
                 raise
 
     def decode(
@@ -97,7 +102,7 @@ class CardProcess:
             if self._stop.is_set():
                 raise Stopped
             if self._closed.is_set():
-                raise CardFailedError("nobody waits for it any more")
+                raise CardClosedError
             if time.monotonic() > deadline:
                 raise CardFailedError(f"no answer for {ANSWER_WITHIN_S:g} seconds")
 

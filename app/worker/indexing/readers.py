@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from app.db.jobs import ClaimedJob
-from app.embedding.card_processes import BATCH, CardFailedError, CardProcess
+from app.embedding.card_processes import BATCH, CardClosedError, CardFailedError, CardProcess
 from app.file_types import NAME_ENDINGS
 from app.pictures.fork_server import Stopped
 from app.worker.indexing.picture import Picture
@@ -111,9 +111,10 @@ class Readers(ThreadPoolExecutor):
                 card.start()
             while self._await(BATCH):
                 self._read_batch(card, self._take())
+        except CardClosedError:
+            log.debug("a card's process was not wanted any more")
         except CardFailedError as error:
-            if not self._closed:
-                log.warning("a process decodes no more pictures on the card: %s", error)
+            log.warning("a process decodes no more pictures on the card: %s", error)
         except Stopped:
             log.info("the worker ends")
         finally:

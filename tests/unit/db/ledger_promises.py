@@ -143,7 +143,7 @@ def check_filters(store: EmbeddedStore) -> None:
             assert _found(store, model, Restriction(session=session_id)) == wanted
         for folder in {os.path.dirname(paths[asset_id]) for asset_id in stored}:
             wanted = {asset_id for asset_id in stored if is_below(paths[asset_id], folder)}
-            assert _found(store, model, Restriction(folder=folder)) == wanted
+            assert _found(store, model, Restriction(folders=(folder,))) == wanted
 
 
 def _found(store: EmbeddedStore, model: Any, restriction: Restriction) -> set[int]:

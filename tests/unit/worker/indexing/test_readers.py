@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.db.jobs import ClaimedJob
-from app.embedding.card_processes import BATCH, CardFailedError
+from app.embedding.card_processes import BATCH, CardClosedError, CardFailedError
 from app.pictures.fork_server import Stopped
 from app.worker.indexing.readers import Readers
 
@@ -27,7 +27,7 @@ class Card:
     def start(self) -> None:
         while not self.ready.wait(0.01):
             if self.closed:
-                raise CardFailedError("nobody waits for it any more")
+                raise CardClosedError
 
     def close(self) -> None:
         self.closed = True
