@@ -68,10 +68,13 @@ def _command(arguments: list[str]) -> int:
 
 def _work(*, child: bool) -> int:
     """The command ``worker``: only this process loads the worker's modules."""
+    from app.runtime.parent_watch import ParentWatch
+
+    parent = ParentWatch() if child else None  # before what takes long
     with importing():
         from app.worker.main import run
 
-    return run(child=child)
+    return run(parent)
 
 
 def _leave_if_ending(code: int) -> None:

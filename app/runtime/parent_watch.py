@@ -8,23 +8,32 @@ from collections.abc import Callable
 from threading import Thread
 
 
-def watch_parent(on_gone: Callable[[], None]) -> Thread:
-    """Call ``on_gone`` in a thread once standard input ends.
+class ParentWatch:
+    """Waits, in a thread, for the end of standard input.
 
     The parent keeps the other end of that pipe open and writes nothing; when it exits or is
-    killed, the system closes it.
+    killed, the system closes it. Until :meth:`then` says more, this process just ends as well: what
+    it will work with may still be on its way into memory.
     """
 
-    def _watch() -> None:
+    def __init__(self) -> None:
+        self._on_gone: Callable[[], object] = _end
+        self._descriptor = sys.stdin.fileno()
+        Thread(target=self._watch, name="parent-watch", daemon=True).start()
+
+    def then(self, on_gone: Callable[[], object]) -> None:
+        """Call ``on_gone`` once the parent is gone, from the thread that waits."""
+        self._on_gone = on_gone
+
+    def _watch(self) -> None:
         # Not sys.stdin.read(): the interpreter would abort at exit while a thread waits in it.
         try:
-            while os.read(descriptor, 4096):
+            while os.read(self._descriptor, 4096):
                 pass
         except OSError:  # a broken pipe is a parent that is gone, too
             pass
-        on_gone()
+        self._on_gone()
 
-    descriptor = sys.stdin.fileno()
-    thread = Thread(target=_watch, name="parent-watch", daemon=True)
-    thread.start()
-    return thread
+
+def _end() -> None:
+    os._exit(0)

@@ -15,7 +15,7 @@ from app.db.reconcile import release
 from app.errors import AppError
 from app.logs import log_app_error, log_unforeseen, set_up_logs
 from app.runtime.ending import END_WITHIN_S, end_queue_server, leave, leave_within
-from app.runtime.parent_watch import watch_parent
+from app.runtime.parent_watch import ParentWatch
 from app.runtime.redis_server import ensure_redis
 from app.runtime.supervisor import TICK_S, QueueWatch
 from app.runtime.worker_process import EXIT_ELSEWHERE, EXIT_FAILED
@@ -29,20 +29,17 @@ NICENESS = 10
 LET_GO_WITHIN_S = 0.6
 
 
-def run(*, child: bool) -> int:
-    """Work until stopped; the exit code tells a supervising parent why it ended.
-
-    Args:
-        child: end when standard input does, because then the parent is gone.
-    """
+def run(parent: ParentWatch | None) -> int:
+    """Work until stopped, or until the parent is gone; the exit code tells it why this ended."""
+    child = parent is not None
     # Before torch is loaded: its idle threads sleep instead of spinning on cores that decode.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     set_up_logs("worker", to_terminal=not child)
     stop = context().stop  # made here: two threads at once would make two of it
     threading.Thread(target=_end_in_time, args=(stop,), name="ending", daemon=True).start()
-    if child:
+    if parent is not None:
         _stay_behind()
-        watch_parent(stop.set)
+        parent.then(stop.set)
     try:
         code = _work(child)
     except AppError as error:

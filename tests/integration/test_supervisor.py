@@ -31,11 +31,11 @@ WORKER = """
 import json, os, sys, threading
 from filelock import FileLock, Timeout
 from app.config import get_settings
-from app.runtime.parent_watch import watch_parent
+from app.runtime.parent_watch import ParentWatch
 from app.runtime.redis_server import ensure_redis, stop_redis
 
 stop = threading.Event()
-watch_parent(stop.set)
+ParentWatch().then(stop.set)
 ensure_redis()
 run_dir = get_settings().run_dir
 run_dir.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ except Timeout:
     sys.exit(3)
 stop_redis()
 """
-DEAF_WORKER = WORKER.replace("watch_parent(stop.set)", "")
+DEAF_WORKER = WORKER.replace("ParentWatch().then(stop.set)", "")
 DYING_WORKER = "raise SystemExit('out of luck')"
 FAILING_WORKER = """
 import json, sys
