@@ -8,6 +8,7 @@ own. What a card cannot read, or would read wrongly, is left to the processors, 
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import socket
@@ -223,6 +224,7 @@ def main(arguments: list[str]) -> int:
         RuntimeError: the card does not decode, or is lost.
     """
     die_with(int(arguments[1]))
+    logging.disable()  # what is wrong with a picture is said by the process that gets it next
     channel, decoder = socket.socket(fileno=0), CardDecoder(torch.device(arguments[0]))
     decoder.check()
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from app.pictures.decoder_process import receive, send
-from app.pictures.fork_server import LOOK_EVERY_S, Stopped, program
+from app.pictures.fork_server import Stopped, start_beside
 from app.pictures.pixels import PixelSpec
 
 if TYPE_CHECKING:
@@ -78,7 +78,12 @@ class CardProcess:
     def start(self) -> None:
         """Start the process and wait until it is ready, which takes seconds; raises as below."""
         with _starting:
-            self._channel = self._begin()
+            try:
+                self._process, self._channel = start_beside(
+                    "card-decoder", self._device, str(os.getpid())
+                )
+            except OSError as error:
+                raise CardFailedError(f"it cannot be started: {error.strerror}") from error
             try:
                 self.decode([], PixelSpec(1), 0)
             except CardClosedError:
@@ -125,18 +130,3 @@ class CardProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-
-    def _begin(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        ours.settimeout(LOOK_EVERY_S)
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    [*program(), "card-decoder", self._device, str(os.getpid())],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                )
-            except OSError as error:
-                ours.close()
-                raise CardFailedError(f"it cannot be started: {error.strerror}") from error
-        return ours

@@ -127,20 +127,8 @@ class ForkServer:
         return int(ANSWER.unpack(answer)[0])
 
     def _begin(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._server = subprocess.Popen(
-                    [*program(), "decoder", str(self._memory)],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    env={**os.environ, **_ONE_THREAD},
-                )
-            except BaseException:
-                ours.close()
-                raise
-        ours.settimeout(LOOK_EVERY_S)
-        return ours
+        self._server, control = start_beside("decoder", str(self._memory), **_ONE_THREAD)
+        return control
 
     def _close(self) -> None:
         """Without its socket the fork server ends, and all its processes with it."""
@@ -192,8 +180,37 @@ class Spawner:
             self.end(process)
 
 
-def program() -> list[str]:
-    """The command that starts this program."""
+def start_beside(
+    *arguments: str, **variables: str
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start this program with other arguments, and with a socket for its standard input.
+
+    Args:
+        variables: of its environment, beside those of this process.
+
+    Returns:
+        the process, and this end of the socket, whose timeout is ``LOOK_EVERY_S``.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    ours, theirs = socket.socketpair()
+    ours.settimeout(LOOK_EVERY_S)
+    with theirs:
+        try:
+            process = subprocess.Popen(
+                [*_program(), *arguments],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, **variables},
+            )
+        except BaseException:
+            ours.close()
+            raise
+    return process, ours
+
+
+def _program() -> list[str]:
     if getattr(sys, "frozen", False):
         return [sys.executable]
     # -P: files in the current folder must not be taken for modules

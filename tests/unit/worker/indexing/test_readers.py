@@ -120,13 +120,17 @@ def test_what_a_card_leaves_is_read_by_a_thread_before_anything_newer(work: Work
 
 
 def test_without_its_card_threads_go_on(work: Work, caplog: pytest.LogCaptureFixture) -> None:
+    tried = threading.Event()
+
     def lost(_card: object, _jobs: object) -> Any:
+        tried.set()
         raise CardFailedError("its process has ended")
 
     card = Card()
     card.ready.set()
     with Readers(1, [card], lost, lambda: None) as pool:  # type: ignore[list-item]
         futures = submit(pool, work, 3 * BATCH)
+        assert tried.wait(WITHIN_S)
         work.threads_may.set()
         results(futures)
     assert sorted(work.by_threads) == list(range(3 * BATCH))
