@@ -16,6 +16,7 @@ from uuid import uuid4
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.exceptions import DuplicateJobError
+from rq.job import JobStatus
 from rq.registry import StartedJobRegistry
 from sqlalchemy import select
 
@@ -31,6 +32,11 @@ from app.queue.queues import QUEUE_HIGH, QUEUE_LOW, QUEUE_NORMAL, get_queue, loo
 
 ANSWER_WITHIN_S = 10.0
 TRY_AGAIN_S = 0.2
+TAKEN_WITHIN_S = 2.0
+"""A worker takes a job out of the queue a few milliseconds before it says that it has started it;
+one that dies in between leaves nothing that tells, so it is believed for so long only."""
+_enqueued: dict[str, float] = {}
+"""When this process enqueued a session's job, by its id; the newest ones."""
 _one_at_a_time = threading.Lock()
 log = logging.getLogger(__name__)
 
@@ -52,11 +58,10 @@ def enqueue_session(session_id: int, within_s: float = ANSWER_WITHIN_S) -> str |
         status = db.scalar(select(TrainingSession.status).where(TrainingSession.id == session_id))
     if status != SessionStatus.RUNNING:
         return None
-    alive = _alive_workers()
     deadline = time.monotonic() + within_s
     while True:
         try:
-            return _enqueue_session(session_id, alive)
+            return _enqueue_session(session_id)
         except (RedisError, AppError) as error:
             if time.monotonic() < deadline:
                 time.sleep(TRY_AGAIN_S)
@@ -77,9 +82,9 @@ def alive_loops() -> set[str]:
     return {loop for worker in _alive_workers() for loop in loop_names(worker)}
 
 
-def _enqueue_session(session_id: int, alive: set[str]) -> str:
+def _enqueue_session(session_id: int) -> str:
     with _one_at_a_time:  # two clicks make one job
-        ids = jobs_of(session_id, alive)
+        ids, alive = _jobs_of(session_id)
         while len(ids) < max(len(alive), 1):
             ids.append(enqueue_successor(session_id))
         return ids[0]
@@ -94,24 +99,30 @@ def enqueue_session_if_possible(session_id: int) -> None:
         log.warning("session %d waits: %s", session_id, error)
 
 
-def jobs_of(session_id: int, alive: set[str]) -> list[str]:
-    """Ids of the session's jobs that wait, or that a live worker has started."""
+def _jobs_of(session_id: int) -> tuple[list[str], set[str]]:
+    """Ids of the session's jobs that wait, that a worker is about to start, or that a live worker
+    has started; and the names of the live workers."""
     queue = get_queue(QUEUE_HIGH)
     prefix = _prefix(session_id)
-    started = [
-        job
-        for job in KnownJob.fetch_many(
-            [
-                job_id
-                for job_id in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
-                if job_id.startswith(prefix)
-            ],
-            connection=queue.connection,
-        )
-        if job is not None and job.worker_name in alive
-    ]
     waiting = [job_id for job_id in queue.get_job_ids() if job_id.startswith(prefix)]
-    return [job.id for job in started] + waiting
+    recent = {job_id for job_id, at in _enqueued.items() if time.monotonic() < at + TAKEN_WITHIN_S}
+    taken = {
+        job_id
+        for job_id in recent.union(StartedJobRegistry(queue=queue).get_job_ids(cleanup=False))
+        if job_id.startswith(prefix) and job_id not in waiting
+    }
+    jobs = KnownJob.fetch_many(sorted(taken), connection=queue.connection)
+    alive = _alive_workers()  # asked last: whoever has started a job is in the ledger before it
+    started = [
+        job.id
+        for job in jobs
+        if job is not None
+        and (
+            job.worker_name in alive
+            or (job.id in recent and job.get_status(refresh=False) == JobStatus.QUEUED)
+        )
+    ]
+    return started + waiting, alive
 
 
 def _prefix(session_id: int) -> str:
@@ -128,6 +139,10 @@ def enqueue_successor(session_id: int) -> str:
         result_ttl=3600,
         failure_ttl=24 * 3600,
     )
+    now = time.monotonic()
+    for job_id in [job_id for job_id, at in _enqueued.items() if at + TAKEN_WITHIN_S < now]:
+        _enqueued.pop(job_id, None)
+    _enqueued[job.id] = now
     return job.id
 
 

@@ -26,7 +26,7 @@ def doorbell(monkeypatch) -> list[int]:
     """Which sessions the worker was called for; no queue is running."""
     rung: list[int] = []
 
-    def enqueue(session_id: int, _alive: set[str]) -> str:
+    def enqueue(session_id: int) -> str:
         rung.append(session_id)
         return f"job-{session_id}"
 
