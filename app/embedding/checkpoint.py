@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from app.config import BUILTIN_MODEL
 from app.embedding.catalogue import check_model, model_folder, nearest, weights_file
 from app.embedding.download import download
-from app.embedding.folding import fold_batch_norms
+from app.embedding.folding import fold_batch_norms, fold_same_padding
 from app.embedding.open_clip_import import import_open_clip
 from app.embedding.weights import find_weights
 from app.errors import AppError, first_line
@@ -67,6 +67,8 @@ def load_checkpoint(spec: str) -> Checkpoint:
         except Exception as error:
             raise _cannot_build(source, error) from error
     fold_batch_norms(model.eval())
+    if isinstance(model.visual, open_clip.timm_model.TimmModel):
+        fold_same_padding(model.visual, model.visual.image_size)
     try:
         tokenizer = open_clip.get_tokenizer(source.identifier)
     except (OSError, ValueError, ImportError) as error:

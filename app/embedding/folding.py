@@ -1,10 +1,14 @@
-"""Batch normalisations put into the convolutions before them: the same numbers in less time."""
+"""What is done again for every picture put into the weights: the same numbers in less time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
+import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
@@ -20,3 +24,53 @@ def fold_batch_norms(model: nn.Module) -> None:
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, name, fuse_conv_bn_eval(conv.eval(), norm.eval()))
                 setattr(parent, follower, getattr(norm, "act", nn.Identity()))
+
+
+def fold_same_padding(tower: nn.Module, size: tuple[int, int]) -> None:
+    """Replace timm's convolutions with TensorFlow's padding by plain ones; changes the tower.
+
+    That padding depends on the input, so timm copies each input into a larger one, which takes a
+    sixth of the time of a small tower. For pictures of one size it is known. Where it is not the
+    same on both sides, the kernel gets a first row or column of zeros.
+
+    Args:
+        size: height and width of the pictures; the tower must not be given others any more.
+    """
+    from timm.layers.conv2d_same import Conv2dSame
+
+    inputs: dict[nn.Module, Sequence[int]] = {}
+
+    def note(conv: nn.Module, given: tuple[Any, ...]) -> None:
+        inputs[conv] = given[0].shape[-2:]
+
+    padded = [part for part in tower.modules() if isinstance(part, Conv2dSame)]
+    hooks = [part.register_forward_pre_hook(note) for part in padded]
+    if hooks:
+        with torch.inference_mode():
+            tower(torch.zeros(1, 3, *size))
+    for hook in hooks:
+        hook.remove()
+    for parent in list(tower.modules()):
+        for name, part in list(parent.named_children()):
+            if part in inputs and set(part.dilation) == {1}:
+                setattr(parent, name, _padded(part, inputs[part]))
+
+
+def _padded(conv: nn.Conv2d, inputs: Sequence[int]) -> nn.Conv2d:
+    """What does as ``conv`` with "same" padding does, for inputs of this height and width."""
+    shapes = zip(inputs, conv.kernel_size, conv.stride, strict=True)
+    totals = [max((-(-n // stride) - 1) * stride + kernel - n, 0) for n, kernel, stride in shapes]
+    high, wide = (total % 2 for total in totals)  # one more behind than before
+    weight = functional.pad(conv.weight.detach(), (wide, 0, high, 0))
+    plain = nn.Conv2d(
+        conv.in_channels,
+        conv.out_channels,
+        tuple(weight.shape[2:]),
+        conv.stride,
+        [-(-total // 2) for total in totals],
+        groups=conv.groups,
+        bias=conv.bias is not None,
+    )
+    plain.weight = nn.Parameter(weight)
+    plain.bias = conv.bias
+    return plain.eval()

@@ -1,13 +1,14 @@
-"""Batch normalisations disappear, and a picture's embedding stays what it was."""
+"""Folded models compute the embeddings that they computed before."""
 
 from __future__ import annotations
 
 import open_clip
 import pytest
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 
-from app.embedding.folding import fold_batch_norms
+from app.embedding.folding import fold_batch_norms, fold_same_padding
 
 RESNET = {"image_size": 64, "layers": [1, 2, 2, 1], "width": 16}
 TIMM = {"image_size": 64, "timm_model_name": "tf_efficientnet_lite0", "timm_proj": "mlp"}
@@ -31,4 +32,20 @@ def test_embeddings_stay_the_same_without_batch_normalisations(vision: dict[str,
         after = model.encode_image(pictures, normalize=True)
     assert norms
     assert not any(isinstance(part, nn.BatchNorm2d) for part in model.modules())
+    torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [64, 65, (66, 97)])
+def test_embeddings_stay_the_same_without_padded_copies(size: int | tuple[int, int]) -> None:
+    torch.manual_seed(1)
+    vision = open_clip.CLIPVisionCfg(**TIMM | {"image_size": size})
+    tower = open_clip.model._build_vision_tower(32, vision).eval()
+    padded = [part for part in tower.modules() if isinstance(part, Conv2dSame)]
+    pictures = torch.randn(2, 3, *tower.image_size)
+    with torch.inference_mode():
+        before = tower(pictures)
+        fold_same_padding(tower, tower.image_size)
+        after = tower(pictures)
+    assert padded
+    assert not any(isinstance(part, Conv2dSame) for part in tower.modules())
     torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-4)
