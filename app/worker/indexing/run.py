@@ -33,6 +33,9 @@ from app.worker.maintenance.payloads import refresh_payloads
 
 log = logging.getLogger(__name__)
 
+FIRST_BATCH = 8
+"""Pictures of a run's first batch; each next one has twice as many, up to the session's own number,
+so that the first pictures are found at once."""
 LOOK_AHEAD = 2
 """Batches, at least, that are decoded while another one is in the model."""
 WALK_SILENT_AFTER_S = 30
@@ -63,6 +66,7 @@ class SessionRun:
         self.worker = worker
         self.out_of_time = False
         self._deadline = time.monotonic() + seconds
+        self._batch_size = FIRST_BATCH
         self._checked_up_to = 0
         self._waits = False
         self._counts = {"processed": 0, "failed": 0, "reused": 0, "batches": 0}
@@ -189,9 +193,10 @@ class SessionRun:
     def _fill(self, ahead: deque[Batch]) -> None:
         pictures = sum(len(batch.pictures) for batch in ahead)
         while len(ahead) < 1 + LOOK_AHEAD or pictures < self._stages.in_flight:
-            batch = self._claim(self._config.batch_size)
+            batch = self._claim(min(self._batch_size, self._config.batch_size))
             if not batch.claim.jobs:
                 return
+            self._batch_size *= 2
             ahead.append(batch)
             pictures += len(batch.pictures)
 
@@ -276,18 +281,10 @@ class SessionRun:
         return True
 
     def _unclaimed(self) -> bool:
+        of_session = TrainingJob.session_id == self.session_id
+        pending = select(TrainingJob.id).where(of_session, TrainingJob.status == JobStatus.PENDING)
         with get_sync_session() as db:
-            return (
-                db.scalar(
-                    select(TrainingJob.id)
-                    .where(
-                        TrainingJob.session_id == self.session_id,
-                        TrainingJob.status == JobStatus.PENDING,
-                    )
-                    .limit(1)
-                )
-                is not None
-            )
+            return db.scalar(pending.limit(1)) is not None
 
     # --- the stages -----------------------------------------------------------------------------
 
