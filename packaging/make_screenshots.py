@@ -1,6 +1,7 @@
 """Draw every state of the window, light and dark, into ``docs/images``: ``make screenshots``.
 
-The pictures show the real program: a real session over drawn pictures, its real worker and store.
+The pictures show the real program: a real session over drawn pictures and a
+few photographs, its real worker and store.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from app.ui.shell.program import Program
     from app.ui.shell.window import MainWindow
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "images"
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "images"
+PHOTOGRAPHS = ROOT / "resources" / "samples" / "photographs"
 SIZE = (1100, 720)
 PICTURES = 1500
 
@@ -60,6 +63,7 @@ def _draw_pictures(root: Path) -> None:
         exif = Image.Exif()
         exif.get_ifd(0x8769)[0x9003] = f"{2015 + index % 9}:{index % 12 + 1:02}:14 12:00:00"
         draw(scene, size).save(folder / f"IMG_{index:04}.jpg", exif=exif)
+    _add_photographs(root / "Holiday in Norway")
     for copy in range(6):
         shutil.copyfile(
             root / "Family" / f"IMG_{5 * copy + 1:04}.jpg", root / "Family" / f"Copy {copy + 1}.jpg"
@@ -71,6 +75,15 @@ def _draw_pictures(root: Path) -> None:
     (root / "Garden" / "Spring" / "IMG_9004.jpg").write_bytes(bytes(5000))
     for broken in root.rglob("IMG_900?.jpg"):  # no camera dated them: they are the oldest
         os.utime(broken, (1_400_000_000, 1_400_000_000))
+
+
+def _add_photographs(folder: Path) -> None:
+    """The sample photographs, as the newest pictures."""
+    for number, file in enumerate(sorted(PHOTOGRAPHS.glob("*.jpg"))):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9003] = f"2024:07:14 12:{number:02}:00"
+        with Image.open(file) as photograph:
+            photograph.save(folder / f"IMG_8{number:03}.jpg", quality=90, exif=exif)
 
 
 def _run(root: Path) -> None:
@@ -196,7 +209,7 @@ async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:
     assert page is not None
     results = page.results
     page.bar.side_button.setChecked(False)
-    page.field.setText("a house with a black roof")
+    page.field.setText("mountains with snow")
     await _until(lambda: results.hits, settle=3.0)
     await studio.take("pictures-results")
     results.grid.select_row(1)
@@ -209,6 +222,9 @@ async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:
     await asyncio.sleep(2)
     await studio.take("pictures-viewer")
     results.viewer.close_viewer()
+    page.field.setText("invoice")
+    await asyncio.sleep(4)
+    await studio.take("pictures-unknown-words")
     page.field.setText("in:Norway type:jpg")
     await asyncio.sleep(4)
     await studio.take("pictures-words")
