@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from app.config import get_settings
 from app.private_files import make_private_folder, replace_file
 from app.vectors.protocol import VectorStore, spread
+from app.worker.context import context
 from app.worker.probes import PROBES
 
 KNOWN_ABOVE = 0.97
@@ -47,7 +48,6 @@ Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]
 
 log = logging.getLogger(__name__)
-_kept: dict[str, Background] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,20 +91,20 @@ def background(
     number = store.count(collection)
     if number < FEWEST:
         return None
-    known = _kept.get(collection)
+    known = context().backgrounds.get(collection)
     if known is not None and number / GROWN < known.pictures < number * GROWN:
         return known
     probes = _probes(collection, embed, time.monotonic() + seconds)
     if probes is None:
         return known
-    _kept[collection] = measured = _measure(store, collection, probes, number)
+    context().backgrounds[collection] = measured = _measure(store, collection, probes, number)
     log.info("background of %s over %d pictures", collection, number)
     return measured
 
 
 def forget(collection: str) -> None:
     """A collection is removed."""
-    _kept.pop(collection, None)
+    context().backgrounds.pop(collection, None)
     _file(collection).unlink(missing_ok=True)
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from app.embedding.encoder import Encoder
     from app.pictures.decoders import Decoders
     from app.vectors.protocol import VectorStore
+    from app.worker.background import Background
+    from app.worker.near_duplicates import NearDuplicateScan
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,13 @@ class WorkerContext:
         self.stop = threading.Event()
         """Set when the process is to end; jobs finish their batch and release the rest."""
         self.notice = ""
+        self.seen_on: dict[int, str] = {}
+        """By device, a folder on it in which this process has read pictures."""
+        self.backgrounds: dict[str, Background] = {}
+        """By collection."""
+        self.duplicate_scans: dict[tuple[int, datetime], NearDuplicateScan] = {}
+        """The one that this process has begun, between two of its slices of time; by model and
+        request."""
         self._states: dict[int, str] = {}
         self._encoder: Encoder | None = None
         self._encoder_key: tuple[str, str] | None = None

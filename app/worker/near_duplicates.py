@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -63,8 +62,6 @@ Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
 log = logging.getLogger(__name__)
-_under_way: dict[tuple[int, datetime], NearDuplicateScan] = {}
-"""The scan that this process has begun, between two of its slices of time; by model and request."""
 
 
 def find_near_duplicates() -> bool:
@@ -101,8 +98,9 @@ def find_near_duplicates() -> bool:
 
 def _compare_for_a_while(claim: ClaimedScan) -> bool:
     which = claim.model_id, claim.requested_at
-    scan = _under_way.pop(which, None) or NearDuplicateScan(claim.model_id, claim.threshold)
-    _under_way.clear()  # of a scan that nobody went on with
+    begun = context().duplicate_scans
+    scan = begun.pop(which, None) or NearDuplicateScan(claim.model_id, claim.threshold)
+    begun.clear()  # of a scan that nobody went on with
     ends_at = time.monotonic() + get_settings().job_timeout / 2
     looked = 0.0
     for share in scan.steps:
@@ -114,7 +112,7 @@ def _compare_for_a_while(claim: ClaimedScan) -> bool:
         stop = context().stop.is_set()
         if stop or looked > ends_at or _others_wait():
             if _commit(release_scan, claim, 0.0 if stop else share) and not stop:
-                _under_way[which] = scan
+                begun[which] = scan
             return False
     with write_transaction() as conn:
         done = finish_scan(conn, claim)

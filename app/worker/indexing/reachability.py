@@ -22,6 +22,7 @@ from app.db.types import text_to_path
 from app.errors import AppError
 from app.printable import printable
 from app.scan.file_walk import is_below
+from app.worker.context import context
 from app.worker.indexing.picture import Picture
 
 SAMPLE = 64
@@ -38,8 +39,6 @@ _AWAY = frozenset(
     if hasattr(errno, name)
 )
 """What no single file can be the cause of."""
-_seen_on: dict[int, str] = {}
-"""By device, a folder on it in which this process has read pictures."""
 
 
 class Places:
@@ -93,7 +92,7 @@ class Places:
 
     def _require_others(self, pictures: Sequence[Picture]) -> None:
         """Raise unless other pictures are there at this moment, on each disk that was there."""
-        for device, folder in list(_seen_on.items()):
+        for device, folder in list(context().seen_on.items()):
             if is_below(folder + os.sep, self._root) and _is_lost(device, folder):
                 raise _out_of_reach(folder, "its disk is gone")
         read = [p.job.path for p in pictures if p.outcome.error_kind not in _OF_A_LOST_DISK]
@@ -161,7 +160,7 @@ def _has_no_device(folder: str) -> bool:
 def _remember(pictures: Sequence[Picture]) -> None:
     for folder in {os.path.dirname(picture.job.path) for picture in pictures}:
         try:
-            _seen_on[os.stat(folder).st_dev] = folder
+            context().seen_on[os.stat(folder).st_dev] = folder
         except OSError:  # gone since; the next picture in it tells
             continue
 
@@ -175,7 +174,7 @@ def _is_lost(device: int, folder: str) -> bool:
         if os.stat(there).st_dev == device:
             return False
         if there == folder and os.listdir(folder):  # it is back, under another number
-            del _seen_on[device]
+            del context().seen_on[device]
             return False
     except OSError:
         return True

@@ -34,7 +34,6 @@ def scenes() -> list[Scene]:
 @pytest.fixture
 def collection(data_dir: object, scenes: list[Scene]) -> Iterator[str]:
     """Forty drawn pictures in an index, with the ids 1 to 40."""
-    background._kept.clear()
     context.cache_clear()
     fresh_ledger()
     encoder = load_encoder(DRAWN_MODEL, "cpu", "fp32")
@@ -115,12 +114,12 @@ def test_probes_are_embedded_in_slices_and_only_once(collection: str) -> None:
     assert slices == -(-len(background.PROBES) // background.AT_ONCE)
     assert tuple(asked) == background.PROBES
 
-    background._kept.clear()  # as in the next process
+    context().backgrounds.clear()  # as in the next process
     assert background.background(store, collection, embed, 0.0) is not None
     assert tuple(asked) == background.PROBES
 
     background._file(collection).write_bytes(b"damaged")
-    background._kept.clear()
+    context().backgrounds.clear()
     assert background.background(store, collection, embed, 60.0) is not None
 
     background.forget(collection)

@@ -46,7 +46,6 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AFTERIMAGE_PRECISION", "fp32")  # which one is quickest is not measured
     get_settings.cache_clear()
     context.cache_clear()
-    near_duplicates._under_way.clear()
     fresh_ledger()
     with write_transaction() as conn:
         conn.execute(
@@ -243,7 +242,6 @@ def restarted() -> None:
     """Be another worker, as after a restart."""
     context().close()
     context.cache_clear()
-    near_duplicates._under_way.clear()
     context().name = "another-worker"
     context().beat()
 

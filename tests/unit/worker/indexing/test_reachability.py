@@ -17,6 +17,7 @@ from app.db.jobs import ClaimedJob, create_jobs_for_paths
 from app.db.models import TrainingSession
 from app.db.settle import Outcome
 from app.errors import AppError
+from app.worker.context import context
 from app.worker.indexing import reachability
 from app.worker.indexing.picture import Picture
 from app.worker.indexing.reachability import Places
@@ -32,7 +33,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"picture")
     yield root
-    reachability._seen_on.clear()
+    context().seen_on.clear()
 
 
 def places_of(root: Path, *chosen: str) -> Places:
