@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from app.embedding.checkpoint import Checkpoint, is_out_of_memory
+from app.embedding.checkpoint import Checkpoint, is_out_of_memory, open_clip
 from app.embedding.int8 import in_int8
 from app.embedding.trial import Trial
 from app.errors import AppError
@@ -222,7 +222,11 @@ class Encoder:
         return features
 
     def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
-        features: torch.Tensor = self._model.encode_text(tokens.to(self.torch_device))
+        model = self._model
+        if _is_causal(model):
+            longest = int(tokens.argmax(dim=-1).max()) + 1  # texts end with the largest number
+            model, tokens = _for_texts_of(model, longest), tokens[:, :longest]
+        features: torch.Tensor = model.encode_text(tokens.to(self.torch_device))
         return features
 
     def _embed(self, encode: _Encode, rows: torch.Tensor, most: int) -> NDArray[np.float32]:
@@ -271,6 +275,21 @@ class Encoder:
     def _exclusive(self) -> contextlib.AbstractContextManager[Any]:
         """One thread at a time on an accelerator, which the model may leave; it stays on a CPU."""
         return contextlib.nullcontext() if self.torch_device.type == "cpu" else self._lock
+
+
+def _is_causal(model: Any) -> bool:
+    """Whether what stands behind a text's end is never looked at (Radford et al. 2021, 2.4)."""
+    of_clip = isinstance(model, open_clip.CLIP) and model.text_pool_type == "argmax"
+    return of_clip and model.attn_mask is not None
+
+
+def _for_texts_of(model: Any, tokens: int) -> Any:
+    """The same model for texts of so many tokens: a text is padded to many times its length."""
+    short = copy.copy(model)
+    position = nn.Parameter(model.positional_embedding[:tokens], requires_grad=False)
+    short._parameters = {**model._parameters, "positional_embedding": position}
+    short._buffers = {**model._buffers, "attn_mask": model.attn_mask[:tokens, :tokens]}
+    return short
 
 
 def _preprocessing(config: Mapping[str, Any]) -> tuple[PixelSpec, torch.Tensor, torch.Tensor]:

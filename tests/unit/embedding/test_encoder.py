@@ -93,6 +93,9 @@ def builtin() -> Encoder:
     return load_encoder("builtin", "cpu")
 
 
+TEXTS = ["a red circle", "two dogs", "", "more words than any model takes " * 50]
+
+
 def pictures(count: int, size: int = 32) -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
@@ -143,12 +146,26 @@ def test_equals_open_clip(name: str, request: pytest.FixtureRequest, tiny_model:
     shots = [photo(300, 200), photo(120, 260), photo(64, 64)]
     with torch.inference_mode():
         images = model.encode_image(torch.stack([preprocess(shot) for shot in shots]), True)
-        tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(["a red circle", "two dogs"])
+        tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(TEXTS)
         texts = model.encode_text(tokens, True)
     decoded = [decode(content(encoded(shot, "PNG")), "x.png", ours.pixels, 9) for shot in shots]
     batch = np.stack([picture.pixels for picture in decoded])
     assert cosines(ours.encode_images(batch), images.numpy()).min() >= 0.999
-    assert cosines(ours.encode_texts(["a red circle", "two dogs"]), texts.numpy()).min() >= 0.9999
+    assert cosines(ours.encode_texts(TEXTS), texts.numpy()).min() >= 0.9999
+    alone = np.concatenate([ours.encode_texts([text]) for text in TEXTS])
+    assert cosines(alone, texts.numpy()).min() >= 0.9999
+
+
+def test_what_a_text_is_padded_with_is_not_computed(tiny: Encoder) -> None:
+    lengths: list[int] = []
+    tower = tiny._model.transformer
+    hook = tower.register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[1]))
+    try:
+        tiny.encode_texts(["dog"])
+        tiny.encode_texts(TEXTS)
+    finally:
+        hook.remove()
+    assert lengths == [3, tiny._model.context_length]  # beginning, word and end
 
 
 @cache
