@@ -97,7 +97,10 @@ def background(
     probes = _probes(collection, embed, time.monotonic() + seconds)
     if probes is None:
         return known
-    context().backgrounds[collection] = measured = _measure(store, collection, probes, number)
+    measured = _measure(store, collection, probes, number)
+    if measured is None:
+        return None
+    context().backgrounds[collection] = measured
     log.info("background of %s over %d pictures", collection, number)
     return measured
 
@@ -119,11 +122,16 @@ def _probes(collection: str, embed: Embed, ends_at: float) -> Vectors | None:
     return done if len(done) == len(PROBES) else None
 
 
-def _measure(store: VectorStore, collection: str, probes: Vectors, number: int) -> Background:
-    ids = np.concatenate([np.asarray(page) for page in store.ids(collection)])
-    stored = np.stack(list(store.vectors(collection, spread(ids, SAMPLE)).values()))
-    mean = np.asarray(stored.mean(axis=0), np.float32)
-    tops = [store.query(collection, probe, 1)[0].score for probe in probes]
+def _measure(
+    store: VectorStore, collection: str, probes: Vectors, number: int
+) -> Background | None:
+    """None where the collection was emptied meanwhile."""
+    pages = [np.asarray(page) for page in store.ids(collection)]
+    found = store.vectors(collection, spread(np.concatenate(pages), SAMPLE)) if pages else {}
+    tops = [hits[0].score for probe in probes if (hits := store.query(collection, probe, 1))]
+    if not found or len(tops) < len(probes):
+        return None
+    mean = np.asarray(np.stack(list(found.values())).mean(axis=0), np.float32)
     top = np.asarray(tops, np.float32)
     return Background(number, mean, np.sort(top), np.sort(top - probes @ mean))
 

@@ -146,3 +146,14 @@ def test_a_handful_of_pictures_has_no_background(collection: str) -> None:
     answer = find(collection, "qwertz")
     assert answer.known
     assert len(answer.hits) == background.FEWEST - 1
+
+
+def test_an_index_that_is_emptied_meanwhile_has_no_background(
+    collection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = context().store
+    context().backgrounds.clear()
+    store.delete(collection, range(1, PICTURES + 1))
+    monkeypatch.setattr(store, "count", lambda _collection: PICTURES)  # as it was a moment ago
+    embed = partial(search._text_vectors, load_encoder(DRAWN_MODEL, "cpu", "fp32"))
+    assert background.background(store, collection, embed, 60.0) is None
