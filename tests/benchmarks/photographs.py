@@ -18,6 +18,7 @@ DRAWINGS = 24
 COPIES = 16
 SIZES = ((4000, 3000), (4000, 3000), (6000, 4000))
 OCTAVES = (8, 32, 128, 512, 2048)
+SMALL, PART = 2_000, (500, 375)
 GRAIN = 5.0
 """The sensor's noise, grey levels; it makes files of some 4 MB at 12 megapixels."""
 QUALITY = 88
@@ -32,6 +33,27 @@ def photographs() -> Path:
         partial.mkdir(parents=True)
         for index in range(DRAWINGS):
             _save(_draw(index), partial, index)
+        partial.rename(folder)
+    return folder
+
+
+def small_photographs() -> Path:
+    """A folder of ``SMALL`` pictures as websites have them: parts of the large ones."""
+    folder = CACHE / f"small-photographs-{SMALL}"
+    if not folder.is_dir():
+        partial = folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        rng = random.Random(SMALL)
+        for index in range(DRAWINGS):
+            with Image.open(photographs() / f"IMG_00{index:03}.jpg") as large:
+                for number in range(index, SMALL, DRAWINGS):
+                    left, top = (
+                        rng.randrange(side - part)
+                        for side, part in zip(large.size, PART, strict=True)
+                    )
+                    part = large.crop((left, top, left + PART[0], top + PART[1]))
+                    part.save(partial / f"{number:05}.jpg", quality=QUALITY)
         partial.rename(folder)
     return folder
 

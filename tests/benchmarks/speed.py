@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 from bare_loops import decode_cpu_seconds, forward_cpu_seconds
 from figures import Figure, Target
+from peer import PeerMissingError, ahead_of_peer
 from photographs import photographs
 from plain_way import plain_seconds
 from program import progress_of, running_program, start_session, until, until_done
@@ -39,9 +41,23 @@ def measure() -> list[Figure]:
     files, model = sorted(photographs().iterdir()), random_model()
     rounds = [_round(files, model) for _ in range(ROUNDS)]
     targets = {"roofline_ratio": Target("≥", 0.9), "vs_plain_way": Target("≥", 6)}
-    return [
+    figures = [
         Figure(name, statistics.median(found[name] for found in rounds), targets.get(name))
         for name in rounds[0]
+    ]
+    return figures + _beside_the_peer()
+
+
+def _beside_the_peer() -> list[Figure]:
+    try:
+        ahead = ahead_of_peer()
+    except PeerMissingError as error:
+        print(f"rclip cannot be installed, so vs_best_peer_* is left out: {error}", file=sys.stderr)
+        return []
+    targets = {"small": 2.0, "large": 2.0, "first_100": 1.3}
+    return [
+        Figure(f"vs_best_peer_{name}", times, Target("≥", targets[name]))
+        for name, times in ahead.items()
     ]
 
 
