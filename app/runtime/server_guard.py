@@ -68,8 +68,8 @@ def _end(server: int) -> None:
     os.kill(server, signal.SIGTERM)
     time.sleep(STOP_WITHIN_S)
     os.kill(server, signal.SIGKILL)
-    while True:
-        signal.pause()
+    os.waitpid(server, 0)  # not for the signal: it may come before anybody waits for it
+    os._exit(0)
 
 
 def _leave_if_ended(server: int) -> None:

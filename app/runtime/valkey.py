@@ -145,9 +145,14 @@ def end_servers() -> None:
     They write what they hold and exit; those that do not within seconds are killed.
     """
     servers, guards = _our_processes()
-    # A guard notes the end of its server and leaves; killed before it, it would leave a zombie.
-    rounds = (servers, psutil.Process.terminate), (servers, psutil.Process.kill)
-    for processes, end in (*rounds, (guards, psutil.Process.kill)):
+    rounds = (
+        # A guard ends its server, also one that is so new that it has no name of its own yet.
+        (servers + guards, psutil.Process.terminate),
+        # It notes the end of its server and leaves; killed before it, it would leave a zombie.
+        (servers, psutil.Process.kill),
+        (guards, psutil.Process.kill),
+    )
+    for processes, end in rounds:
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 end(process)
