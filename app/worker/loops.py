@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
@@ -58,7 +59,11 @@ class LoopWorker(SimpleWorker):
         super().heartbeat(*args, **kwargs)  # type: ignore[arg-type]
 
     def register_birth(self) -> None:
-        self.connection.delete(self.key)  # left by this loop, which lost the server and is back
+        """Begin anew, also where this loop lost the server, and the server knows it of old."""
+        self.connection.delete(self.key)
+        for job in _started_jobs(self.queues):
+            if job.worker_name == self.name:  # its end was never noted, and it would count for ever
+                job.delete()
         super().register_birth()  # type: ignore[no-untyped-call]
 
     def _install_signal_handlers(self) -> None:
@@ -69,6 +74,13 @@ class LoopWorker(SimpleWorker):
 
     def unsubscribe(self) -> None:
         """Nothing was subscribed to."""
+
+
+def _started_jobs(queues: list[Queue]) -> Iterator[KnownJob]:
+    for queue in queues:
+        ids = StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
+        found = KnownJob.fetch_many(ids, connection=queue.connection)
+        yield from (job for job in found if job is not None)
 
 
 class ThreadWorker(LoopWorker):

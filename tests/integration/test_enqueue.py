@@ -49,6 +49,10 @@ def worker() -> LoopWorker:
     """Takes jobs by hand, as a worker process does; it is alive by the ledger."""
     with write_transaction() as conn:
         conn.execute(WorkerRecord.__table__.insert().values(name="by-hand", host="here", pid=1))
+    return by_hand()
+
+
+def by_hand() -> LoopWorker:
     worker = LoopWorker(
         [get_queue(QUEUE_HIGH), get_queue(QUEUE_NORMAL)], "by-hand", threading.Event()
     )
@@ -103,6 +107,21 @@ def test_a_job_whose_worker_died_before_it_started_is_replaced(
     first = enqueue_session(session_id)
     assert worker.dequeue_job_and_maintain_ttl(timeout=None) is not None
     monkeypatch.setattr(enqueue, "TAKEN_WITHIN_S", 0.0)
+    second = enqueue_session(session_id)
+    assert second != first
+    assert get_queue(QUEUE_HIGH).get_job_ids() == [second]
+
+
+def test_a_job_whose_end_the_queue_never_heard_of_is_replaced(
+    session_id: int, worker: LoopWorker
+) -> None:
+    """The server was away when the job ended, and came back with what it had on the disk."""
+    first = enqueue_session(session_id)
+    taken = worker.dequeue_job_and_maintain_ttl(timeout=None)
+    assert taken is not None
+    worker.prepare_execution(taken[0])
+    worker.prepare_job_execution(taken[0])
+    by_hand()  # the loop is back
     second = enqueue_session(session_id)
     assert second != first
     assert get_queue(QUEUE_HIGH).get_job_ids() == [second]
