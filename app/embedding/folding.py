@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -38,10 +37,11 @@ def fold_same_padding(tower: nn.Module, size: tuple[int, int]) -> None:
     """
     from timm.layers.conv2d_same import Conv2dSame
 
-    inputs: dict[nn.Module, Sequence[int]] = {}
+    inputs: dict[nn.Module, tuple[int, int]] = {}
 
     def note(conv: nn.Module, given: tuple[Any, ...]) -> None:
-        inputs[conv] = given[0].shape[-2:]
+        height, width = given[0].shape[-2:]
+        inputs[conv] = height, width
 
     padded = [part for part in tower.modules() if isinstance(part, Conv2dSame)]
     hooks = [part.register_forward_pre_hook(note) for part in padded]
@@ -52,22 +52,24 @@ def fold_same_padding(tower: nn.Module, size: tuple[int, int]) -> None:
         hook.remove()
     for parent in list(tower.modules()):
         for name, part in list(parent.named_children()):
-            if part in inputs and set(part.dilation) == {1}:
+            if isinstance(part, nn.Conv2d) and part in inputs and set(part.dilation) == {1}:
                 setattr(parent, name, _padded(part, inputs[part]))
 
 
-def _padded(conv: nn.Conv2d, inputs: Sequence[int]) -> nn.Conv2d:
+def _padded(conv: nn.Conv2d, inputs: tuple[int, int]) -> nn.Conv2d:
     """What does as ``conv`` with "same" padding does, for inputs of this height and width."""
     shapes = zip(inputs, conv.kernel_size, conv.stride, strict=True)
-    totals = [max((-(-n // stride) - 1) * stride + kernel - n, 0) for n, kernel, stride in shapes]
-    high, wide = (total % 2 for total in totals)  # one more behind than before
-    weight = functional.pad(conv.weight.detach(), (wide, 0, high, 0))
+    high, wide = (
+        max((-(-n // stride) - 1) * stride + kernel - n, 0) for n, kernel, stride in shapes
+    )
+    # where there is one more behind than before, a zero in front makes up for it
+    weight = functional.pad(conv.weight.detach(), (wide % 2, 0, high % 2, 0))
     plain = nn.Conv2d(
         conv.in_channels,
         conv.out_channels,
-        tuple(weight.shape[2:]),
-        conv.stride,
-        [-(-total // 2) for total in totals],
+        (weight.shape[2], weight.shape[3]),
+        (conv.stride[0], conv.stride[1]),
+        (-(-high // 2), -(-wide // 2)),
         groups=conv.groups,
         bias=conv.bias is not None,
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
+from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
@@ -76,7 +77,7 @@ class LoopWorker(SimpleWorker):
         """Nothing was subscribed to."""
 
 
-def _started_jobs(queues: list[Queue]) -> Iterator[KnownJob]:
+def _started_jobs(queues: Sequence[Queue]) -> Iterator[Job]:
     for queue in queues:
         ids = StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
         found = KnownJob.fetch_many(ids, connection=queue.connection)
