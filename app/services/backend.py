@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.engine import open_db
 from app.queue.thumbnail_requests import ThumbnailRequests
+from app.services.clean_up import CleanUpService
 from app.services.file_service import FileService
 from app.services.library_service import LibraryService
 from app.services.model_service import ModelService
@@ -33,6 +34,7 @@ class Backend:
     training: TrainingService = field(default_factory=TrainingService)
     pictures: PictureService = field(default_factory=PictureService)
     files: FileService = field(default_factory=FileService)
+    clean_up: CleanUpService = field(default_factory=CleanUpService)
     library: LibraryService = field(default_factory=LibraryService)
     search: SearchService = field(default_factory=SearchService)
     system: SystemService = field(default_factory=SystemService)

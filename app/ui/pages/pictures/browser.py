@@ -323,11 +323,26 @@ class LibraryBrowser(QWidget):
         self.pictures.set_state(cast("PictureState", state) or None)
         self._load()
 
-    def _load(self, *, quietly: bool = False) -> None:
+    def show_files(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Files were put into the trash, or are somewhere else.
+
+        Args:
+            ranges: rows that they were in, as first and last of each run; none: not in sight.
+        """
+        self._watch.now()  # folders have other numbers
+        if self._tree() is not None:
+            self._load(acted=ranges)
+        else:
+            self.duplicates.reload()
+
+    def _load(
+        self, *, quietly: bool = False, acted: Sequence[tuple[int, int]] | None = None
+    ) -> None:
         """List the pictures of the chosen group.
 
         Args:
             quietly: what is being looked at stays, and a button offers what is new.
+            acted: the place stays, where these rows may be gone.
         """
         node, overview, state = self._node, self._overview, self.pictures.state
         only, order = self._only, self.pictures.order
@@ -354,7 +369,14 @@ class LibraryBrowser(QWidget):
         def done(listing: Listing) -> None:
             if number == self._asked:
                 self._slow.stop()
-                self._show_listing(node, listing, quietly)
+                if acted is None:
+                    self._show_listing(node, listing, quietly)
+                    return
+                before, rows = self.pictures.model.rowCount(), sum(b - a + 1 for a, b in acted)
+                self.pictures.grid.show_anew(
+                    lambda: self._show_listing(node, listing, quietly),
+                    acted if before - listing.count == rows else (),
+                )
 
         self._poller.track(self._runner.run(None, work, done=done))
 
