@@ -34,6 +34,7 @@ SHORTCUTS = {
     "Move to folder": "Ctrl+Shift+M",
     "Move to trash": "Del",
     "Undo": "Ctrl+Z",
+    "Show alike": "Ctrl+G",
 }
 """The keys of what can be done with pictures, besides those that the grid itself knows."""
 TOO_MANY = "These are too many pictures at once."

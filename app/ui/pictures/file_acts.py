@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QMimeDatabase, QObject, QSettings, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.api.file_schemas import ActProgress, ActResult, ChosenFile
+from app.api.file_schemas import ActProgress, ActResult, ChosenFile, FileActKind
 from app.ui.parts import words
 from app.ui.parts.confirm import ask
 from app.ui.parts.file_dialogs import choose_folder, choose_program, save_file
@@ -20,13 +20,14 @@ from app.ui.parts.theme import icon
 from app.ui.pictures.act_words import file_name, folder_name, outcome, trash_question, under_way
 from app.ui.pictures.actions import SHORTCUTS
 from app.ui.pictures.contact_sheet import write_contact_sheet
+from app.ui.pictures.grid import PictureGrid
+from app.ui.pictures.viewer import PictureViewer
 
 if TYPE_CHECKING:
     from app.api.library_schemas import CleanUpPlan
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
     from app.ui.pictures.act_bar import ActBar
-    from app.ui.pictures.grid import PictureGrid
 
 FOLDER_KEY = "files/folder"
 ASKED_KEY = "files/trash-asked"
@@ -39,6 +40,24 @@ EXPORTS = (
 )
 
 Work = Callable[[list[ChosenFile], ActProgress], Awaitable[ActResult]]
+
+
+class Chosen(NamedTuple):
+    """Pictures that a person chose, from the question to the act."""
+
+    grid: PictureGrid
+    ranges: list[tuple[int, int]]
+    """First and last row of each run."""
+
+    @property
+    def number(self) -> int:
+        """How many pictures."""
+        return sum(last - first + 1 for first, last in self.ranges)
+
+    @property
+    def text(self) -> str:
+        """``12 pictures``."""
+        return words.plural(self.number, "picture")
 
 
 class FileActs(QObject):
@@ -72,7 +91,7 @@ class FileActs(QObject):
         self._settling, self._settled = asyncio.Lock(), False
         self.open_with = self._action("Open &with", "app-window")
         self.copy_to = self._action("Copy to &folder…", "folder-plus")
-        self.move_to = self._action("&Move to folder…", "folder-simple")
+        self.move_to = self._action("Move to fol&der…", "folder-simple")
         self.export = self._action("&Export", "export")
         self.trash = self._action("Move to &trash", "trash")
         self.undo = self._action("&Undo", "arrow-u-up-left")
@@ -95,11 +114,13 @@ class FileActs(QObject):
         self._bar.undo_wanted.connect(self._undo)
         self._programs_menu.aboutToShow.connect(self._offer_programs)
         for grid in self._grids:
-            grid.set_actions((*self.all, self.undo))
-            grid.selectionModel().selectionChanged.connect(self._show_choice)
-            grid.tiles.modelReset.connect(self._show_choice)
+            line = QAction(grid)
+            line.setSeparator(True)
+            grid.set_actions((line, *self.all, self.undo))
+            grid.selectionModel().selectionChanged.connect(self.look)
+            grid.tiles.modelReset.connect(self.look)
         self._page.addAction(self.undo)
-        self._show_choice()
+        self.look()
 
     def _action(self, text: str, icon_name: str) -> QAction:
         action = QAction(icon(icon_name), text, self)
@@ -116,73 +137,74 @@ class FileActs(QObject):
         """Where pictures are selected."""
         return next((grid for grid in self._grids if grid.isVisible()), self._grids[0])
 
-    def _show_choice(self, *_: object) -> None:
-        chosen = any(grid.selectionModel().hasSelection() for grid in self._grids)
+    def chosen(self) -> Chosen:
+        """What is acted on."""
+        return Chosen(self.grid, self.grid.acted_ranges())
+
+    def look(self, *_: object) -> None:
+        """Offer what can be done now; also to be called when another grid is seen."""
+        some = self.grid.selectionModel().hasSelection()
         for action in self.all:
-            action.setEnabled(chosen and not self._busy)
+            action.setEnabled(some and not self._busy)
         self.undo.setEnabled(bool(self._done) and not self._busy)
 
     # Questions first
 
-    def _ask_for_folder(self, verb: str, then: Callable[[str], None]) -> None:
-        number = words.plural(self.grid.acted_count(), "picture")
-        begin = str(self._memory.value(FOLDER_KEY, ""))
+    def _ask_for_folder(self, verb: str, then: Callable[[str, Chosen], None]) -> None:
+        chosen = self.chosen()
 
-        def chosen(folder: str) -> None:
+        def picked(folder: str) -> None:
             self._memory.setValue(FOLDER_KEY, folder)
-            then(folder)
+            then(folder, chosen)
 
-        choose_folder(self._page.window(), f"{verb} {number} to…", chosen, begin)
+        begin = str(self._memory.value(FOLDER_KEY, ""))
+        choose_folder(self._page.window(), f"{verb} {chosen.text} to…", picked, begin)
 
     def _ask_about_trash(self) -> None:
+        chosen = self.chosen()
         if self._memory.value(ASKED_KEY, "") == "no":
-            self.move_to_trash()
+            self.move_to_trash(chosen)
             return
-        title, text = trash_question(self.grid.acted_count())
+        title, text = trash_question(chosen.number)
 
         def agreed() -> None:
             if dialog.again.isChecked():
                 self._memory.setValue(ASKED_KEY, "no")
-            self.move_to_trash()
+            self.move_to_trash(chosen)
 
+        no = "Keep it" if chosen.number == 1 else "Keep them"
         dialog = ask(
-            self._page,
-            title,
-            text,
-            yes="Move to trash",
-            no="Keep" if self.grid.acted_count() == 1 else "Keep them",
-            then=agreed,
-            may_skip=True,
+            self._page, title, text, yes="Move to trash", no=no, then=agreed, may_skip=True
         )
 
     # What is done
 
-    def copy(self, folder: str) -> None:
-        """Copy the files of the selected pictures into a folder."""
+    def copy(self, folder: str, chosen: Chosen | None = None) -> None:
+        """Copy the files of pictures into a folder; of those selected, where none are named."""
 
         async def work(files: list[ChosenFile], progress: ActProgress) -> ActResult:
             async with self._backend.db() as db:
                 return await self._backend.files.copy(db, files, folder, progress)
 
-        self._run(under_way("copy", self.grid.acted_count(), folder), work)
+        self._run("copy", chosen or self.chosen(), work, folder)
 
-    def move(self, folder: str) -> None:
-        """Move the files of the selected pictures into a folder."""
+    def move(self, folder: str, chosen: Chosen | None = None) -> None:
+        """Move them into a folder."""
 
         async def work(files: list[ChosenFile], progress: ActProgress) -> ActResult:
             async with self._backend.db() as db:
                 return await self._backend.files.move(db, files, folder, progress)
 
-        self._run(under_way("move", self.grid.acted_count(), folder), work)
+        self._run("move", chosen or self.chosen(), work, folder)
 
-    def move_to_trash(self) -> None:
-        """Put the files of the selected pictures into the trash."""
+    def move_to_trash(self, chosen: Chosen | None = None) -> None:
+        """Put them into the trash."""
 
         async def work(files: list[ChosenFile], progress: ActProgress) -> ActResult:
             async with self._backend.db() as db:
                 return await self._backend.files.trash(db, files, progress)
 
-        self._run(under_way("trash", self.grid.acted_count()), work)
+        self._run("trash", chosen or self.chosen(), work)
 
     def clean_up(self, plan: CleanUpPlan) -> None:
         """Put the duplicates of a plan into the trash."""
@@ -204,14 +226,13 @@ class FileActs(QObject):
 
         self._start(f"Undoing: {words.plural(len(last.done), 'picture')}", act)
 
-    def _run(self, sentence: str, work: Work) -> None:
-        grid, ranges = self.grid, self.grid.acted_ranges()
-
+    def _run(self, kind: FileActKind, chosen: Chosen, work: Work, folder: str = "") -> None:
         async def act(progress: ActProgress) -> ActResult:
-            tiles = await grid.tiles.rows(ranges)
+            tiles = await chosen.grid.tiles.rows(chosen.ranges)
             return await work([ChosenFile(tile.asset_id, tile.path) for tile in tiles], progress)
 
-        self._start(sentence, act, ranges)
+        if chosen.ranges:
+            self._start(under_way(kind, chosen.number, folder), act, chosen.ranges)
 
     def _start(
         self,
@@ -253,7 +274,7 @@ class FileActs(QObject):
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
-        self._show_choice()
+        self.look()
 
     def _finish(self, result: ActResult, ranges: Sequence[tuple[int, int]]) -> None:
         if result.undoes:
@@ -261,13 +282,16 @@ class FileActs(QObject):
                 self._done.pop()
         elif result.can_undo:
             self._done.append(result)
-        self._show_choice()
+        self.look()
         self._bar.show_outcome(
             outcome(result),
             good=not (result.failed or result.left),
             can_undo=result.can_undo,
             failed=list(result.failed),
         )
+        for viewer in self._page.window().findChildren(PictureViewer):
+            if viewer.isVisible():  # it covers the bar
+                viewer.note.setText(self._bar.text.text())
         if result.done:
             self.changed.emit(result, list(ranges))
 
@@ -304,16 +328,15 @@ class FileActs(QObject):
 
     def open_in(self, program: DesktopProgram | str) -> None:
         """Have a program open the selected pictures."""
-        grid = self.grid
-        if grid.acted_count() > MOST_OPENED:
+        chosen = self.chosen()
+        if chosen.number > MOST_OPENED:
             self._bar.show_outcome(
                 f"Select up to {MOST_OPENED} pictures to open them in another program.", good=False
             )
             return
-        ranges = grid.acted_ranges()
 
         async def work() -> None:
-            tiles = await grid.tiles.rows(ranges)
+            tiles = await chosen.grid.tiles.rows(chosen.ranges)
             await asyncio.to_thread(open_with, program, [tile.path for tile in tiles])
 
         self._runner.run(None, work)
@@ -321,12 +344,19 @@ class FileActs(QObject):
     # Lists and sheets
 
     def _ask_where_to_export(self, name: str, kinds: str) -> None:
-        number = words.plural(self.grid.acted_count(), "picture")
-        save_file(self._page.window(), f"Export {number}", self.export_to, name, kinds)
+        chosen = self.chosen()
+        save_file(
+            self._page.window(),
+            f"Export {chosen.text}",
+            lambda target: self.export_to(target, chosen),
+            name,
+            kinds,
+        )
 
-    def export_to(self, target: str) -> None:
-        """Write the selected pictures to a file: a contact sheet, or else a list."""
-        grid, ranges = self.grid, self.grid.acted_ranges()
+    def export_to(self, target: str, chosen: Chosen | None = None) -> None:
+        """Write pictures to a file, a contact sheet or else a list; those that are selected, where
+        none are named."""
+        grid, ranges = chosen or self.chosen()
         progress = ActProgress()
 
         async def work() -> int:

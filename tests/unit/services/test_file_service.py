@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from send2trash import plat_other
+from own_trash import own_trash
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,13 +51,7 @@ def nobody_is_rung_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A trash of the test's own, on the file system of its pictures; send2trash reads the
-    environment when it is imported."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    monkeypatch.setattr(plat_other, "XDG_DATA_HOME", os.fsencode(tmp_path / "share"))
-    monkeypatch.setattr(plat_other, "HOMETRASH_B", os.fsencode(tmp_path / "share" / "Trash"))
-    return tmp_path / "share" / "Trash"
+    return own_trash(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -77,8 +77,12 @@ class DuplicateBrowser(QObject):
         self._active = False
         self._pictures.want_states(True)
 
-    def reload(self) -> None:
-        """Read the groups anew; where they are the same, nothing moves."""
+    def reload(self, *, anew: bool = False) -> None:
+        """Read the groups anew; where they are the same, nothing moves.
+
+        Args:
+            anew: one of the groups has other files; the list stays where it is.
+        """
         self._lists_asked += 1
         number, panel = self._lists_asked, self._panel
         duplicates, model_id = self._backend.library.duplicates, self._model_id
@@ -97,9 +101,11 @@ class DuplicateBrowser(QObject):
             self._counts = {kind: listing.count for kind, listing in listings.items()}
             self._show_counts()
             shown = (panel.kind, listings[panel.kind])
-            if shown != self._shown:
+            if shown != self._shown or anew:
                 self._shown = shown
+                row = panel.list.currentIndex().row() if anew else 0
                 panel.show_groups(self._fetch_groups(*shown), shown[1].count, spare)
+                panel.list.mark_row(min(row, shown[1].count - 1))
 
         self._poller.track(self._runner.run(None, work, done=done))
 

@@ -151,7 +151,7 @@ class PicturesPage(Page):
 
         self.acts.changed.connect(self._show_files)
         browser.duplicates.agreed.connect(self.acts.clean_up)
-        self.selection.has_selection.connect(lambda any_: self.models.setHidden(any_))
+        self.selection.has_selection.connect(self.models.text.setHidden)
 
     def _connect_results(self) -> None:
         results, line, runner = self.results, self.line, self.search_runner
@@ -314,6 +314,7 @@ class PicturesPage(Page):
             browser.stack.setCurrentWidget(browser.split)
         browser.right.setCurrentWidget(self.found if found else browser.pictures)
         self.selection.look()
+        self.acts.look()
 
     def _show_files(self, result: ActResult, ranges: list[tuple[int, int]]) -> None:
         """Files are somewhere else now."""

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence, QMouseEvent
 
 from app.ui.parts.theme import icon
+from app.ui.pictures.actions import SHORTCUTS
 from app.ui.pictures.tiles import Tile, stack_badge
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from app.ui.pictures.grid import PictureGrid
 
 OPEN, CLOSE = "Show alike", "Hide alike"
-SHORTCUT = "Ctrl+G"
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ class StackOpener(QObject):
         super().__init__(grid)
         self._grid, self._toggle = grid, toggle
         self.action = QAction(icon("stack"), OPEN, self)
-        self.action.setShortcut(QKeySequence(SHORTCUT))
+        self.action.setShortcut(QKeySequence(SHORTCUTS[OPEN]))
         self.action.triggered.connect(self._toggle_current)
         grid.set_actions([self.action])
         grid.viewport().installEventFilter(self)
