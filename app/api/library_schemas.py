@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -115,7 +116,7 @@ class KnownFile(NamedTuple):
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CleanUpPlan:
     """What would go of all groups of duplicates, and what would be kept."""
 
@@ -124,12 +125,12 @@ class CleanUpPlan:
     untouched: int = 0
     """Groups that have none that the rule would keep."""
 
-    @property
+    @cached_property
     def going(self) -> int:
         """How many files go."""
         return sum(len(group) - 1 for group in self.groups)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """What they take together."""
         return sum(file.size for group in self.groups for file in group[1:])

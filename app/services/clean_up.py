@@ -24,7 +24,7 @@ from app.services.duplicate_service import DuplicateService, members, rank
 from app.services.file_service import FileService
 from app.services.library_listing import ids_of, pictures_by_id
 
-GROUPS_AT_ONCE = 500
+GROUPS_AT_ONCE = 200
 CHANGED = "It was changed since."
 KEPT_IS_GONE = "The one that is to be kept is not there any more."
 KEPT_CHANGED = "The one that is to be kept was changed since."

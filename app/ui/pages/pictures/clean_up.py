@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import shiboken6
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
@@ -25,6 +27,7 @@ from app.ui.pictures.justified import Heading
 if TYPE_CHECKING:
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
+    from app.ui.parts.paged_model import Fetch
     from app.ui.parts.poller import Poller
     from app.ui.pictures.thumbnails import ThumbnailLoader
 
@@ -87,6 +90,7 @@ class CleanUpDialog(QDialog):
         self._lay_out()
         self.rule_box.activated.connect(self._choose_rule)
         self.yes_button.clicked.connect(self._agree)
+        self.finished.connect(self._end)
         self.no_button.clicked.connect(self.reject)
         self.no_button.setDefault(True)
         self.yes_button.setAutoDefault(False)
@@ -147,26 +151,31 @@ class CleanUpDialog(QDialog):
             self.stack.setCurrentWidget(self.skeleton)
         self.grid.set_dimmed(True)
 
-        async def work() -> CleanUpPlan:
+        async def work() -> _Shown:
             async with self._backend.db() as db:
-                return await self._backend.clean_up.plan(
+                plan = await self._backend.clean_up.plan(
                     db, self._model_id, self._kind, rule, folder
                 )
+            return await asyncio.to_thread(_shown, plan)
 
-        def done(plan: CleanUpPlan) -> None:
-            if number == self._asked and self.isVisible():
-                self._show(plan)
+        def done(shown: _Shown) -> None:
+            if number == self._asked and shiboken6.isValid(self):
+                self._show(shown)
 
         self._poller.track(self._runner.run(None, work, done=done))
 
-    def _show(self, plan: CleanUpPlan) -> None:
-        self.plan = plan
+    def _end(self, _result: int) -> None:
+        """Nothing more is read."""
+        self._asked += 1
+        self.model.set_source(None, 0)
+
+    def _show(self, shown: _Shown) -> None:
+        self.plan = plan = shown.plan
         self.skeleton.stop()
         self.grid.set_dimmed(False)
-        files = [file for group in plan.groups for file in group]
-        kept = {0, *accumulate(len(group) for group in plan.groups)}
-        self.model.set_source(self._fetch(files, kept), len(files))
-        self.grid.set_headings([_heading(group) for group in plan.groups])
+        files = shown.files
+        self.model.set_source(self._fetch(files, shown.kept), len(files))
+        self.grid.set_headings(shown.headings)
         self.stack.setCurrentWidget(self.grid if files else self.nothing)
         title, text = nothing_goes(plan)
         self.nothing.set_text(title, text)
@@ -176,7 +185,7 @@ class CleanUpDialog(QDialog):
         self.yes_button.setVisible(bool(files))
         self.yes_button.setEnabled(True)
 
-    def _fetch(self, files: Sequence[KnownFile], kept: set[int]) -> object:
+    def _fetch(self, files: Sequence[KnownFile], kept: set[int]) -> Fetch[Tile]:
         async def fetch(offset: int, limit: int) -> Sequence[Tile]:
             some = files[offset : offset + limit]
             async with self._backend.db() as db:
@@ -193,6 +202,25 @@ class CleanUpDialog(QDialog):
         plan = self.plan
         self.accept()
         self.agreed.emit(plan)
+
+
+class _Shown(NamedTuple):
+    """A plan, and what is seen of it."""
+
+    plan: CleanUpPlan
+    files: list[KnownFile]
+    kept: set[int]
+    """Rows of those that are kept."""
+    headings: list[Heading]
+
+
+def _shown(plan: CleanUpPlan) -> _Shown:
+    return _Shown(
+        plan,
+        [file for group in plan.groups for file in group],
+        {0, *accumulate(len(group) for group in plan.groups)},
+        [_heading(group) for group in plan.groups],
+    )
 
 
 def _heading(group: Sequence[KnownFile]) -> Heading:
