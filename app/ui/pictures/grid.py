@@ -265,9 +265,10 @@ class PictureGrid(JustifiedView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, index = event.key(), self.currentIndex()
+        control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and index.isValid():
             self.viewed.emit(index.row())
-        elif key == Qt.Key.Key_Space and index.isValid():
+        elif key == Qt.Key.Key_Space and index.isValid() and not control:  # which selects it, too
             self.previewed.emit(index.row())
         else:
             super().keyPressEvent(event)

@@ -430,6 +430,30 @@ def file_acts_now() -> Any:
     return utc_now()
 
 
+def test_pictures_are_selected_as_in_a_file_manager(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with opened(qt_loop, backend, tmp_path) as page:
+            page.select(0, 3)
+            assert page.grid.selected_ranges() == [(0, 0), (3, 3)]
+            place = page.grid.visualRect(page.grid.tiles.index(1, 0)).center()
+            left = Qt.MouseButton.LeftButton
+            QTest.mouseClick(page.grid.viewport(), left, Modifier.ShiftModifier, place)
+            assert page.grid.selected_ranges() == [(1, 3)]
+            page.key(Key.Key_Home)
+            page.key(Key.Key_Right, Modifier.ShiftModifier)
+            assert page.grid.selected_ranges() == [(0, 1)]
+            for _ in range(2):
+                page.key(Key.Key_Right, Modifier.ControlModifier)
+            page.key(Key.Key_Space, Modifier.ControlModifier)
+            assert page.grid.selected_ranges() == [(0, 1), (3, 3)]
+            assert page.page.selection.count.text() == "3 selected"
+            assert not page.page.browser.pictures.preview.isVisible()
+            page.key(Key.Key_A, Modifier.ControlModifier)
+            assert page.grid.selected_ranges() == [(0, 4)]
+
+    qt_loop.run(steps())
+
+
 def test_a_click_beside_the_pictures_takes_the_bar_away(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with opened(qt_loop, backend, tmp_path) as page:
