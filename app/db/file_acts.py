@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from app.db.files import among_ids
 from app.db.models import (
     IS_HELD,
     AssetVector,
@@ -103,7 +102,7 @@ def undone(conn: Connection, row_ids: Collection[int]) -> None:
     """Another act has undone these."""
     conn.execute(
         update(FileAct)
-        .where(among_ids(conn, FileAct.id, list(row_ids)), FileAct.state == ActState.DONE)
+        .where(FileAct.id.in_(row_ids), FileAct.state == ActState.DONE)
         .values(state=ActState.UNDONE.value)
     )
 
@@ -128,9 +127,7 @@ def begun_files(conn: Connection, machine: str) -> Sequence[Row[Any]]:
 
 def held_assets(conn: Connection, asset_ids: Sequence[int]) -> set[int]:
     """Those of these pictures that a worker has in hand at this moment."""
-    held = select(TrainingJob.asset_id).where(
-        IS_HELD, among_ids(conn, TrainingJob.asset_id, asset_ids)
-    )
+    held = select(TrainingJob.asset_id).where(IS_HELD, TrainingJob.asset_id.in_(asset_ids))
     return set(conn.scalars(held))
 
 

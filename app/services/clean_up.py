@@ -121,6 +121,7 @@ def _kept(pictures: Sequence[LibraryPicture], rule: KeepRule, folder: str) -> Li
     return pictures[0] if pictures else None
 
 
-def _time(picture: LibraryPicture) -> float:
-    """When it was taken, or else written; in seconds since 1970."""
-    return picture.takenAt.timestamp() if picture.takenAt else picture.modifiedNs / 1e9
+def _time(picture: LibraryPicture) -> int:
+    """When it was taken, or else written; in nanoseconds since 1970."""
+    taken = picture.takenAt
+    return int(taken.timestamp()) * 10**9 if taken else picture.modifiedNs

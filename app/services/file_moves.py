@@ -249,13 +249,13 @@ def _in_trash(path: str) -> str | None:
 def _names_in_trash(notes: str, name: str) -> Iterator[str]:
     """Names that a file may have there: send2trash counts ``a 1.jpg``, GLib ``a.2.jpg``."""
     stem, ending = os.path.splitext(name)
-    for ways in (lambda at: f"{stem} {at}{ending}", lambda at: f"{stem}.{at + 1}{ending}"):
+    for way, first in (("{stem} {number}{ending}", 1), ("{stem}.{number}{ending}", 2)):
         candidate = name
-        for number in count(1):
+        for number in count(first):
             if not os.path.lexists(os.path.join(notes, f"{candidate}.trashinfo")):
                 break
             yield candidate
-            candidate = ways(number)
+            candidate = way.format(stem=stem, number=number, ending=ending)
 
 
 def _trashes(path: str) -> Iterator[tuple[str, str]]:
