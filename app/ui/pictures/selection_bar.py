@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from app.ui.parts import words
-from app.ui.parts.theme import SPACE_XS
-from app.ui.parts.widgets import ICON_BESIDE_TEXT, button, label
+from app.ui.parts.theme import SPACE_XS, icon
+from app.ui.parts.widgets import ICON_BESIDE_TEXT, label
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
@@ -34,7 +34,10 @@ class SelectionBar(QWidget):
         self._grids = grids
         self.count = label(role="count")
         self.buttons = [_button(action) for action in actions]
-        self.clear_button = button("", "quiet", "x", "Select nothing")
+        self.clear_button = QToolButton()
+        self.clear_button.setIcon(icon("x"))
+        self.clear_button.setIconSize(ICON_BESIDE_TEXT)
+        self.clear_button.setToolTip("Select nothing")
         self.clear_button.setAccessibleName("Select nothing")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

@@ -94,6 +94,7 @@ class PictureViewer(QWidget):
         self.info.setCheckable(True)
         self.panel = QScrollArea()
         self.addActions(list(actions))
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._lay_out()
         self._connect()
         self.hide()
@@ -161,7 +162,7 @@ class PictureViewer(QWidget):
         window.installEventFilter(self)
         if self._grid.currentIndex().row() != row:
             self._grid.select_row(row)
-        self.addActions([act for act in self._grid.actions() if act not in self.actions()])
+        self.addActions(_of_use(self._grid.actions(), self.actions()))
         self._grid.shown_alone = True
         self._tile = None
         self.setGeometry(window.rect())
@@ -325,6 +326,15 @@ class PictureViewer(QWidget):
         reason = Qt.FocusReason.TabFocusReason if forwards else Qt.FocusReason.BacktabFocusReason
         stops[(at + (1 if forwards else -1)) % len(stops)].setFocus(reason)
         return True
+
+
+def _of_use(actions: Sequence[QAction], known: Sequence[QAction]) -> list[QAction]:
+    """What a grid offers and makes sense here, too: all that is done with files."""
+    return [
+        act
+        for act in actions
+        if act not in known and (act.menu() or act.isSeparator() or not act.shortcut().isEmpty())
+    ]
 
 
 def _tool(icon_name: str, hint: str) -> QPushButton:

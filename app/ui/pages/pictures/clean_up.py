@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from app.ui.pictures.thumbnails import ThumbnailLoader
 
 SIZE = QSize(980, 720)
-PICTURE_HEIGHT = 110
+PICTURE_HEIGHT = 150
 RULES: tuple[tuple[str, KeepRule], ...] = (
     ("The best", "best"),
     ("The largest file", "largest"),
@@ -40,7 +40,7 @@ RULES: tuple[tuple[str, KeepRule], ...] = (
     ("The one in a folder…", "folder"),
 )
 WHY: dict[KeepRule, str] = {
-    "best": "Most pixels, then the largest file, no copy by its name, the shortest path.",
+    "best": "Most pixels, then the largest file, then the best name.",
     "largest": "Of equal files, the best.",
     "oldest": "By when it was taken, or else when its file was written.",
     "folder": "Groups with no picture in this folder stay as they are.",
@@ -84,7 +84,7 @@ class CleanUpDialog(QDialog):
         self.nothing = EmptyState("check-circle", "")
         self.skeleton = Skeleton()
         self.stack = QStackedWidget()
-        self.total, self.where = label(role="section"), label(role="secondary")
+        self.total, self.where = ElidedLabel(role="section"), ElidedLabel(role="secondary")
         self.yes_button = button("Move to trash", "danger", "trash")
         self.no_button = button("Cancel", "primary")
         self._lay_out()
@@ -144,8 +144,8 @@ class CleanUpDialog(QDialog):
         why = WHY[rule]
         self.why.set_text(f"{printable(folder)}. {why}" if rule == "folder" else why)
         self.yes_button.setEnabled(False)
-        self.total.setText("Looking…")
-        self.where.setText("")
+        self.total.set_text("Looking…")
+        self.where.set_text("")
         if not self.model.rowCount():
             self.skeleton.start()
             self.stack.setCurrentWidget(self.skeleton)
@@ -179,8 +179,8 @@ class CleanUpDialog(QDialog):
         self.stack.setCurrentWidget(self.grid if files else self.nothing)
         title, text = nothing_goes(plan)
         self.nothing.set_text(title, text)
-        self.total.setText(total_text(plan) if files else "")
-        self.where.setText(where_text(plan) if files else "")
+        self.total.set_text(total_text(plan) if files else "")
+        self.where.set_text(where_text(plan) if files else "")
         self.yes_button.setText(f"Move {words.plural(plan.going, 'file')} to the trash")
         self.yes_button.setVisible(bool(files))
         self.yes_button.setEnabled(True)

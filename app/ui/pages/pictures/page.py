@@ -91,6 +91,7 @@ class PicturesPage(Page):
         self.act_bar = ActBar()
         self.acts = FileActs(self, backend, runner, self.act_bar, memory, self._grids())
         self.selection = SelectionBar(self.acts.all, self._grids())
+        self.title.setMinimumHeight(self.selection.sizeHint().height())  # nothing moves for it
         self._drop_hint = DropHint(self)
         self.setAcceptDrops(True)
         self._lay_out()
@@ -151,7 +152,7 @@ class PicturesPage(Page):
 
         self.acts.changed.connect(self._show_files)
         browser.duplicates.agreed.connect(self.acts.clean_up)
-        self.selection.has_selection.connect(self.models.text.setHidden)
+        self.selection.has_selection.connect(self.models.make_room)
 
     def _connect_results(self) -> None:
         results, line, runner = self.results, self.line, self.search_runner

@@ -65,11 +65,11 @@ def test_what_would_go_is_seen_and_then_goes_and_comes_back(qt_loop, backend, tm
             await qt_loop.until(lambda: dialog.model.row(0) is not None)
             tiles = [dialog.model.row(row) for row in range(dialog.model.rowCount())]
             assert [tile.state for tile in tiles] == ["kept", "going", "going", "kept", "going"]
-            assert dialog.total.text().startswith("3 files go, ")
+            assert dialog.total.full_text().startswith("3 files go, ")
             assert dialog.yes_button.text() == "Move 3 files to the trash"
             dialog.keep_by("folder", str(folder / "b"))
             await qt_loop.until(lambda: dialog.plan.going == 2)
-            assert dialog.where.text().startswith("1 group stays as before.")
+            assert dialog.where.full_text().startswith("1 group stays as before.")
             dialog.keep_by("folder", str(tmp_path / "nowhere"))
             await qt_loop.until(lambda: dialog.stack.currentWidget() is dialog.nothing)
             assert not dialog.yes_button.isVisible()
