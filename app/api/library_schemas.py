@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel
 
@@ -18,6 +19,9 @@ first; folder by folder."""
 
 DuplicateKind = Literal["exact", "similar"]
 DuplicateOrder = Literal["size", "newest"]
+KeepRule = Literal["best", "largest", "oldest", "folder"]
+"""Which picture of each group of duplicates is kept: the best, as it comes first in its group; the
+largest file; the one that was taken, or else written, first; the best of those in a folder."""
 ScanState = Literal["never", "waiting", "running", "done", "failed", "stopped"]
 
 
@@ -100,6 +104,36 @@ class DuplicateGroup(BaseModel):
     spare: int
     """Bytes that all but the best of them take."""
     best: LibraryPicture
+
+
+class KnownFile(NamedTuple):
+    """A file as it was when something was planned with it."""
+
+    asset_id: int
+    path: str
+    size: int
+    """Bytes."""
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class CleanUpPlan:
+    """What would go of all groups of duplicates, and what would be kept."""
+
+    groups: tuple[tuple[KnownFile, ...], ...]
+    """In each, the first is kept and the others go."""
+    untouched: int = 0
+    """Groups that have none that the rule would keep."""
+
+    @cached_property
+    def going(self) -> int:
+        """How many files go."""
+        return sum(len(group) - 1 for group in self.groups)
+
+    @cached_property
+    def bytes(self) -> int:
+        """What they take together."""
+        return sum(file.size for group in self.groups for file in group[1:])
 
 
 class ScanStatus(BaseModel):

@@ -115,6 +115,10 @@ class SearchHit(BaseModel):
     takenAt: datetime | None
     named: bool = False
     """It was found by its name; its score is 0."""
+    content: str | None = None
+    """SHA-256 of its file; copies have the same."""
+    alike: int | None = None
+    """The group of pictures that look alike, from the last scan for near duplicates."""
 
 
 class SearchResultPage(BaseModel):

@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     case,
     literal_column,
+    select,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
@@ -28,6 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 # docs/training-system.md has these here
 from app.db.statuses import JOB_MOVES as JOB_MOVES
 from app.db.statuses import SESSION_MOVES as SESSION_MOVES
+from app.db.statuses import ActKind, ActState
 from app.db.statuses import JobStatus as JobStatus
 from app.db.statuses import SessionStatus as SessionStatus
 from app.db.types import PathText, UtcDateTime, utc_now
@@ -336,6 +338,65 @@ class TrainingEvidence(Base):
     note: Mapped[str] = mapped_column(Text, default="")
     error_message: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class FileAct(Base):
+    """What was done to one file because a person asked for it: the log of invariant I4.
+
+    A row is committed before its file is touched, and settled afterwards. Rows are never removed.
+    """
+
+    __tablename__ = "file_acts"
+    __table_args__ = (
+        Index("ix_file_acts_act", "act"),
+        Index(
+            "ix_file_acts_begun",
+            "machine",
+            sqlite_where=text("state = 'begun'"),
+            postgresql_where=text("state = 'begun'"),
+        ),
+        Index(
+            "ix_file_acts_trashed",
+            "asset_id",
+            sqlite_where=text("kind = 'trash' AND state = 'done'"),
+            postgresql_where=text("kind = 'trash' AND state = 'done'"),
+        ),
+        IDS_ARE_NEVER_USED_TWICE,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    act: Mapped[str] = mapped_column(String(32))
+    """The same for all files of one request."""
+    machine: Mapped[str] = mapped_column(Text)
+    """Whose paths these are."""
+    kind: Mapped[str] = mapped_column(String(8))
+    """An :class:`ActKind`."""
+    state: Mapped[str] = mapped_column(String(8), default=ActState.BEGUN.value)
+    """An :class:`ActState`."""
+    asset_id: Mapped[int]
+    """No foreign key: the log stays when a picture leaves the ledger."""
+    source: Mapped[str] = mapped_column(PathText)
+    target: Mapped[str | None] = mapped_column(PathText)
+    """Where the file, or its copy, is to be; in the trash, where that is known."""
+    size: Mapped[int] = mapped_column(BigInteger)
+    """Of the file before the act, in bytes, and its time; -1 where it could not be looked at."""
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    message: Mapped[str] = mapped_column(Text, default="")
+    """Why it failed, as a sentence."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+# Spelled out, so that the partial index on these rows is taken.
+IS_TRASHED = (FileAct.kind == literal_column(f"'{ActKind.TRASH.value}'")) & (
+    FileAct.state == literal_column(f"'{ActState.DONE.value}'")
+)
+"""That a file was put into the trash here, and not taken out again here."""
+
+
+def in_trash() -> ColumnElement[bool]:
+    """That a picture's file was put into the trash here and is not back."""
+    gone = ImageAsset.missing_since.is_not(None)
+    return gone & ImageAsset.id.in_(select(FileAct.asset_id).where(IS_TRASHED))
 
 
 class WorkerRecord(Base):

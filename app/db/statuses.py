@@ -1,4 +1,4 @@
-"""The statuses of sessions, jobs and duplicate scans, and the moves that are allowed."""
+"""The statuses of sessions, jobs, duplicate scans and file acts, and the moves that are allowed."""
 
 from __future__ import annotations
 
@@ -67,3 +67,23 @@ class ScanState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
+
+
+class ActKind(StrEnum):
+    """What was done to a file because a person asked for it."""
+
+    COPY = "copy"
+    MOVE = "move"
+    TRASH = "trash"
+    RESTORE = "restore"
+    """Out of the trash, to where it was."""
+
+
+class ActState(StrEnum):
+    BEGUN = "begun"
+    """Written before the file is touched: what a power cut leaves."""
+    DONE = "done"
+    FAILED = "failed"
+    """The file is where it was."""
+    UNDONE = "undone"
+    """It was done, and another act has undone it."""

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.engine import open_db
 from app.queue.thumbnail_requests import ThumbnailRequests
+from app.services.clean_up import CleanUpService
+from app.services.file_service import FileService
 from app.services.library_service import LibraryService
 from app.services.model_service import ModelService
 from app.services.picture_service import PictureService
@@ -31,6 +33,8 @@ class Backend:
     db: Callable[[], AbstractAsyncContextManager[AsyncSession]] = open_db
     training: TrainingService = field(default_factory=TrainingService)
     pictures: PictureService = field(default_factory=PictureService)
+    files: FileService = field(default_factory=FileService)
+    clean_up: CleanUpService = field(default_factory=CleanUpService)
     library: LibraryService = field(default_factory=LibraryService)
     search: SearchService = field(default_factory=SearchService)
     system: SystemService = field(default_factory=SystemService)

@@ -23,18 +23,18 @@ from app.api.library_schemas import (
 )
 from app.db.models import ImageAsset, NearDuplicate, is_present
 from app.services import duplicate_scan
-from app.services.csv_export import write_csv
 from app.services.library_listing import (
     ids_of,
     make_listing,
     pictures_by_id,
 )
+from app.services.list_files import write_csv
 
 EXPORT_GROUPS = 500
 
 
 class DuplicateService:
-    """Groups of present files. Nothing is ever deleted here: a person decides, elsewhere."""
+    """Groups of present files. :mod:`app.services.clean_up` puts some of them into the trash."""
 
     async def groups(
         self,
@@ -68,16 +68,16 @@ class DuplicateService:
         """Groups ``offset`` to ``offset + limit`` of a listing, as they are now."""
         await db.commit()
         numbers = ids_of(listing, offset, limit)
-        members = await _members(db, model_id, kind, numbers)
+        found = await members(db, model_id, kind, numbers)
         return [
             DuplicateGroup(
                 groupId=number,
-                pictures=len(members[number]),
-                spare=sum(picture.size for picture in members[number][1:]),
-                best=members[number][0],
+                pictures=len(found[number]),
+                spare=sum(picture.size for picture in found[number][1:]),
+                best=found[number][0],
             )
             for number in numbers
-            if members[number]
+            if found[number]
         ]
 
     async def pictures(
@@ -86,7 +86,7 @@ class DuplicateService:
         """The pictures of one group, the best first: most pixels, then the largest
         file, then one that is not called a copy, the shorter path and the older file."""
         await db.commit()
-        return (await _members(db, model_id, kind, [group_id]))[group_id]
+        return (await members(db, model_id, kind, [group_id]))[group_id]
 
     async def spare(self, db: AsyncSession, model_id: int | None, kind: DuplicateKind) -> int:
         """Bytes that all files but the largest of each group take together."""
@@ -105,9 +105,9 @@ class DuplicateService:
         lines: list[list[Any]] = []
         for start in range(0, listing.count, EXPORT_GROUPS):
             numbers = ids_of(listing, start, EXPORT_GROUPS)
-            members = await _members(db, model_id, kind, numbers)
+            found = await members(db, model_id, kind, numbers)
             for at, number in enumerate(numbers, start + 1):
-                for place, picture in enumerate(members[number]):
+                for place, picture in enumerate(found[number]):
                     lines.append(_line(at, picture, best=place == 0))
         heading = ["group", "file", "best", "bytes", "width", "height", "taken"]
         await asyncio.to_thread(write_csv, target, heading, lines)
@@ -170,7 +170,7 @@ def _similar(model_id: int | None) -> Select[Any]:
     )
 
 
-async def _members(
+async def members(
     db: AsyncSession, model_id: int | None, kind: DuplicateKind, numbers: Sequence[int]
 ) -> dict[int, list[LibraryPicture]]:
     """The present pictures of groups that are named by one of theirs, the best first."""
@@ -193,7 +193,7 @@ async def _members(
     everyone = [asset_id for ids in groups.values() for asset_id in ids]
     known = {item.assetId: item for item in await pictures_by_id(db, model_id, everyone)}
     return {
-        number: sorted((known[key] for key in groups[number] if key in known), key=_rank)
+        number: sorted((known[key] for key in groups[number] if key in known), key=rank)
         for number in numbers
     }
 
@@ -206,7 +206,7 @@ _COPY = re.compile(
 """What systems and browsers put into the name of a copy, in their languages; or ``name (1)``."""
 
 
-def _rank(picture: LibraryPicture) -> tuple[int, int, bool, int, int, str]:
+def rank(picture: LibraryPicture) -> tuple[int, int, bool, int, int, str]:
     """Among identical files: no copy by its name, the shorter path, the older file."""
     name = os.path.splitext(os.path.basename(picture.path))[0]
     return (

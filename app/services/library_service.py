@@ -36,7 +36,7 @@ from app.api.search_schemas import SearchFilter
 from app.config import get_settings
 from app.db.engine import write_transaction
 from app.db.jobs import chunks
-from app.db.models import ImageAsset, TrainingSession
+from app.db.models import FileAct, ImageAsset, TrainingSession, in_trash
 from app.db.types import text_to_path
 from app.services.duplicate_service import DuplicateService
 from app.services.library_listing import (
@@ -64,7 +64,12 @@ class LibraryService:
         """Every folder that pictures lie in; from an index alone."""
         await db.commit()  # ends the last read, so that this one sees what is new
         query = select(ImageAsset.folder, func.count()).group_by(ImageAsset.folder)
-        return [FolderPictures(path, number) async for path, number in streamed(db, query)]
+        trashed: dict[str, int] = {
+            row[0]: row[1] for row in await db.execute(query.where(in_trash()))
+        }
+        found = [(path, number) async for path, number in streamed(db, query)]
+        left = ((path, number - trashed.get(path, 0)) for path, number in found)
+        return [FolderPictures(path, number) for path, number in left if number]
 
     async def months(self, db: AsyncSession) -> list[MonthPictures]:
         """Every month that pictures were taken in, the newest first, and how many have no date."""
@@ -73,12 +78,21 @@ class LibraryService:
         if is_postgresql(db):  # whose moments are otherwise cut up by the server's time zone
             moment = func.timezone("UTC", moment)
         year, month = extract("year", moment), extract("month", moment)
-        rows = await db.execute(select(year, month, func.count()).group_by(year, month))
+        query = select(year, month, func.count()).group_by(year, month)
+        rows = (await db.execute(query)).all()
+        trashed: dict[Any, int] = {
+            (year, month): number
+            for year, month, number in await db.execute(query.where(in_trash()))
+        }
+        left = [
+            (year, month, number - trashed.get((year, month), 0)) for year, month, number in rows
+        ]
         found = [
             MonthPictures(None, None, number)
             if year is None
             else MonthPictures(int(year), int(month), number)
-            for year, month, number in rows
+            for year, month, number in left
+            if number
         ]
         return sorted(found, key=lambda item: (item.year or 0, item.month or 0), reverse=True)
 
@@ -95,7 +109,7 @@ class LibraryService:
         rows = await db.execute(
             select(state, func.count())
             .select_from(pictures_and_vectors(model_id))
-            .where(*_within(db, group), *await conditions(db, only))
+            .where(_is_listed(), *_within(db, group), *await conditions(db, only))
             .group_by(state)
         )
         return {cast(PictureState, name): number for name, number in rows}
@@ -117,7 +131,7 @@ class LibraryService:
         """
         await db.commit()
         table: FromClause = ImageAsset.__table__
-        chosen = [*_within(db, group), *await conditions(db, only)]
+        chosen = [_is_listed(), *_within(db, group), *await conditions(db, only)]
         if state is not None:
             table = pictures_and_vectors(model_id)
             chosen.append(picture_state() == state)
@@ -152,7 +166,13 @@ class LibraryService:
         sessions = (await db.execute(query.select_from(table))).one()
         newest = await db.scalar(select(func.max(ImageAsset.id)))
         missing = await db.scalar(select(func.count()).where(ImageAsset.missing_since.is_not(None)))
-        return (*sessions, newest, missing, get_settings().search_model)
+        act = await db.scalar(select(func.max(FileAct.id)))
+        return (*sessions, newest, missing, act, get_settings().search_model)
+
+
+def _is_listed() -> ColumnElement[bool]:
+    """What a person threw away is not listed, not even as missing."""
+    return ~in_trash()
 
 
 def _order(db: AsyncSession, order: LibraryOrder) -> list[ColumnElement[Any]]:

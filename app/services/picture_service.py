@@ -11,14 +11,16 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, upd
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.error_kinds import ErrorKind
-from app.api.library_schemas import CameraFacts
+from app.api.library_schemas import CameraFacts, LibraryPicture
 from app.api.training_schemas import EvidenceRow, FailureGroup, JobRow
 from app.db.engine import in_transaction
+from app.db.jobs import chunks
 from app.db.models import HAS_FAILED, ImageAsset, JobStatus, TrainingEvidence, TrainingJob
 from app.db.sessions import count, lock_sessions
 from app.db.types import utc_now
 from app.pictures.camera import camera_facts
-from app.services.csv_export import write_csv
+from app.services.library_listing import pictures_by_id
+from app.services.list_files import write_csv, write_json
 
 
 class PictureService:
@@ -109,6 +111,21 @@ class PictureService:
         await asyncio.to_thread(write_csv, target, heading, rows)
         return len(rows)
 
+    async def export(self, db: AsyncSession, asset_ids: Sequence[int], target: str) -> int:
+        """Write pictures to a table, or to JSON where the file's name ends so; how many.
+
+        Raises:
+            AppError: the file cannot be written.
+        """
+        await db.commit()
+        rows: list[list[Any]] = []
+        for ids in chunks(asset_ids, 5_000):
+            found = {item.assetId: item for item in await pictures_by_id(db, None, ids)}
+            rows += [_list_row(found[number]) for number in ids if number in found]
+        write = write_json if target.lower().endswith(".json") else write_csv
+        await asyncio.to_thread(write, target, LIST_HEADING, rows)
+        return len(rows)
+
     async def _all_failures(
         self, db: AsyncSession, session_id: int | None
     ) -> AsyncIterator[JobRow]:
@@ -128,6 +145,14 @@ class PictureService:
             if len(page) < 5_000:
                 return
             after = page[-1].TrainingJob.id
+
+
+LIST_HEADING = ("file", "bytes", "width", "height", "taken")
+
+
+def _list_row(picture: LibraryPicture) -> list[Any]:
+    taken = picture.takenAt.replace(tzinfo=None).isoformat() if picture.takenAt else None
+    return [picture.path, picture.size, picture.width, picture.height, taken]
 
 
 def _rows() -> Select[*tuple[Any, ...]]:

@@ -22,7 +22,14 @@ from app.api.search_schemas import (
     SearchResultPage,
 )
 from app.config import get_settings, save_setting
-from app.db.models import AssetVector, EmbeddingModel, ImageAsset, SessionStatus, TrainingSession
+from app.db.models import (
+    AssetVector,
+    EmbeddingModel,
+    ImageAsset,
+    NearDuplicate,
+    SessionStatus,
+    TrainingSession,
+)
 from app.db.types import path_to_text
 from app.embedding.catalogue import model_title
 from app.errors import AppError
@@ -114,7 +121,7 @@ class SearchService:
             found = await asyncio.to_thread(find, request)
         following = offset + limit
         return SearchResultPage(
-            hits=await _hits(db, found.hits, query.filter),
+            hits=await _hits(db, found.hits, query.filter, known.model.modelId),
             nextOffset=following if limit == len(found.hits) and following < MAX_RESULTS else None,
             modelId=known.model.modelId,
             known=found.known,
@@ -128,7 +135,8 @@ class SearchService:
         await db.commit()
         words = text.split()
         found = await ids_by_name(db, words, only, limit) if words else []
-        hits = await _hits(db, [(asset_id, 0.0) for asset_id in found], only)
+        used = next((item.model.modelId for item in self._known if item.model.inUse), 0)
+        hits = await _hits(db, [(asset_id, 0.0) for asset_id in found], only, used)
         return [hit.model_copy(update={"named": True}) for hit in hits]
 
     async def _choose(self, db: AsyncSession, model_id: int | None) -> _Known:
@@ -220,13 +228,17 @@ def _hidden() -> CompoundSelect[Any]:
 
 
 async def _hits(
-    db: AsyncSession, found: Sequence[tuple[int, float]], only: SearchFilter
+    db: AsyncSession, found: Sequence[tuple[int, float]], only: SearchFilter, model_id: int
 ) -> list[SearchHit]:
     """What the ledger knows of each picture, without those that are missing or excluded, and
-    those that the rest of the filter keeps back."""
+    those that the rest of the filter keeps back; and what this model takes to look alike."""
     await db.commit()
     rows = await db.execute(
-        select(ImageAsset)
+        select(ImageAsset, NearDuplicate.group_id)
+        .outerjoin(
+            NearDuplicate,
+            (NearDuplicate.asset_id == ImageAsset.id) & (NearDuplicate.model_id == model_id),
+        )
         .where(
             ImageAsset.id.in_([asset_id for asset_id, _ in found]),
             ImageAsset.missing_since.is_(None),
@@ -235,7 +247,7 @@ async def _hits(
         )
         .execution_options(populate_existing=True)
     )
-    assets = {asset.id: asset for asset in rows.scalars()}
+    assets = {asset.id: (asset, group) for asset, group in rows}
     return [
         SearchHit(
             assetId=asset_id,
@@ -246,9 +258,12 @@ async def _hits(
             height=asset.height,
             format=asset.format,
             takenAt=asset.taken_at,
+            content=asset.sha256,
+            alike=group,
         )
         for asset_id, score in found
-        if (asset := assets.get(asset_id)) is not None
+        if asset_id in assets
+        for asset, group in [assets[asset_id]]
     ]
 
 

@@ -1,11 +1,11 @@
-"""One question before something is done that cannot be undone; the safe answer is the default."""
+"""One question before something is done; the safe answer is the default."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import button, label
@@ -16,7 +16,9 @@ WIDTH = 380
 class ConfirmDialog(QDialog):
     """Says what will happen; Escape and Return both leave everything as it is."""
 
-    def __init__(self, parent: QWidget, title: str, text: str, *, yes: str, no: str) -> None:
+    def __init__(
+        self, parent: QWidget, title: str, text: str, *, yes: str, no: str, may_skip: bool = False
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Afterimage")
@@ -30,6 +32,10 @@ class ConfirmDialog(QDialog):
             part.setWordWrap(True)
             part.setFixedWidth(WIDTH)
             outer.addWidget(part)
+        self.again = QCheckBox("Do not ask again")
+        if may_skip:
+            outer.addSpacing(SPACE_S)
+            outer.addWidget(self.again)
         outer.addSpacing(SPACE_L)
         self.yes_button, self.no_button = button(yes, "danger"), button(no, "primary")
         self.yes_button.setAutoDefault(False)
@@ -47,10 +53,21 @@ class ConfirmDialog(QDialog):
 
 
 def ask(
-    parent: QWidget, title: str, text: str, *, yes: str, no: str, then: Callable[[], None]
+    parent: QWidget,
+    title: str,
+    text: str,
+    *,
+    yes: str,
+    no: str,
+    then: Callable[[], None],
+    may_skip: bool = False,
 ) -> ConfirmDialog:
-    """Ask, and call ``then`` if the answer is yes; returns at once."""
-    dialog = ConfirmDialog(parent.window(), title, text, yes=yes, no=no)
+    """Ask, and call ``then`` if the answer is yes; returns at once.
+
+    Args:
+        may_skip: a box offers not to ask again; whoever asks looks whether it is ticked.
+    """
+    dialog = ConfirmDialog(parent.window(), title, text, yes=yes, no=no, may_skip=may_skip)
     dialog.accepted.connect(then)
     dialog.open()
     return dialog

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 
 from PySide6.QtCore import QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 Place = QStandardPaths.StandardLocation
+PROGRAMS = {"darwin": "/Applications", "win32": os.environ.get("PROGRAMFILES", "")}.get(
+    sys.platform, "/usr/bin"
+)
 
 
 def choose_folder(
@@ -40,15 +44,35 @@ def choose_files(
     return _opened(dialog)
 
 
+def choose_program(parent: QWidget, title: str, then: Callable[[str], object]) -> QFileDialog:
+    """Ask for a program's file, and call ``then`` with it; returns at once."""
+    dialog = QFileDialog(parent, title, nearest(PROGRAMS))
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.fileSelected.connect(then)
+    return _opened(dialog)
+
+
 def save_table(
     parent: QWidget, title: str, then: Callable[[str], object], name: str
 ) -> QFileDialog:
     """Ask for a CSV file to write, and call ``then`` with its path; returns at once."""
+    return save_file(parent, title, then, name, "Table (*.csv)")
+
+
+def save_file(
+    parent: QWidget, title: str, then: Callable[[str], object], name: str, names: str
+) -> QFileDialog:
+    """Ask for a file to write, and call ``then`` with its path; returns at once.
+
+    Args:
+        name: what is offered; its ending is that of a name without one.
+        names: as in :func:`choose_files`.
+    """
     begin = os.path.join(folder_of(Place.DocumentsLocation), name)
     dialog = QFileDialog(parent, title, begin)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setNameFilter("Table (*.csv)")
-    dialog.setDefaultSuffix("csv")
+    dialog.setNameFilter(names)
+    dialog.setDefaultSuffix(name.rpartition(".")[2])
     dialog.fileSelected.connect(then)
     return _opened(dialog)
 

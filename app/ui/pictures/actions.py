@@ -29,7 +29,12 @@ SHORTCUTS = {
     "More like this": "Ctrl+L",
     "Show in folder": "Ctrl+E",
     "Copy": "Ctrl+C",
-    "Copy path": "Ctrl+Shift+C",
+    "Copy path": "Ctrl+Alt+C",
+    "Copy to folder": "Ctrl+Shift+C",
+    "Move to folder": "Ctrl+Shift+M",
+    "Move to trash": "Del",
+    "Undo": "Ctrl+Z",
+    "Show alike": "Ctrl+G",
 }
 """The keys of what can be done with pictures, besides those that the grid itself knows."""
 TOO_MANY = "These are too many pictures at once."
@@ -131,10 +136,10 @@ class PictureActions(QObject):
 
     def _with_paths(self, action: QAction, done: Callable[[list[str]], None]) -> None:
         self.acted.emit()
-        if self._grid.selected_count() > MOST:
+        if self._grid.acted_count() > MOST:
             self.failed.emit(AppError(TOO_MANY, f"Select up to {MOST:,} pictures."))
             return
-        ranges = self._grid.selected_ranges()
+        ranges = self._grid.acted_ranges()
 
         async def work() -> list[str]:
             return [tile.path for tile in await self._grid.tiles.rows(ranges)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import (
     QItemSelection,
@@ -64,6 +64,8 @@ class PictureGrid(JustifiedView):
         super().__init__(model, thumbnails, caption_lines, parent)
         self._dimmed = False
         self._notified: Tile | None = None
+        self.shown_alone = False
+        """A viewer shows the current picture, whatever else is selected."""
         self.begin()
         self.setProperty("surface", "background")
         self.setProperty("kind", "grid")
@@ -113,6 +115,16 @@ class PictureGrid(JustifiedView):
         """How many rows are selected."""
         return sum(last - first + 1 for first, last in self.selected_ranges())
 
+    def acted_ranges(self) -> list[tuple[int, int]]:
+        """What is done with pictures is done with these rows: those selected, or the one that a
+        viewer shows."""
+        row = self.currentIndex().row()
+        return [(row, row)] if self.shown_alone and row >= 0 else self.selected_ranges()
+
+    def acted_count(self) -> int:
+        """How many rows these are."""
+        return sum(last - first + 1 for first, last in self.acted_ranges())
+
     def selected_tiles(self, limit: int = MOST) -> list[Tile]:
         """The first selected tiles that are in memory; ``await tiles.rows(ranges)`` has all."""
         found: list[Tile] = []
@@ -122,6 +134,22 @@ class PictureGrid(JustifiedView):
                 if tile is not None and len(found) < limit:
                     found.append(tile)
         return found
+
+    def show_anew(self, change: Callable[[], object], gone: Sequence[tuple[int, int]] = ()) -> None:
+        """As :meth:`show_in_place`; what was selected stays so, or the row after what is gone is
+        selected in its place."""
+        ranges, current = self.selected_ranges(), self.currentIndex().row()
+        self.show_in_place(change, gone)
+        count = self.tiles.rowCount()
+        if gone and count:
+            self.select_row(min(gone[0][0], count - 1))
+        elif 0 <= current < count:
+            self.selectionModel().setCurrentIndex(self.tiles.index(current, 0), Flag.NoUpdate)
+            chosen = QItemSelection()
+            for first, last in ranges:
+                if last < count:
+                    chosen.select(self.tiles.index(first, 0), self.tiles.index(last, 0))
+            self.selectionModel().select(chosen, Flag.ClearAndSelect)
 
     # Drawing
 
@@ -237,9 +265,10 @@ class PictureGrid(JustifiedView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, index = event.key(), self.currentIndex()
+        control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and index.isValid():
             self.viewed.emit(index.row())
-        elif key == Qt.Key.Key_Space and index.isValid():
+        elif key == Qt.Key.Key_Space and index.isValid() and not control:  # which selects it, too
             self.previewed.emit(index.row())
         else:
             super().keyPressEvent(event)

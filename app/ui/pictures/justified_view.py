@@ -7,7 +7,7 @@ are told about a list, and lays nothing out with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent
@@ -94,6 +94,28 @@ class JustifiedView(QListView):
         """The number of the heading that the topmost pictures stand under; -1: there is none."""
         found = self._layout.heading_at(self._anchor[0])
         return found[0] if found else -1
+
+    def picture_rect(self, index: Index) -> QRect:
+        """Where a picture is seen, without its caption."""
+        return self.visualRect(index).adjusted(0, 0, 0, -self._tile_delegate.caption_height)
+
+    def show_in_place(
+        self, change: Callable[[], object], gone: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        """Have other rows shown, while what is at the top stays there.
+
+        Args:
+            change: gives the model other rows.
+            gone: rows, as first and last of each run, that are not among them any more.
+        """
+        row, rest = self._anchor
+        row -= sum(min(last, row - 1) - first + 1 for first, last in gone if first < row)
+        change()
+        self._anchor = (max(min(row, self.tiles.rowCount() - 1), 0), rest)
+        self._keep_place()
+        self._settle()
+        self.viewport().update()
+        self.moved.emit()
 
     def visualRect(self, index: Index) -> QRect:
         if not index.isValid():

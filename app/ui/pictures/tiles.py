@@ -35,7 +35,7 @@ BADGE_HEIGHT = 22
 
 TILE_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 DataRole = Qt.ItemDataRole
-TileState = Literal["", "changed", "waiting", "missing", "failed", "excluded"]
+TileState = Literal["", "changed", "waiting", "missing", "failed", "excluded", "kept", "going"]
 
 _BADGES = {
     "changed": ("Changed", "arrows-clockwise", "paused"),
@@ -43,8 +43,11 @@ _BADGES = {
     "missing": ("Missing", "file-x", "failed"),
     "failed": ("Failed", "warning-circle", "failed"),
     "excluded": ("Excluded", "prohibit", "pending"),
+    "kept": ("Kept", "check-circle", "completed"),
+    "going": ("To the trash", "trash", "failed"),
 }
 """State: word, icon, colour."""
+_PALE = ("missing", "excluded", "going")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,10 @@ class Tile:
     width: int | None = None
     """Pixels, as the picture is seen; None: nobody has looked yet."""
     height: int | None = None
+    stack: int = 0
+    """How many pictures that look alike it stands for; 1: it is behind another one."""
+    opened: bool = False
+    """Those behind it are shown after it."""
 
 
 def tile_for(asset_id: int, path: str, state: TileState = "", note: str = "") -> Tile:
@@ -94,7 +101,9 @@ class TileModel(PagedModel[Tile]):
             return plain_tip(printable(tile.path))
         if role == DataRole.AccessibleTextRole:
             word = _BADGES[tile.state][0] if tile.state else ""
-            return ", ".join(filter(None, (tile.caption.replace("\n", ", "), tile.note, word)))
+            alike = f"{tile.stack} alike" if tile.stack > 1 else ""
+            parts = tile.caption.replace("\n", ", "), tile.note, word, alike
+            return ", ".join(filter(None, parts))
         return tile.caption
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -125,15 +134,15 @@ class HeldTiles(TileModel):
         self._tiles = list(tiles)
         self.set_source(None, len(self._tiles))
 
-    def append(self, tiles: Sequence[Tile]) -> None:
-        """More at the end; nothing that is shown or selected moves."""
-        self._tiles += tiles
+    def adjust(self, tiles: Sequence[Tile]) -> None:
+        """Show these, which are the same pictures with other words, or more or fewer of them at the
+        end: nothing that is shown or selected moves."""
+        both = zip(self._tiles, tiles, strict=False)
+        changed = [at for at, (old, new) in enumerate(both) if old is not new]
+        self._tiles = list(tiles)
         self.set_count(len(self._tiles))
-
-    def cut(self, count: int) -> None:
-        """Only the first ones are left."""
-        del self._tiles[count:]
-        self.set_count(len(self._tiles))
+        if changed:
+            self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], 0))
 
     def row(self, number: int) -> Tile | None:
         return self._tiles[number] if number < len(self._tiles) else None
@@ -177,6 +186,8 @@ class TileDelegate(QStyledItemDelegate):
             self._draw_picture(painter, box, tile)
             if tile.state:
                 _draw_badge(painter, box, tile.state)
+            if tile.stack:
+                _draw_stack(painter, box, tile)
             if self.lines:
                 top, width = box.bottom() + 1 + CAPTION_GAP, max(box.width() - SPACE_S, 0)
                 text = QRect(box.left(), top, width, LINE)
@@ -222,10 +233,10 @@ class TileDelegate(QStyledItemDelegate):
         place.moveCenter(box.center())
         if place.width() < box.width() - 1 or place.height() < box.height() - 1:
             painter.fillRect(box, theme().color("surface-hover"))
-        if tile.state in ("missing", "excluded"):
+        if tile.state in _PALE:
             painter.setOpacity(painter.opacity() * 0.5)
         painter.drawPixmap(place, drawn)
-        if tile.state in ("missing", "excluded"):
+        if tile.state in _PALE:
             painter.setOpacity(min(painter.opacity() * 2, 1.0))
 
     def _draw_caption(self, painter: QPainter, area: QRect, tile: Tile) -> None:
@@ -290,6 +301,28 @@ def shown_size(picture: QSize, room: QSize) -> QSize:
     if size.width() > (1 - NEARLY) * room.width() and size.height() > (1 - NEARLY) * room.height():
         size = QSize(room)  # a pixel or two of rounding
     return size.boundedTo(picture * MOST_ENLARGED).expandedTo(QSize(1, 1))
+
+
+def stack_badge(box: QRect, tile: Tile) -> QRect:
+    """Where the number of a stack stands on a picture."""
+    text = words.count(tile.stack) if tile.stack > 1 else ""
+    width = QFontMetrics(font("count")).horizontalAdvance(text) + (SPACE_XS if text else 0)
+    return QRect(box.left() + 6, box.top() + 6, width + 14 + 2 * SPACE_S, BADGE_HEIGHT)
+
+
+def _draw_stack(painter: QPainter, box: QRect, tile: Tile) -> None:
+    pill = stack_badge(box, tile)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(theme().color("line"), 1))
+    painter.setBrush(theme().color("surface"))
+    painter.drawRoundedRect(pill, RADIUS, RADIUS)
+    mark = QRect(pill.left() + SPACE_S, pill.top() + 4, 14, 14)
+    icon("caret-left" if tile.opened else "stack", "text").paint(painter, mark)
+    if tile.stack > 1:
+        painter.setFont(font("count"))
+        painter.setPen(theme().color("text"))
+        room = pill.adjusted(SPACE_S + 14 + SPACE_XS, 0, 0, 0)
+        painter.drawText(room, _LEFT, words.count(tile.stack))
 
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
@@ -94,6 +94,7 @@ class PictureViewer(QWidget):
         self.info.setCheckable(True)
         self.panel = QScrollArea()
         self.addActions(list(actions))
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._lay_out()
         self._connect()
         self.hide()
@@ -161,6 +162,8 @@ class PictureViewer(QWidget):
         window.installEventFilter(self)
         if self._grid.currentIndex().row() != row:
             self._grid.select_row(row)
+        self.addActions(_of_use(self._grid.actions(), self.actions()))
+        self._grid.shown_alone = True
         self._tile = None
         self.setGeometry(window.rect())
         self.show()
@@ -177,6 +180,7 @@ class PictureViewer(QWidget):
             self._toggle_full_screen()
         self.window().removeEventFilter(self)
         self.compare.setChecked(False)
+        self._grid.shown_alone = False
         self.hide()
         self._tile = None
         self.view.show_picture("", QSize())
@@ -202,6 +206,7 @@ class PictureViewer(QWidget):
 
     def _compare(self, wanted: bool) -> None:
         """Show all that are selected beside each other, or the current one again."""
+        self._grid.shown_alone = not wanted
         tiles = self._grid.selected_tiles(MOST) if wanted else []
         self.compared.show_tiles(tiles)
         self.stack.setCurrentWidget(self.compared if wanted else self.view)
@@ -227,8 +232,9 @@ class PictureViewer(QWidget):
             return
         row, count = self._grid.currentIndex().row(), self._grid.tiles.rowCount()
         if row < 0:
-            self.close_viewer()  # there is nothing left
-            return
+            if not count:
+                self.close_viewer()  # there is nothing left
+            return  # else the next one follows
         self.place.setText(f"{words.count(row + 1)} of {words.count(count)}")
         self.previous.setEnabled(row > 0)
         self.next.setEnabled(row < count - 1)
@@ -281,6 +287,8 @@ class PictureViewer(QWidget):
     def event(self, event: QEvent) -> bool:
         """Plain keys, and those for sizes and the search field, are not for what lies below."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            if QKeySequence(event.keyCombination()) in [act.shortcut() for act in self.actions()]:
+                return super().event(event)
             control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
             if event.key() in BELOW or not (control or event.key() == Qt.Key.Key_F1):
                 event.accept()
@@ -318,6 +326,15 @@ class PictureViewer(QWidget):
         reason = Qt.FocusReason.TabFocusReason if forwards else Qt.FocusReason.BacktabFocusReason
         stops[(at + (1 if forwards else -1)) % len(stops)].setFocus(reason)
         return True
+
+
+def _of_use(actions: Sequence[QAction], known: Sequence[QAction]) -> list[QAction]:
+    """What a grid offers and makes sense here, too: all that is done with files."""
+    return [
+        act
+        for act in actions
+        if act not in known and (act.menu() or act.isSeparator() or not act.shortcut().isEmpty())
+    ]
 
 
 def _tool(icon_name: str, hint: str) -> QPushButton:

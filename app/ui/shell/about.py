@@ -12,7 +12,7 @@ from app.ui.parts.widgets import IconLabel, button, label
 
 _TEXT = (
     "Finds any picture in a large folder by a description of it. Everything happens on this "
-    "computer; your pictures are read and never changed."
+    "computer; your pictures are changed only by you."
 )
 
 

@@ -4,7 +4,7 @@ I1: every picture of a session is in exactly one status, and the session's count
 I2: for each model, the point ids in the store are the ids of the assets that have its vector, and
 each vector is the one that was computed for what the ledger says of its picture.
 I3: every attempt has one evidence row, never two.
-(I4, that no file of the user's is ever changed, is a property of the code: files are only read.)
+(I4, that files are changed only where a person asked for it, is a property of the code.)
 
 Safe at any time, also while workers here or elsewhere store and settle: a row of ``asset_vectors``
 is there before its point is, so what the store has is read before the ledger, and whatever looks

@@ -140,7 +140,7 @@ def test_space_after_tab_acts_on_what_is_selected(qtbot, grid) -> None:
 def test_the_selection_survives_appended_tiles(grid) -> None:
     shown(grid, 12).select_row(9)
     top = grid.verticalScrollBar().value()
-    grid.tiles.append(tiles(200, first=12))
+    grid.tiles.adjust(tiles(212))
     assert grid.selected_ranges() == [(9, 9)]
     assert grid.current_tile() == tiles(1, first=9)[0]
     assert grid.verticalScrollBar().value() == top
@@ -150,7 +150,7 @@ def test_the_current_tile_is_told_once(grid) -> None:
     told: list[Tile | None] = []
     grid.current_changed.connect(told.append)
     shown(grid, 3).select_row(2)
-    grid.tiles.append(tiles(3, first=3))
+    grid.tiles.adjust(tiles(6))
     grid.tiles.show([])
     assert [tile and tile.asset_id for tile in told] == [2, None]
 

@@ -85,7 +85,7 @@ def library_tile(picture: LibraryPicture, second_line: str, note: str = "") -> L
         note,
         picture.width,
         picture.height,
-        picture,
+        picture=picture,
     )
 
 
@@ -268,7 +268,7 @@ class LibraryPictures(QWidget):
         if not count:
             state = self.state or ""
             self.nothing.set_text(*(nothing or (*NO_SUCH[state], STATES[state][1])))
-        elif self.preview.isVisible():
+        elif self.preview.isVisible() and not self.grid.currentIndex().isValid():
             self.grid.select_row(0)
 
     def show_waiting(self) -> None:

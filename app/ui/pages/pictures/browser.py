@@ -96,6 +96,8 @@ class LibraryBrowser(QWidget):
         self._node: LibraryNode | None = None
         self._listing: Listing | None = None
         self._asked = 0
+        self._acting = False
+        """Files are somewhere else, and what is shown is about to say so."""
         self._wanted: tuple[str, PictureState] | None = None
         self._only = SearchFilter()
         self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
@@ -323,16 +325,31 @@ class LibraryBrowser(QWidget):
         self.pictures.set_state(cast("PictureState", state) or None)
         self._load()
 
-    def _load(self, *, quietly: bool = False) -> None:
+    def show_files(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Files were put into the trash, or are somewhere else.
+
+        Args:
+            ranges: rows that they were in, as first and last of each run; none: not in sight.
+        """
+        if self._tree() is not None and self._node is not None:
+            self._load(acted=ranges)
+        else:
+            self.duplicates.reload(anew=True)
+
+    def _load(
+        self, *, quietly: bool = False, acted: Sequence[tuple[int, int]] | None = None
+    ) -> None:
         """List the pictures of the chosen group.
 
         Args:
             quietly: what is being looked at stays, and a button offers what is new.
+            acted: the place stays, where these rows may be gone.
         """
         node, overview, state = self._node, self._overview, self.pictures.state
         only, order = self._only, self.pictures.order
-        if node is None or overview is None:
+        if node is None or overview is None or (quietly and self._acting):
             return
+        self._acting = acted is not None
         self._asked += 1
         number = self._asked
         if not quietly:
@@ -347,6 +364,7 @@ class LibraryBrowser(QWidget):
                         db, overview.model_id, node.group, state, only, order
                     )
             except Exception:
+                self._acting = False
                 self._slow.stop()
                 self.pictures.show_trouble()
                 raise
@@ -354,7 +372,16 @@ class LibraryBrowser(QWidget):
         def done(listing: Listing) -> None:
             if number == self._asked:
                 self._slow.stop()
-                self._show_listing(node, listing, quietly)
+                if acted is None:
+                    self._show_listing(node, listing, quietly)
+                    return
+                self._acting = False
+                before, rows = self.pictures.model.rowCount(), sum(b - a + 1 for a, b in acted)
+                self.pictures.grid.show_anew(
+                    lambda: self._show_listing(node, listing, quietly),
+                    acted if before - listing.count == rows else (),
+                )
+                self._watch.now()  # folders have other numbers
 
         self._poller.track(self._runner.run(None, work, done=done))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from app.printable import printable
 from app.ui.pages.pictures.browsed import LibraryPictures, library_tile
+from app.ui.pages.pictures.clean_up import CleanUpDialog
 from app.ui.pages.pictures.duplicates import KINDS, NONE_FOUND, DuplicatePanel, spare
 from app.ui.parts import words
 from app.ui.parts.file_dialogs import save_table
@@ -34,6 +35,9 @@ EVERY_S = 1.0
 class DuplicateBrowser(QObject):
     """Shows groups in the panel at the left, and the files of the chosen one at the right."""
 
+    agreed = Signal(object)
+    """A CleanUpPlan that is to be carried out."""
+
     def __init__(
         self,
         backend: Backend,
@@ -53,6 +57,7 @@ class DuplicateBrowser(QObject):
         self._counts: dict[DuplicateKind, int] = {}
         panel.wanted.connect(self.reload)
         panel.list.picked.connect(self._show_group)
+        panel.clean_up_button.clicked.connect(self.clean_up)
         panel.scan.start_button.clicked.connect(self._start_scan)
         panel.scan.stop_button.clicked.connect(self._stop_scan)
         self._watch = poller.watch(
@@ -72,8 +77,12 @@ class DuplicateBrowser(QObject):
         self._active = False
         self._pictures.want_states(True)
 
-    def reload(self) -> None:
-        """Read the groups anew; where they are the same, nothing moves."""
+    def reload(self, *, anew: bool = False) -> None:
+        """Read the groups anew; where they are the same, nothing moves.
+
+        Args:
+            anew: one of the groups has other files; the list stays where it is.
+        """
         self._lists_asked += 1
         number, panel = self._lists_asked, self._panel
         duplicates, model_id = self._backend.library.duplicates, self._model_id
@@ -92,9 +101,11 @@ class DuplicateBrowser(QObject):
             self._counts = {kind: listing.count for kind, listing in listings.items()}
             self._show_counts()
             shown = (panel.kind, listings[panel.kind])
-            if shown != self._shown:
+            if shown != self._shown or anew:
                 self._shown = shown
+                row = panel.list.currentIndex().row() if anew else 0
                 panel.show_groups(self._fetch_groups(*shown), shown[1].count, spare)
+                panel.list.mark_row(min(row, shown[1].count - 1))
 
         self._poller.track(self._runner.run(None, work, done=done))
 
@@ -194,6 +205,24 @@ class DuplicateBrowser(QObject):
             lambda: what(self._backend.library.duplicates),
             done=lambda _: self._watch.now(),
         )
+
+    # What is too many
+
+    def clean_up(self) -> CleanUpDialog:
+        """Show what would go of the groups of this kind."""
+        panel = self._panel
+        dialog = CleanUpDialog(
+            panel.window(),
+            self._backend,
+            self._runner,
+            self._poller,
+            panel.thumbnails,
+            self._model_id,
+            panel.kind,
+        )
+        dialog.agreed.connect(self.agreed)
+        dialog.open()
+        return dialog
 
     # The list as a file
 

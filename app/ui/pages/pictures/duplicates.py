@@ -246,6 +246,7 @@ class DuplicatePanel(QWidget):
     def __init__(self, poller: Poller, thumbnails: ThumbnailLoader) -> None:
         super().__init__()
         self.model = GroupModel(poller)
+        self.thumbnails = thumbnails
         self.list = GroupList(self.model, thumbnails)
         self.model.setParent(self.list)
         self.scan = ScanBox()
@@ -254,13 +255,15 @@ class DuplicatePanel(QWidget):
         self.nothing = label("", "secondary")
         self.total = label(role="secondary")
         self.total.setWordWrap(True)
+        self.clean_up_button = button("Clean up…", icon_name="trash")
         self.rows = QStackedWidget()
         self._kinds = QButtonGroup(self)
         self._lay_out()
         self.chips["exact"].setChecked(True)
         self._kinds.idClicked.connect(self._pick_kind)
         self.order_box.currentIndexChanged.connect(lambda _at: self.wanted.emit())
-        self.scan.hide()
+        for part in (self.scan, self.clean_up_button):
+            part.hide()
 
     def _lay_out(self) -> None:
         kinds = QWidget()
@@ -285,6 +288,7 @@ class DuplicatePanel(QWidget):
         column.addWidget(kinds)
         column.addWidget(self.scan)
         column.addWidget(self.total)
+        column.addWidget(self.clean_up_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.order_box)
         column.addWidget(self.rows, 1)
 
@@ -312,6 +316,7 @@ class DuplicatePanel(QWidget):
             spare: bytes that all but the best of each take together.
         """
         self.total.setVisible(count > 0)
+        self.clean_up_button.setVisible(count > 0)
         self.total.setText(total_text(count, spare))
         self.rows.setCurrentWidget(self.list if count else self.nothing)
         self.nothing.setText(NONE_FOUND[self.kind])

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from app.ui.parts import words
 from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.theme import SPACE_S
-from app.ui.parts.widgets import label
+from app.ui.parts.widgets import ElidedLabel
 
 if TYPE_CHECKING:
     from app.api.search_schemas import SearchModel
@@ -32,7 +32,8 @@ class ModelLine(QWidget):
     def __init__(self, backend: Backend, runner: ActionRunner, poller: Poller) -> None:
         super().__init__()
         self._backend, self._runner = backend, runner
-        self.text = label(role="secondary")
+        self.text = ElidedLabel(role="secondary")
+        self.text.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.choice = ChoiceBox()
         self.choice.setAccessibleName("Model to search with")
         self.choice.hide()
@@ -48,6 +49,10 @@ class ModelLine(QWidget):
         """Look now."""
         self._watch.now()
 
+    def make_room(self, wanted: bool) -> None:
+        """Leave the words out, for what is more to the point at the moment."""
+        self.text.setHidden(wanted)
+
     async def _fetch(self) -> list[SearchModel]:
         async with self._backend.db() as db:
             return await self._backend.search.models(db)
@@ -55,7 +60,8 @@ class ModelLine(QWidget):
     def _show(self, models: list[SearchModel]) -> None:
         used = next((row for row, model in enumerate(models) if model.inUse), None)
         several = len(models) > 1
-        self.text.setText("" if used is None else searching(models[used], several))
+        self.text.set_text("" if used is None else searching(models[used], several))
+        self.text.updateGeometry()
         self.choice.setVisible(several)
         if several and used is not None and not self.choice.view().isVisible():
             self._fill(models)

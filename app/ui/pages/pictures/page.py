@@ -31,11 +31,15 @@ from app.ui.pages.pictures.terms import Term
 from app.ui.parts.session_names import full_names
 from app.ui.parts.theme import SPACE_M, SPACE_S
 from app.ui.parts.widgets import IconLabel, Page
+from app.ui.pictures.act_bar import ActBar
+from app.ui.pictures.file_acts import FileActs
 from app.ui.pictures.grid import PictureGrid, Tile
 from app.ui.pictures.justified_view import LEAST_HEIGHT, MOST_HEIGHT, USUAL_HEIGHT
+from app.ui.pictures.selection_bar import SelectionBar
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 if TYPE_CHECKING:
+    from app.api.file_schemas import ActResult
     from app.api.library_schemas import PictureState
     from app.api.search_schemas import SearchModel
     from app.services.backend import Backend
@@ -84,6 +88,10 @@ class PicturesPage(Page):
         self.line = ResultsLine()
         self.results = SearchResults(backend, runner, poller, thumbnails)
         self.found = QWidget()
+        self.act_bar = ActBar()
+        self.acts = FileActs(self, backend, runner, self.act_bar, memory, self._grids())
+        self.selection = SelectionBar(self.acts.all, self._grids())
+        self.title.setMinimumHeight(self.selection.sizeHint().height())  # nothing moves for it
         self._drop_hint = DropHint(self)
         self.setAcceptDrops(True)
         self._lay_out()
@@ -103,6 +111,7 @@ class PicturesPage(Page):
         self.size_slider.setFixedSize(120, 24)
         self.size_slider.setAccessibleName("Size of the pictures")
         self.size_slider.setToolTip("Size of the pictures (Ctrl++, Ctrl+−)")
+        self.buttons.addWidget(self.selection)
         self.buttons.addWidget(self.models)
         self.buttons.addSpacing(SPACE_S)
         for part in (
@@ -120,6 +129,7 @@ class PicturesPage(Page):
         self.body.setSpacing(SPACE_M)
         self.body.addWidget(self.bar)
         self.body.addWidget(self.answering)
+        self.body.addWidget(self.act_bar)
         self.body.addWidget(self.browser, 1)
 
     def _connect(self) -> None:
@@ -139,6 +149,10 @@ class PicturesPage(Page):
         self.answering.indexing.connect(self._show_indexing)
         self.models.looked.connect(self._show_models)
         self.models.switched.connect(self._ask_again)
+
+        self.acts.changed.connect(self._show_files)
+        browser.duplicates.agreed.connect(self.acts.clean_up)
+        self.selection.has_selection.connect(self.models.make_room)
 
     def _connect_results(self) -> None:
         results, line, runner = self.results, self.line, self.search_runner
@@ -300,6 +314,14 @@ class PicturesPage(Page):
         if found:
             browser.stack.setCurrentWidget(browser.split)
         browser.right.setCurrentWidget(self.found if found else browser.pictures)
+        self.selection.look()
+        self.acts.look()
+
+    def _show_files(self, result: ActResult, ranges: list[tuple[int, int]]) -> None:
+        """Files are somewhere else now."""
+        in_sight = self.browser.pictures.grid.isVisible()
+        self.browser.show_files(ranges if in_sight else [])
+        self.results.show_files(result)
 
     # What there is to search
 
@@ -345,7 +367,8 @@ class PicturesPage(Page):
         self.models.refresh()
         if not self._prepared:
             self._prepared = True
-            self._poller.track(self._runner.run(None, self._prepare))
+            for work in (self._prepare, self.acts.settle_interrupted):
+                self._poller.track(self._runner.run(None, work))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from app.embedding.catalogue import RECOMMENDED_FOR_OTHERS, is_english
 from app.languages import is_unread
 from app.queue.ask import WorkerAwayError
+from app.ui.pages.pictures.stacks import StackOpener, Stacks
 from app.ui.parts import words
 from app.ui.parts.language import language_name, person_language
 from app.ui.parts.notice import Notice
@@ -26,6 +27,7 @@ from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.pictures.viewer import PictureViewer
 
 if TYPE_CHECKING:
+    from app.api.file_schemas import ActResult
     from app.api.search_schemas import SearchHit, SearchModel, SearchTerm
     from app.errors import AppError
     from app.services.backend import Backend
@@ -57,6 +59,7 @@ class SearchResults(QWidget):
         super().__init__()
         self._backend, self._runner, self._thumbnails = backend, runner, thumbnails
         self.hits: list[SearchHit] = []
+        self._stacks = Stacks(_tile)
         self.model = HeldTiles(poller)
         self.grid = PictureGrid(self.model, thumbnails)
         self.model.setParent(self.grid)
@@ -94,6 +97,7 @@ class SearchResults(QWidget):
         self.actions_.acted.connect(self.acted)
         self.actions_.failed.connect(self.show_notice)
         self.message_button.clicked.connect(lambda: self._do())
+        self.opener = StackOpener(self.grid, self._toggle_stack)
 
     @cached_property
     def viewer(self) -> PictureViewer:
@@ -120,18 +124,17 @@ class SearchResults(QWidget):
         self.grid.set_dimmed(False)
         before, self.hits = self.hits, list(answer.hits)
         number = len(self.hits)
-        same = [(hit.assetId, hit.path) for hit in self.hits] == [
-            (hit.assetId, hit.path) for hit in before[:number]
-        ]
+        same = [hit.assetId for hit in self.hits] == [hit.assetId for hit in before[:number]]
+        self._stacks.begin(self.hits)
         if not answer.hits:
             self.model.show([])
             self._show_nothing_found(answer, filtered)
             return
         self.stack.setCurrentWidget(self.split)
         if same:  # the selection and the place stay
-            self.model.cut(number)
+            self.model.adjust(self._stacks.tiles())
             return
-        self.model.show([_tile(hit) for hit in answer.hits])
+        self.model.show(self._stacks.tiles())
         if self.preview.isVisible():
             self.grid.select_row(0)
 
@@ -141,11 +144,16 @@ class SearchResults(QWidget):
         known = {hit.assetId for hit in self.hits if hit.named}
         more = [hit for hit in answer.hits if hit.assetId not in known]
         self.hits += more
-        self.model.append([_tile(hit) for hit in more])
+        self._stacks.add(more)
+        rows = self.model.rowCount()
+        self.model.adjust(self._stacks.tiles())
+        if rows == self.model.rowCount() and answer.next_offset is not None:
+            self.more_wanted.emit()  # all of them are behind others
 
     def clear(self) -> None:
         """Forget what was found."""
         self.hits = []
+        self._stacks.begin([])
         self._answer = None
         self.model.show([])
         self.notice.hide()
@@ -223,8 +231,42 @@ class SearchResults(QWidget):
         self.message_button.setVisible(bool(text))
         self.stack.setCurrentWidget(self.message)
 
-    def _facts(self, _tile: Tile) -> Details:
-        return _facts(self.hits[self.grid.currentIndex().row()])
+    def _facts(self, tile: Tile) -> Details | None:
+        hit = next((hit for hit in self.hits if hit.assetId == tile.asset_id), None)
+        return None if hit is None else _facts(hit)
+
+    # Stacks, files that are somewhere else
+
+    def _toggle_stack(self, asset_id: int) -> None:
+        first = self._stacks.toggle(asset_id)
+        if first is not None:
+            self.grid.show_in_place(lambda: self.model.show(self._stacks.tiles()))
+            self.grid.select_row(self.model.find(lambda tile: tile.asset_id == first) or 0)
+
+    def show_files(self, result: ActResult) -> None:
+        """Files were put into the trash, or are somewhere else."""
+        ids = set(result.done)
+        if not self.hits or (result.kind != "restore" and ids.isdisjoint(_ids(self.hits))):
+            return
+        if result.kind != "trash":
+            self.again_wanted.emit()
+            return
+        self.hits = [hit for hit in self.hits if hit.assetId not in ids]
+        rows = [row for row in range(self.model.rowCount()) if self._is_of(row, ids)]
+        self._stacks.without(ids)
+        tiles = self._stacks.tiles()
+        gone = [(row, row) for row in rows] if len(tiles) < self.model.rowCount() else []
+        self.grid.show_anew(lambda: self.model.show(tiles), gone)
+        if not tiles:
+            self.again_wanted.emit()  # and it is said that nothing is left
+
+    def _is_of(self, row: int, ids: set[int]) -> bool:
+        tile = self.model.row(row)
+        return tile is not None and tile.asset_id in ids
+
+
+def _ids(hits: list[SearchHit]) -> set[int]:
+    return {hit.assetId for hit in hits}
 
 
 def said(answer: Answer, quoted: str) -> str:

@@ -291,7 +291,7 @@ def test_the_real_service_without_a_worker_is_waited_for(qt_loop, backend, tmp_p
     async def steps() -> None:
         async with Shown(backend, tmp_path, Real(), pictures=0) as shown:
             await qt_loop.until(lambda: shown.place() != "loading")
-            assert "Searching 1 picture with" in shown.page.models.text.text()
+            assert "Searching 1 picture with" in shown.page.models.text.full_text()
             shown.page.field.setText("red")
             await qt_loop.until(lambda: shown.place() == "message")
             assert "The queue is not running." in texts(shown.page.results)
