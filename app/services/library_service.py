@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     asc,
     desc,
-    extract,
     func,
     select,
     type_coerce,
@@ -47,7 +46,14 @@ from app.services.library_listing import (
     pictures_by_id,
     streamed,
 )
-from app.services.picture_filter import below, conditions, is_postgresql, month_of, shown_time
+from app.services.picture_filter import (
+    below,
+    between,
+    conditions,
+    month_of,
+    natural_order,
+    shown_time,
+)
 
 ANY = SearchFilter()
 EVERYTHING = LibraryGroup()
@@ -67,20 +73,12 @@ class LibraryService:
         return [FolderPictures(path, number) async for path, number in streamed(db, query)]
 
     async def months(self, db: AsyncSession) -> list[MonthPictures]:
-        """Every month that pictures were taken in, the newest first, and how many have no date."""
+        """Every month that pictures were taken in, or else their files written; newest first."""
         await db.commit()
-        moment: Any = ImageAsset.taken_at
-        if is_postgresql(db):  # whose moments are otherwise cut up by the server's time zone
-            moment = func.timezone("UTC", moment)
-        year, month = extract("year", moment), extract("month", moment)
-        rows = await db.execute(select(year, month, func.count()).group_by(year, month))
-        found = [
-            MonthPictures(None, None, number)
-            if year is None
-            else MonthPictures(int(year), int(month), number)
-            for year, month, number in rows
-        ]
-        return sorted(found, key=lambda item: (item.year or 0, item.month or 0), reverse=True)
+        month = month_of(db).label("month")
+        query = select(month, func.count()).group_by("month").order_by(desc("month"))
+        rows = [(str(name), number) async for name, number in streamed(db, query)]
+        return [MonthPictures(int(name[:4]), int(name[5:7]), number) for name, number in rows]
 
     async def counts(
         self,
@@ -164,7 +162,7 @@ def _order(db: AsyncSession, order: LibraryOrder) -> list[ColumnElement[Any]]:
     folder = type_coerce(ImageAsset.folder, Text)
     if order == "folder":
         return [folder, path]
-    return [func.lower(func.substr(path, func.length(folder) + 1)), path]
+    return [natural_order(db, func.substr(path, func.length(folder) + 1)), path]
 
 
 async def _sections(
@@ -191,14 +189,11 @@ def _within(db: AsyncSession, group: LibraryGroup) -> list[ColumnElement[bool]]:
     """The conditions of a group."""
     if group.folder is not None:
         return below(db, group.folder)
-    if group.undated:
-        return [ImageAsset.taken_at.is_(None)]
     if group.year is None:
         return []
     first, last = (group.month, group.month) if group.month else (1, 12)
-    begin = datetime(group.year, first, 1, tzinfo=UTC)
-    end = datetime(group.year + last // 12, last % 12 + 1, 1, tzinfo=UTC)
-    return [ImageAsset.taken_at >= begin, ImageAsset.taken_at < end]
+    end = date(group.year + last // 12, last % 12 + 1, 1)
+    return between(db, date(group.year, first, 1), end)
 
 
 def _include(asset_ids: list[int]) -> int:
