@@ -44,11 +44,22 @@ def save_table(
     parent: QWidget, title: str, then: Callable[[str], object], name: str
 ) -> QFileDialog:
     """Ask for a CSV file to write, and call ``then`` with its path; returns at once."""
+    return _save(parent, title, then, name, "Table (*.csv)")
+
+
+def save_text(parent: QWidget, title: str, then: Callable[[str], object], name: str) -> QFileDialog:
+    """The same for a text file."""
+    return _save(parent, title, then, name, "Text (*.txt)")
+
+
+def _save(
+    parent: QWidget, title: str, then: Callable[[str], object], name: str, kind: str
+) -> QFileDialog:
     begin = os.path.join(folder_of(Place.DocumentsLocation), name)
     dialog = QFileDialog(parent, title, begin)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setNameFilter("Table (*.csv)")
-    dialog.setDefaultSuffix("csv")
+    dialog.setNameFilter(kind)
+    dialog.setDefaultSuffix(name.rpartition(".")[2])
     dialog.fileSelected.connect(then)
     return _opened(dialog)
 
