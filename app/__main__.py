@@ -56,6 +56,8 @@ def _prepare_process() -> None:
 
 
 def _run() -> int:
+    if sys.argv[1:] == ["--in-tray"]:  # as the desktop starts it at a login
+        return _window(in_tray=True)
     return _command(sys.argv[1:]) if len(sys.argv) > 1 else _window()
 
 
@@ -82,11 +84,13 @@ def _leave_if_ending(code: int) -> None:
         ending.leave_if_ending(code)
 
 
-def _window() -> int:
+def _window(*, in_tray: bool = False) -> int:
     from app.ui.shell.display import has_display, open_window
 
     if has_display():
-        return open_window()
+        return open_window(in_tray=in_tray)
+    if in_tray:
+        return 0
     from app.bundled import RESOURCES
 
     print("There is no screen here: indexing the sample pictures in the terminal instead.")

@@ -26,6 +26,8 @@ _ADDRESSES = ("database_url", "redis_url", "qdrant_url")
 _PREFIX = "AFTERIMAGE_"
 _OF_THE_CONTRACT = "training_batch_size"
 """``docs/training-system.md`` gives this one its name, without the prefix."""
+_ALWAYS_PREFIXED = ("exclude", "update_every_hours")
+"""Settings that came later than the prefix: their names without it are other programs'."""
 
 
 class Settings(BaseSettings):
@@ -50,6 +52,10 @@ class Settings(BaseSettings):
     max_image_megapixels: Annotated[int, Field(ge=1, le=2000)] = 200
     job_timeout: Annotated[int, Field(ge=60)] = 3600
     """Seconds after which one queue job hands a session over to the next; nothing is lost."""
+    exclude: str = ""
+    """Patterns that new sessions leave out, separated by commas."""
+    update_every_hours: Annotated[int, Field(ge=0)] = 0
+    """Hours between the updates of new sessions; 0: none."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("model")
@@ -135,7 +141,9 @@ def limits(setting: str) -> tuple[int, int]:
 
 def set_by(setting: str) -> str | None:
     """The environment variable that sets this in this process; None if none does."""
-    names = (variable(setting), setting.upper())
+    names = [variable(setting)]
+    if setting not in _ALWAYS_PREFIXED:
+        names.append(setting.upper())
     return next((name for name in names if name in os.environ), None)
 
 

@@ -11,21 +11,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from app.bundled import RESOURCES
+from app.desktop_entry import NAME, desktop_entry, remove_entry, write_entry
 from app.errors import AppError
-
-NAME = "afterimage"
-"""Of the entry and its icon; the window tells the desktop the same (``setDesktopFileName``)."""
-
-WINDOW_CLASS = "Afterimage"
-"""The class that the window has under X11."""
 
 ICONS = {
     "afterimage.svg": "icons/hicolor/scalable/apps/afterimage.svg",
@@ -35,67 +29,11 @@ ICONS = {
 
 ENTRY = f"applications/{NAME}.desktop"
 
-_PLAIN = re.compile(r"[\w@%+:,./-]+", re.ASCII)
-_TEXT_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
-_QUOTED_ESCAPES = str.maketrans({char: f"\\{char}" for char in '\\"`$'})
-
 
 def data_home(environ: Mapping[str, str] = os.environ) -> Path:
     """``$XDG_DATA_HOME``; a relative one is to be ignored, says the standard."""
     wanted = environ.get("XDG_DATA_HOME", "")
     return Path(wanted) if os.path.isabs(wanted) else Path.home() / ".local" / "share"
-
-
-def exec_value(command: Sequence[str]) -> str:
-    """The value of ``Exec`` that starts ``command``, whatever its arguments contain.
-
-    Raises:
-        AppError: the standard has no way to write this program's path.
-    """
-    if "=" in command[0]:
-        raise AppError(
-            f"A menu entry cannot start {command[0]}, because its path has an equals sign.",
-            "Move Afterimage to a folder without one and set it up again.",
-        )
-    return " ".join(_quoted(argument) for argument in command).translate(_TEXT_ESCAPES)
-
-
-def _quoted(argument: str) -> str:
-    text = argument.replace("%", "%%")
-    return text if _PLAIN.fullmatch(text) else f'"{text.translate(_QUOTED_ESCAPES)}"'
-
-
-def desktop_entry(python: str) -> bytes:
-    """The file that describes Afterimage to a desktop.
-
-    Raises:
-        AppError: the path of ``python`` cannot be written into such a file.
-    """
-    lines = {
-        "Type": "Application",
-        "Name": "Afterimage",
-        "GenericName": "Picture Search",
-        "Comment": "Find any of your pictures by describing it",
-        # -P: what lies in the current folder must not be taken for a module
-        "Exec": exec_value([python, "-P", "-m", "app"]),
-        # with the environment gone, the entry is hidden instead of failing
-        "TryExec": python.translate(_TEXT_ESCAPES),
-        "Icon": NAME,
-        "Categories": "Graphics;Photography;",
-        "Keywords": "photo;picture;image;search;find;",
-        "StartupNotify": "true",
-        "StartupWMClass": WINDOW_CLASS,
-        "Terminal": "false",
-    }
-    text = "\n".join(["[Desktop Entry]", *(f"{key}={value}" for key, value in lines.items()), ""])
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        shown = os.fsencode(python).decode("utf-8", "replace")
-        raise AppError(
-            f"A menu entry cannot start {shown}, because its path is not in UTF-8.",
-            "Move Afterimage to a folder with a plain name and set it up again.",
-        ) from error
 
 
 def install(home: Path, python: str) -> str:
@@ -106,8 +44,8 @@ def install(home: Path, python: str) -> str:
     """
     entry = desktop_entry(python)
     for source, place in ICONS.items():
-        _write(home / place, (RESOURCES / "icons" / source).read_bytes())
-    _write(home / ENTRY, entry)
+        write_entry(home / place, (RESOURCES / "icons" / source).read_bytes())
+    write_entry(home / ENTRY, entry)
     _tell_desktop(home)
     return f"Afterimage is now in your applications menu ({home / ENTRY})."
 
@@ -118,36 +56,11 @@ def uninstall(home: Path) -> str:
     Raises:
         AppError: a file cannot be removed.
     """
-    removed = [_remove(home / place) for place in (ENTRY, *ICONS.values())]
+    removed = [remove_entry(home / place) for place in (ENTRY, *ICONS.values())]
     if not any(removed):
         return "Afterimage was not in your applications menu."
     _tell_desktop(home)
     return "Afterimage is no longer in your applications menu; its data stays."
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")  # a desktop never reads half a file
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        raise AppError(
-            f"{path} could not be written: {error.strerror}.",
-            "Check that the folder is yours and the disk is not full.",
-        ) from error
-
-
-def _remove(path: Path) -> bool:
-    try:
-        path.unlink()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise AppError(
-            f"{path} could not be removed: {error.strerror}.", "Check that the folder is yours."
-        ) from error
-    return True
 
 
 def _tell_desktop(home: Path) -> None:

@@ -34,8 +34,6 @@ class LibraryGroup:
     year: int | None = None
     month: int | None = None
     """1 to 12, with a year."""
-    undated: bool = False
-    """Those that no camera dated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,10 @@ class FolderPictures:
 
 @dataclass(frozen=True, slots=True)
 class MonthPictures:
-    """How many pictures were taken in one month; without year and month: those with no date."""
+    """How many pictures were taken in one month, or else their files written."""
 
-    year: int | None
-    month: int | None
+    year: int
+    month: int
     pictures: int
 
 

@@ -11,6 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 MAX_TEXT = 10_000
 """Characters of a description; a model reads its first words only, some 50 to 70."""
 MAX_TERMS = 20
+MAX_MARKED = 200
+"""Pictures that results can be more like, or less like."""
+LEAST_PART = 32
+"""Pixels of a picture that a part of it has each way, at least: less shows nothing."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Region = tuple[Share, Share, Share, Share]
+"""A part of a picture: left, top, right and bottom, as shares of it as a person sees it."""
 
 PictureShape = Literal["landscape", "portrait", "square"]
 
@@ -25,6 +33,8 @@ class SearchTerm(BaseModel):
     """A picture file, indexed or not."""
     assetId: int | None = None
     """An indexed picture."""
+    region: Region | None = None
+    """Only this part of the picture file."""
     weight: Annotated[float, Field(ge=-10, le=10)] = 1.0
     """Its share in the query; below 0: results are to be unlike it."""
 
@@ -32,6 +42,10 @@ class SearchTerm(BaseModel):
     def _one_kind(self) -> SearchTerm:
         if sum(value is not None for value in (self.text, self.path, self.assetId)) != 1:
             raise ValueError("a term is a text, a path or an asset, exactly one of them")
+        if self.region is not None:
+            left, top, right, bottom = self.region
+            if self.path is None or left >= right or top >= bottom:
+                raise ValueError("a region is a part of a picture file")
         return self
 
 
@@ -45,7 +59,7 @@ class SearchFilter(BaseModel):
     """Absolute; pictures in its subfolders count too."""
     takenFrom: date | None = None
     takenTo: Annotated[date, Field(lt=date.max)] | None = None
-    """The last day that counts; pictures without a date match no date at all."""
+    """The last day that counts; where no camera wrote a date, that of the file counts."""
     formats: list[str] = Field(default_factory=list)
     """As the ledger has them, such as ``JPEG``; empty: any."""
     orientation: PictureShape | None = None
@@ -54,8 +68,6 @@ class SearchFilter(BaseModel):
     that has each of them."""
     names: list[str] = Field(default_factory=list)
     """Parts of the file's name, without regard to case; it has each of them."""
-    undated: bool = False
-    """Only those that no camera dated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class Restriction:
     folders: tuple[str, ...] = ()
     """As in a point's payload, where subfolders name them too; one of them must be there."""
     taken_from: int | None = None
-    """Unix time in seconds, inclusive; a picture without a time is left out."""
+    """Unix time in seconds, inclusive."""
     taken_before: int | None = None
     """Unix time in seconds, exclusive."""
     formats: tuple[str, ...] = ()
@@ -92,6 +104,11 @@ class SearchQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     terms: Annotated[list[SearchTerm], Field(max_length=MAX_TERMS)]
+    liked: Annotated[list[int], Field(max_length=MAX_MARKED)] = Field(default_factory=list)
+    """Indexed pictures that results are to be more like than the terms alone have them; without
+    any term, these are what is looked for."""
+    disliked: Annotated[list[int], Field(max_length=MAX_MARKED)] = Field(default_factory=list)
+    """Those that results are to be less like."""
     filter: SearchFilter = Field(default_factory=SearchFilter)
     minScore: Annotated[float, Field(ge=-1, le=1)] | None = None
     likelyOnly: bool = False
@@ -134,6 +151,9 @@ class SearchResultPage(BaseModel):
     are only the closest pictures."""
     leftOut: bool = False
     """There are more, which are not likely: a query without ``likelyOnly`` has them."""
+    unused: int = 0
+    """Of the liked and the disliked pictures, those that this model does not know: they did not
+    count."""
 
 
 class SearchModel(BaseModel):

@@ -19,6 +19,7 @@ from app.config import get_settings
 from app.db.errors import BUSY_TIMEOUT_S, DATABASE_ERRORS, raise_plain
 from app.errors import AppError
 from app.masking import hide_in_address
+from app.natural_order import natural_key
 
 OLDEST_SQLITE = (3, 38)
 CONNECT_WITHIN_S = 10
@@ -95,6 +96,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA wal_autocheckpoint=4000")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+        connection.create_function("natural_key", 1, natural_key, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

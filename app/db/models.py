@@ -77,7 +77,7 @@ class ImageAsset(Base):
     width: Mapped[int | None]
     height: Mapped[int | None]
     format: Mapped[str | None] = mapped_column(String(16))
-    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the camera says it was taken; cameras know no time zone, so this is read as UTC."""
     missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Since when the file is gone; searches hide it, its vector is kept until it is pruned."""

@@ -255,7 +255,7 @@ def _develop(
     """
     try:
         note = _cut_off(share) if share < 1 else ""
-        picture, taken_at = raw.develop(spec.size)
+        picture, taken_at = raw.develop(spec.whole_size)
     except (PictureError, MemoryError):
         if preview is None:
             raise
@@ -296,7 +296,7 @@ def _draft(picture: ImageFile.ImageFile, spec: PixelSpec) -> tuple[float, float]
     """
     if not isinstance(picture, JpegImageFile):
         return None
-    wanted = 2 * spec.size
+    wanted = 2 * spec.whole_size
     if spec.resize_mode == "longest":
         ratio = wanted / max(picture.size)
         box = (math.ceil(picture.width * ratio), math.ceil(picture.height * ratio))

@@ -29,11 +29,13 @@ REDUCING_GAP = 3.0
 _RESAMPLED_AS_THEY_ARE = frozenset({"L", "RGB", "CMYK", "LAB"})
 _STRIP_PIXELS = 4_000_000
 """Pixels of a large picture that are brought into another mode at a time."""
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+"""The region that is all of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class PixelSpec:
-    """What a model wants to see; the same for every picture of a session."""
+    """What a model wants to see; but for the region the same for every picture."""
 
     size: int
     """Side of the square input, in pixels."""
@@ -42,6 +44,15 @@ class PixelSpec:
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     fill: int = 0
     """Grey level, 0 to 255, that pads the square in mode ``longest``."""
+    region: tuple[float, float, float, float] = WHOLE
+    """The part to look at: left, top, right and bottom as shares of the upright picture."""
+
+    @property
+    def whole_size(self) -> int:
+        """How large the whole picture is needed, as ``size`` says it, for the region to fill the
+        square."""
+        left, top, right, bottom = self.region
+        return math.ceil(self.size / min(right - left, bottom - top))
 
 
 class Orientation(NamedTuple):
@@ -88,7 +99,9 @@ def fit(
         shape (spec.size, spec.size, 3), RGB, contiguous.
     """
     width, height = reversed(size) if orientation.swap else size
-    (wide, high), box = _plan(width, height, spec)
+    left, top, right, bottom = _part(width, height, spec.region)
+    (wide, high), within = _plan(right - left, bottom - top, spec)
+    box = (left + within[0], top + within[1], left + within[2], top + within[3])
     box = _as_stored(box, width, height, orientation)
     stored_size = (high, wide) if orientation.swap else (wide, high)
     resized = resampled(picture, stored_size, box, _RESAMPLING[spec.interpolation])
@@ -107,8 +120,24 @@ def resized_to(width: float, height: float, spec: PixelSpec) -> tuple[int, int]:
     return int(spec.size * width / shortest), int(spec.size * height / shortest)
 
 
+def _part(width: float, height: float, region: _Box) -> _Box:
+    """The region in pixels; where it is no square, with what lies beside it, as far as that goes:
+    a model sees a square, and is to see all of what was chosen, undistorted."""
+    left, right = region[0] * width, region[2] * width
+    top, bottom = region[1] * height, region[3] * height
+    side = max(right - left, bottom - top)
+    left, right = _widened(left, right, min(side, width), width)
+    top, bottom = _widened(top, bottom, min(side, height), height)
+    return left, top, right, bottom
+
+
+def _widened(begin: float, end: float, length: float, limit: float) -> tuple[float, float]:
+    begin = min(max((begin + end - length) / 2, 0.0), limit - length)
+    return begin, begin + length
+
+
 def _plan(width: float, height: float, spec: PixelSpec) -> tuple[tuple[int, int], _Box]:
-    """Size to resample to, and which part of the upright picture to resample."""
+    """Size to resample to, and which part of the upright picture, or region, to resample."""
     wide, high = resized_to(width, height, spec)
     if spec.resize_mode != "shortest":
         return (wide, high), (0.0, 0.0, width, height)

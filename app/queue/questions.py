@@ -30,6 +30,8 @@ class FindRequest(BaseModel):
     """What the collection's model is loaded by."""
     collection: str
     terms: list[SearchTerm]
+    liked: list[int] = []
+    disliked: list[int] = []
     restriction: Restriction = Restriction()
     min_score: float | None = None
     limit: int
@@ -47,6 +49,8 @@ class FindAnswer(BaseModel):
     """False: no picture scores clearly more than for a text that means nothing here."""
     left_out: bool = False
     """There are more pictures, which are not likely."""
+    unused: int = 0
+    """Of the liked and the disliked pictures, those that have no vector."""
 
 
 class PrepareRequest(BaseModel):

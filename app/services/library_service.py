@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     asc,
     desc,
-    extract,
     func,
     select,
     type_coerce,
@@ -47,7 +46,14 @@ from app.services.library_listing import (
     pictures_by_id,
     streamed,
 )
-from app.services.picture_filter import below, conditions, is_postgresql, month_of, shown_time
+from app.services.picture_filter import (
+    below,
+    between,
+    conditions,
+    month_of,
+    natural_order,
+    shown_time,
+)
 
 ANY = SearchFilter()
 EVERYTHING = LibraryGroup()
@@ -72,29 +78,18 @@ class LibraryService:
         return [FolderPictures(path, number) for path, number in left if number]
 
     async def months(self, db: AsyncSession) -> list[MonthPictures]:
-        """Every month that pictures were taken in, the newest first, and how many have no date."""
+        """Every month that pictures were taken in, or else their files written; newest first."""
         await db.commit()
-        moment: Any = ImageAsset.taken_at
-        if is_postgresql(db):  # whose moments are otherwise cut up by the server's time zone
-            moment = func.timezone("UTC", moment)
-        year, month = extract("year", moment), extract("month", moment)
-        query = select(year, month, func.count()).group_by(year, month)
-        rows = (await db.execute(query)).all()
+        month = month_of(db).label("month")
+        query = select(month, func.count()).group_by("month").order_by(desc("month"))
         trashed: dict[Any, int] = {
-            (year, month): number
-            for year, month, number in await db.execute(query.where(in_trash()))
+            row[0]: row[1] for row in await db.execute(query.where(in_trash()))
         }
-        left = [
-            (year, month, number - trashed.get((year, month), 0)) for year, month, number in rows
+        rows = [(name, number) async for name, number in streamed(db, query)]
+        left = [(str(name), number - trashed.get(name, 0)) for name, number in rows]
+        return [
+            MonthPictures(int(name[:4]), int(name[5:7]), number) for name, number in left if number
         ]
-        found = [
-            MonthPictures(None, None, number)
-            if year is None
-            else MonthPictures(int(year), int(month), number)
-            for year, month, number in left
-            if number
-        ]
-        return sorted(found, key=lambda item: (item.year or 0, item.month or 0), reverse=True)
 
     async def counts(
         self,
@@ -184,7 +179,7 @@ def _order(db: AsyncSession, order: LibraryOrder) -> list[ColumnElement[Any]]:
     folder = type_coerce(ImageAsset.folder, Text)
     if order == "folder":
         return [folder, path]
-    return [func.lower(func.substr(path, func.length(folder) + 1)), path]
+    return [natural_order(db, func.substr(path, func.length(folder) + 1)), path]
 
 
 async def _sections(
@@ -211,14 +206,11 @@ def _within(db: AsyncSession, group: LibraryGroup) -> list[ColumnElement[bool]]:
     """The conditions of a group."""
     if group.folder is not None:
         return below(db, group.folder)
-    if group.undated:
-        return [ImageAsset.taken_at.is_(None)]
     if group.year is None:
         return []
     first, last = (group.month, group.month) if group.month else (1, 12)
-    begin = datetime(group.year, first, 1, tzinfo=UTC)
-    end = datetime(group.year + last // 12, last % 12 + 1, 1, tzinfo=UTC)
-    return [ImageAsset.taken_at >= begin, ImageAsset.taken_at < end]
+    end = date(group.year + last // 12, last % 12 + 1, 1)
+    return between(db, date(group.year, first, 1), end)
 
 
 def _include(asset_ids: list[int]) -> int:

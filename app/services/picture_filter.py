@@ -31,6 +31,8 @@ from app.db.types import normal_path, path_to_text
 
 CANDIDATES = 2_000
 """Pictures whose path has all the words, of which those are kept that have them at a beginning."""
+DIGITS = 20
+"""Of a number in a name, on PostgreSQL; of longer ones the last so many count."""
 asset_folder = type_coerce(ImageAsset.folder, Text)
 asset_path = type_coerce(ImageAsset.path, Text)
 
@@ -56,6 +58,15 @@ def month_of(db: AsyncSession) -> ColumnElement[str]:
     if is_postgresql(db):
         return func.to_char(func.timezone("UTC", moment), "YYYY-MM")
     return func.substr(moment, 1, 7)
+
+
+def natural_order(db: AsyncSession, name: ColumnElement[str]) -> ColumnElement[str]:
+    """What names are sorted by, see :mod:`app.natural_order`."""
+    if not is_postgresql(db):
+        return func.natural_key(name)
+    # the same order from what that database has: all numbers of one length
+    longer = func.regexp_replace(func.lower(name), r"(\d+)", r"%s\1" % ("0" * DIGITS), "g")
+    return func.regexp_replace(longer, rf"\d*(\d{{{DIGITS}}})", r"\1", "g").collate("C")
 
 
 def below(db: AsyncSession, folder: str) -> list[ColumnElement[bool]]:
@@ -143,16 +154,21 @@ def named_conditions(db: AsyncSession, wanted: SearchFilter) -> list[ColumnEleme
     """Of all conditions those that no vector store can evaluate."""
     name = func.substr(asset_path, func.length(asset_folder) + 1)
     found = [_has(db, asset_path, part) for part in wanted.names]  # tells most apart at once
-    found += [_has(db, name, part) for part in wanted.names]
-    return [*found, *([ImageAsset.taken_at.is_(None)] if wanted.undated else [])]
+    return [*found, *(_has(db, name, part) for part in wanted.names)]
 
 
 def _taken(db: AsyncSession, wanted: SearchFilter) -> list[ColumnElement[bool]]:
+    end = wanted.takenTo + timedelta(days=1) if wanted.takenTo is not None else None
+    return between(db, wanted.takenFrom, end)
+
+
+def between(db: AsyncSession, begin: date | None, end: date | None) -> list[ColumnElement[bool]]:
+    """That the time of a picture lies on or after one day, and before another."""
     moment, found = shown_time(db), list[ColumnElement[bool]]()
-    if wanted.takenFrom is not None:
-        found.append(moment >= _stored(db, wanted.takenFrom))
-    if wanted.takenTo is not None:
-        found.append(moment < _stored(db, wanted.takenTo + timedelta(days=1)))
+    if begin is not None:
+        found.append(moment >= _stored(db, begin))
+    if end is not None:
+        found.append(moment < _stored(db, end))
     return found
 
 

@@ -97,10 +97,10 @@ class SearchService:
         Raises:
             WorkerAwayError: no worker answered in time.
             AppError: the query is empty, a term is no picture that can be read, nothing is
-                indexed, or the model is gone.
+                indexed, the model is gone, or it knows none of the pictures to be like.
         """
         terms = [term for term in query.terms if term.text is None or term.text.strip()]
-        if not any(term.weight for term in terms):
+        if not any(term.weight for term in terms) and not query.liked:
             raise AppError("There is nothing to search for.", "Describe a picture, or drop one.")
         known = await self._choose(db, query.modelId)
         limit = min(limit, MAX_RESULTS - offset)
@@ -112,6 +112,8 @@ class SearchService:
                 model=known.model.spec,
                 collection=known.collection,
                 terms=terms,
+                liked=query.liked,
+                disliked=query.disliked,
                 restriction=_restriction(query.filter, folders or []),
                 min_score=query.minScore,
                 limit=limit,
@@ -126,6 +128,7 @@ class SearchService:
             modelId=known.model.modelId,
             known=found.known,
             leftOut=found.left_out,
+            unused=found.unused,
         )
 
     async def named(

@@ -76,9 +76,17 @@ class SystemService:
     async def diagnostics(self, db: AsyncSession) -> str:
         """Everything someone who helps would ask for, as text without passwords."""
         status = await self.status(db)
-        tail = await self.log_tail("worker", 60)
-        system = f"{platform.platform()}, Python {platform.python_version()}"
-        return hide(f"{system}\n{status.model_dump_json(indent=2)}\n\nworker.log\n{tail}")
+        chosen = get_settings().model_dump_json(indent=2, exclude_defaults=True)
+        parts = [
+            f"{platform.platform()}, Python {platform.python_version()}",
+            f"{status.model_dump_json(indent=2)}\n",
+            f"Settings that are not as they were\n{chosen}",
+        ]
+        parts += [
+            f"\n{process}.log\n{await self.log_tail(process, 60)}"
+            for process in ("window", "worker")
+        ]
+        return hide("\n".join(parts))
 
 
 def _ledger() -> str:

@@ -51,6 +51,8 @@ class TrainingService:
     ) -> TrainingSession:
         """Create a pending session.
 
+        What the configuration leaves open of exclusions and updates is as the settings have it.
+
         Raises:
             AppError: the root or a subfolder cannot be read, a subfolder lies outside the root,
                 or there is no such model.
@@ -60,12 +62,13 @@ class TrainingService:
         await asyncio.to_thread(_check_folders, root, folders)
         if data.config.recursive:
             folders = _without_nested(folders)
-        exclude = exclude_patterns.from_root(data.config.exclude, root)  # the root may move
+        config = data.config.model_copy(update=_not_chosen(data.config))
+        exclude = exclude_patterns.from_root(config.exclude, root)  # the root may move
         session = TrainingSession(
             name=printable(data.name.strip() or os.path.basename(root) or root),
             root_path=root,
             subdirectories=[path_to_text(folder) for folder in dict.fromkeys(folders)],
-            config=data.config.model_dump() | {"exclude": exclude},
+            config=config.model_dump() | {"exclude": exclude},
             model=await asyncio.to_thread(check_model, data.model or get_settings().model),
             status=SessionStatus.PENDING.value,
         )
@@ -241,6 +244,20 @@ class TrainingService:
                 sessions.note_waiting, session_id, str(reason) if reason is not None else None
             )
         return resumed
+
+
+def _not_chosen(config: SessionConfig) -> dict[str, Any]:
+    """What the settings have for new sessions, where nobody chose otherwise."""
+    settings, found = get_settings(), dict[str, Any]()
+    if "update_every_hours" not in config.model_fields_set:
+        found["update_every_hours"] = settings.update_every_hours
+    if "exclude" not in config.model_fields_set:
+        try:
+            found["exclude"] = exclude_patterns.clean(settings.exclude.split(","))
+        except ValueError as error:
+            message = f"“Exclude” in the settings {error}."
+            raise AppError(message, "Change it, or name what to exclude.") from error
+    return found
 
 
 def _refuse_cancelled(session: TrainingSession) -> None:

@@ -48,7 +48,7 @@ class PointPayload(TypedDict, total=False):
     folder: list[str]
     """Every ancestor folder of the picture, so that a folder is an exact keyword match."""
     taken_at: int
-    """Unix time in seconds; absent where unknown."""
+    """Unix time in seconds: when the camera took it, or else when its file was written."""
     format: str
     orientation: Literal["landscape", "portrait", "square"]
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.api.search_schemas import SearchTerm
+from app.api.search_schemas import LEAST_PART, Region, SearchTerm
 from app.config import get_settings
 from app.errors import AppError
 from app.pictures.decode import PictureError
+from app.pictures.pixels import WHOLE
 from app.queue.questions import FindAnswer, FindRequest, PrepareRequest
 from app.vectors.protocol import UnknownCollectionError, VectorStore
 from app.worker.background import Background, background
@@ -32,6 +34,10 @@ CLOSEST = 12
 """Pictures that are shown for a text that none of them shows."""
 PREPARE_S, JUDGE_S = 3.0, 0.5
 """How long a background may be measured before the first search, and in each until it is known."""
+LIKED, DISLIKED = 0.75, 0.15
+"""Beta and gamma of Rocchio's relevance feedback, beside an alpha of 1 for the query itself; the
+values are those of Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008),
+section 9.1.1."""
 MIN_LENGTH = 1e-3
 """Below this length a sum of vectors of unit length has no direction worth the name."""
 
@@ -44,7 +50,7 @@ def find(request: FindRequest) -> FindAnswer:
     """
     store = context().store
     try:
-        vector = _query_vector(store, request.model, request.collection, request.terms)
+        vector, unused = _moved(store, request)
         hits = store.query(
             request.collection,
             vector,
@@ -53,7 +59,8 @@ def find(request: FindRequest) -> FindAnswer:
             request.min_score,
             request.restriction,
         )
-        answer = FindAnswer(hits=[(hit.asset_id, hit.score) for hit in hits])
+        found = [(hit.asset_id, hit.score) for hit in hits]
+        answer = FindAnswer(hits=found, unused=unused)
         return _judged(store, request, vector, answer) if hits else answer
     except UnknownCollectionError as error:
         raise AppError(
@@ -77,7 +84,8 @@ def _judged(
     Only of texts: an example is always like something, and what is taken off a query leaves less
     of it than of a text.
     """
-    if any(term.text is None or term.weight < 0 for term in request.terms):
+    others = request.liked or request.disliked
+    if others or any(term.text is None or term.weight < 0 for term in request.terms):
         return answer
     found = _background(store, request.model, request.collection, JUDGE_S)
     if found is None:
@@ -117,6 +125,33 @@ def _encoder(model: str, collection: str) -> Encoder:
     return encoder
 
 
+def _moved(store: VectorStore, request: FindRequest) -> tuple[NDArray[np.float32], int]:
+    """The query, moved towards what is liked and away from what is not; shape (dimension,), of
+    unit length. Beside it, how many of those pictures the collection does not have.
+
+    Raises:
+        AppError: there are no terms, and none of the liked pictures is known.
+    """
+    marked = [*request.liked, *request.disliked]
+    known = store.vectors(request.collection, marked) if marked else {}
+    liked, disliked = (
+        [known[one] for one in some if one in known] for some in (request.liked, request.disliked)
+    )
+    if not request.terms and not liked:
+        raise AppError(
+            "None of the pictures to be like is indexed with this model.",
+            "Mark others, or search again once they are indexed.",
+        )
+    parts = []
+    if request.terms:
+        parts.append(_query_vector(store, request.model, request.collection, request.terms))
+    if liked:
+        parts.append(LIKED * np.mean(liked, axis=0))
+    if disliked:
+        parts.append(-DISLIKED * np.mean(disliked, axis=0))
+    return _unit(np.sum(parts, axis=0), request.terms), len(marked) - len(liked) - len(disliked)
+
+
 def _query_vector(
     store: VectorStore, model: str, collection: str, terms: Sequence[SearchTerm]
 ) -> NDArray[np.float32]:
@@ -124,6 +159,10 @@ def _query_vector(
     total: NDArray[np.float32] = sum(
         np.float32(term.weight) * _term_vector(store, model, collection, term) for term in terms
     )  # type: ignore[assignment]
+    return _unit(total, terms)
+
+
+def _unit(total: NDArray[np.float32], terms: Sequence[SearchTerm]) -> NDArray[np.float32]:
     length = float(np.linalg.norm(total))
     if length < MIN_LENGTH:
         raise _cancelled_out(terms)
@@ -145,7 +184,8 @@ def _cancelled_out(terms: Sequence[SearchTerm]) -> AppError:
 
 def _meant(term: SearchTerm) -> object:
     """What a term looks for, however it is written."""
-    return term.assetId or term.path or " ".join((term.text or "").casefold().split())
+    picture = term.assetId or (term.path and (term.path, term.region))
+    return picture or " ".join((term.text or "").casefold().split())
 
 
 def _term_vector(
@@ -156,7 +196,7 @@ def _term_vector(
     if term.text is not None:
         return _text_vector(model, collection, " ".join(term.text.split()))
     assert term.path is not None
-    return _picture_vector(_encoder(model, collection), term.path)
+    return _picture_vector(_encoder(model, collection), term.path, term.region or WHOLE)
 
 
 def _stored_vector(store: VectorStore, collection: str, asset_id: int) -> NDArray[np.float32]:
@@ -184,15 +224,22 @@ def _text_vectors(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float32]
     return unit
 
 
-def _picture_vector(encoder: Encoder, path: str) -> NDArray[np.float32]:
+def _picture_vector(encoder: Encoder, path: str, region: Region) -> NDArray[np.float32]:
     try:
-        limit = get_settings().max_image_megapixels
+        limit, spec = get_settings().max_image_megapixels, replace(encoder.pixels, region=region)
         with context().decoders.read(0, path) as file:
-            decoded = file.decode(encoder.pixels, limit).result()
+            decoded = file.decode(spec, limit).result()
     except PictureError as error:
         raise AppError(
             f"{os.path.basename(path)} cannot be used for a search: {error.message}",
             "Choose another picture.",
         ) from error
+    left, top, right, bottom = region
+    part = min(decoded.width * (right - left), decoded.height * (bottom - top))
+    if region != WHOLE and round(part) < LEAST_PART:
+        raise AppError(
+            "This part of the picture is too small to search for.",
+            f"Choose at least {LEAST_PART} × {LEAST_PART} pixels of it.",
+        )
     vector: NDArray[np.float32] = encoder.encode_images(decoded.pixels[None])[0]
     return vector

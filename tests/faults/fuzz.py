@@ -93,7 +93,7 @@ def read_paths() -> Callable[[bytes], object]:
     def once(data: bytes) -> None:
         path = normal_path("/" + os.fsdecode(data.replace(b"\0", b"")))
         assert text_to_path(path_to_text(path)) == path
-        for folder in payload(path, {}, [1])["folder"]:
+        for folder in payload(path, {"mtime_ns": 0}, [1])["folder"]:
             folder.encode()
 
     return once

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from desktop_entry import ENTRY, ICONS, WINDOW_CLASS, data_home, desktop_entry, exec_value
+from desktop_entry import ENTRY, ICONS, data_home
 from screens import virtual_screen
 from system_packages import need
 
+from app.desktop_entry import WINDOW_CLASS, desktop_entry, exec_value
 from app.errors import AppError
 
 SCRIPT = Path(__file__).parents[2] / "packaging" / "desktop_entry.py"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from following import draw_pictures, finished, progress_of, until
 from many_machines import running_postgres, shared_servers, worker_machine
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, insert, select, update
 
+from app.api.library_schemas import LibraryGroup, MonthPictures, Section
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
 from app.config import get_settings
-from app.db.engine import close_engines, get_sync_engine
+from app.db.engine import close_engines, get_sync_engine, write_transaction
 from app.db.migrate import migrate
-from app.db.models import TrainingEvidence, TrainingJob
+from app.db.models import ImageAsset, TrainingEvidence, TrainingJob
 from app.queue.reconcile import reconcile
 from app.services.backend import Backend
 from app.vectors.factory import open_store
@@ -53,6 +56,29 @@ def holders() -> set[str]:
     with get_sync_engine().connect() as conn:
         held = select(TrainingJob.worker).where(TrainingJob.worker.is_not(None)).distinct()
         return set(conn.scalars(held))
+
+
+async def test_the_library_is_listed_as_on_sqlite(shared: Backend) -> None:
+    names = ["IMG_2.jpg", "img_3.jpg", "IMG_010.jpg", "IMG_20190612_9.jpg", "Trip (2).jpg"]
+    written = int(datetime(2019, 6, 3, tzinfo=UTC).timestamp()) * 10**9
+    with write_transaction() as conn:
+        for name in reversed(names):
+            values = {"path": f"/p/{name}", "folder": "/p", "size": 1, "mtime_ns": written}
+            conn.execute(insert(ImageAsset).values(values))
+        taken = datetime(2024, 12, 31, 23, tzinfo=UTC)
+        conn.execute(
+            update(ImageAsset).where(ImageAsset.path == "/p/IMG_2.jpg").values(taken_at=taken)
+        )
+    library = shared.library
+    async with shared.db() as db:
+        assert await library.months(db) == [MonthPictures(2024, 12, 1), MonthPictures(2019, 6, 4)]
+        listing = await library.listing(db, None, order="name")
+        found = await library.page(db, None, listing, 0, 10)
+        assert [os.path.basename(picture.path) for picture in found] == names
+        june = await library.listing(db, None, LibraryGroup(year=2019, month=6))
+        assert (june.count, june.sections) == (4, (Section(4, 2019, 6),))
+    with write_transaction() as conn:  # the other test's ledger is this one
+        conn.execute(delete(ImageAsset))
 
 
 async def test_two_workers_share_a_session_and_one_may_be_killed(

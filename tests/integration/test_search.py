@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from drawing import Scene, captions, distinct_scenes, draw
 from drawn_model import DRAWN_MODEL
 from following import draw_pictures, finished, until
+from PIL import Image
 from sqlalchemy import select, update
 
-from app.api.search_schemas import SearchFilter, SearchQuery, SearchResultPage, SearchTerm
+from app.api.search_schemas import (
+    SearchFilter,
+    SearchHit,
+    SearchQuery,
+    SearchResultPage,
+    SearchTerm,
+)
 from app.api.training_schemas import TrainingSessionCreate
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset
@@ -70,7 +77,11 @@ def names(page: SearchResultPage) -> list[str]:
 
 def number(page: SearchResultPage) -> int:
     """The number of the scene that ranks first."""
-    return int(names(page)[0].split(".")[0])
+    return number_of(page.hits[0])
+
+
+def number_of(hit: SearchHit) -> int:
+    return int(os.path.basename(hit.path).split(".")[0])
 
 
 @pytest.mark.usefixtures("indexed")
@@ -101,6 +112,61 @@ async def test_descriptions_and_examples_find_their_pictures(
     plain = await search(backend, "a shape")
     own = f"{3:03}.png"
     assert names(mixed).index(own) > names(plain).index(own)
+
+
+@pytest.mark.usefixtures("indexed")
+async def test_thumbs_move_the_results(backend: Backend, scenes: list[Scene]) -> None:
+    plain = await search(backend, "a shape")
+    by_number = {number_of(hit): hit for hit in plain.hits}
+    last = plain.hits[-1]
+
+    def place(page: SearchResultPage, asset_id: int) -> int:
+        return [hit.assetId for hit in page.hits].index(asset_id)
+
+    liked = await search(backend, "a shape", liked=[last.assetId])
+    assert place(liked, last.assetId) < 3  # it was the last of thirty
+    both = await search(backend, "a shape", liked=[last.assetId], disliked=[plain.hits[0].assetId])
+    first = plain.hits[0].assetId
+    scores = [page.hits[place(page, first)].score for page in (liked, both)]
+    assert scores[1] < scores[0]
+    assert {liked.unused, both.unused} == {0}
+
+    # without a query: like the one, then like two, whose mean is between them
+    one = await search(backend, liked=[by_number[3].assetId])
+    assert names(one) == names(await search(backend, SearchTerm(assetId=by_number[3].assetId)))
+    two = await search(backend, liked=[by_number[3].assetId, by_number[8].assetId])
+    assert {number_of(hit) for hit in two.hits[:2]} == {3, 8}
+
+    # beside an example, and with pictures that are not there
+    example = SearchTerm(assetId=by_number[3].assetId)
+    some = await search(backend, example, liked=[by_number[8].assetId, 10_000], disliked=[10_001])
+    assert {number_of(hit) for hit in some.hits[:2]} == {3, 8}
+    assert some.unused == 2
+    with pytest.raises(AppError, match="None of the pictures to be like is indexed"):
+        await search(backend, liked=[10_000])
+    with pytest.raises(AppError, match="There is nothing to search for"):
+        await search(backend, disliked=[last.assetId])
+
+
+@pytest.mark.usefixtures("indexed")
+async def test_a_part_of_a_picture_finds_what_it_shows(
+    backend: Backend, scenes: list[Scene], tmp_path: Path
+) -> None:
+    sheet = Image.new("RGB", (960, 640), "white")
+    sheet.paste(draw(scenes[4], (320, 320)), (0, 0))
+    sheet.paste(draw(scenes[7], (320, 320)), (640, 320))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a camera that was held upright: stored on its side
+    path = tmp_path / "sheet.png"
+    sheet.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+
+    def part(*region: float) -> SearchTerm:
+        return SearchTerm(path=str(path), region=region)
+
+    assert number(await search(backend, part(0, 0, 1 / 3, 1 / 2))) == 4
+    assert number(await search(backend, part(2 / 3, 1 / 2, 1, 1))) == 7
+    with pytest.raises(AppError, match="too small to search for"):
+        await search(backend, part(0.5, 0.5, 0.51, 0.9))
 
 
 async def test_filters_pages_and_the_cut_off(
@@ -135,7 +201,9 @@ async def test_filters_pages_and_the_cut_off(
     assert await ranked(orientation="portrait") == expected(lambda hit: hit.height > hit.width)
     assert await ranked(sessionId=indexed) == names(everything)
     assert await ranked(sessionId=indexed + 1) == []
-    assert await ranked(takenFrom=date(1900, 1, 1)) == []
+    today = datetime.now(UTC).date()  # no camera took these, so that their files' times count
+    assert await ranked(takenFrom=today - timedelta(1)) == names(everything)
+    assert await ranked(takenTo=today - timedelta(2)) == []
 
     # a second session over one of the folders: its pictures are in both
     await index(backend, tmp_path / "pictures" / "a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtGui import QColor, QImage
@@ -13,6 +14,8 @@ from app.ui.parts.actions import ActionRunner
 from app.ui.parts.commands import Commands
 from app.ui.parts.poller import Poller
 from app.ui.parts.theme import theme
+from app.ui.pictures.context import PictureContext
+from app.ui.pictures.thumbnails import ThumbnailLoader
 
 
 class Parts:
@@ -24,6 +27,8 @@ class Parts:
 
     def __init__(self, backend: Any) -> None:
         theme()  # as in the program: colours are there before the first widget
+        self._backend = backend
+        self._thumbnails: list[ThumbnailLoader] = []
         self.window = QWidget()
         self.window.resize(1100, 720)
         self.commands = Commands(self.window)
@@ -45,7 +50,20 @@ class Parts:
             await asyncio.wait(self.poller._tasks, timeout=5)
         await self.poller.close()
         await self.runner.close()
+        for loader in self._thumbnails:
+            loader.close()
         assert not self.problems
+
+    def context(self, **services: Any) -> PictureContext:
+        """What everything that shows pictures works with.
+
+        Args:
+            services: take the place of those that the backend has.
+        """
+        backend = replace(self._backend, **services)
+        loader = ThumbnailLoader(backend.thumbnails, self.window)
+        self._thumbnails.append(loader)
+        return PictureContext(backend, self.runner, self.poller, loader)
 
     def show(self, widget: Any, width: int = 1000, height: int = 680) -> Any:
         """Show a widget as the window would."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from app.api.search_schemas import (
 )
 from app.errors import AppError
 from app.ui.pages.pictures.page import PicturesPage
-from app.ui.pictures.thumbnails import ThumbnailLoader
 
 
 def hit(number: int, path: str = "", score: float | None = None) -> SearchHit:
@@ -58,6 +56,7 @@ class Service:
         self.named_hits: list[SearchHit] = []
         self.likely = 450
         """So many of its hits are likely."""
+        self.unused = 0
 
     async def models(self, db: Any) -> list[SearchModel]:
         return self.known
@@ -94,6 +93,7 @@ class Service:
             modelId=1,
             known=self.knows,
             leftOut=after >= len(likely) and len(likely) < len(found),
+            unused=self.unused,
         )
 
     async def named(self, db: Any, text: str, only: SearchFilter) -> list[SearchHit]:
@@ -102,7 +102,8 @@ class Service:
     @property
     def texts(self) -> list[str]:
         """The first term of each question, further pages left out."""
-        return [query.terms[0].text or "" for query, offset in self.asked if not offset]
+        terms = [query.terms for query, offset in self.asked if not offset]
+        return [(some[0].text or "") if some else "" for some in terms]
 
 
 class Shown:
@@ -120,21 +121,14 @@ class Shown:
         self.service = service or Service()
         self.memory = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
         self.parts = Parts(backend)
-        self.backend = replace(backend, search=self.service)
-        self.loader = ThumbnailLoader(backend.thumbnails, self.parts.window)
+        self.context = self.parts.context(search=self.service)
 
     async def __aenter__(self) -> Shown:
         await self.parts.__aenter__()
-        self.page: PicturesPage = self.parts.show(
-            PicturesPage(
-                self.backend,
-                self.parts.runner,
-                self.parts.poller,
-                thumbnails=self.loader,
-                memory=self.memory,
-                parent=self.parts.window,
-            )
-        )
+        *_, page = PicturesPage.in_steps(self.context, self.memory)
+        assert page is not None
+        page.setParent(self.parts.window)
+        self.page: PicturesPage = self.parts.show(page)
         self.parts.window.activateWindow()
         return self
 
@@ -142,7 +136,6 @@ class Shown:
         self.service.go.set()
         self.page.search_runner.forget()
         await self.parts.__aexit__(*error)
-        self.loader.close()
 
     @property
     def grid(self) -> Any:

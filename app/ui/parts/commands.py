@@ -6,9 +6,11 @@ do the same thing call ``action.trigger()`` or mirror it with :func:`follow`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QMenu, QPushButton
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
+from PySide6.QtWidgets import QMainWindow, QMenu, QPushButton, QWidget
 
 PAGES = (
     ("pictures", "Pictures"),
@@ -69,9 +71,9 @@ class Commands(QObject):
             group = QActionGroup(self)
             for action in actions.values():
                 group.addAction(action)
-        self.copy_diagnostics = make_action(
+        self.report = make_action(
             self,
-            "Copy &diagnostics",
+            "&Report a problem…",
             "Ctrl+Shift+D",
             "Information for someone who helps you, without passwords",
         )
@@ -107,7 +109,7 @@ class Commands(QObject):
         help_menu.addAction(self.guide)
         help_menu.addAction(self.keys)
         help_menu.addSeparator()
-        help_menu.addAction(self.copy_diagnostics)
+        help_menu.addAction(self.report)
         help_menu.addAction(self.open_data_folder)
         help_menu.addSeparator()
         help_menu.addAction(self.about)
@@ -131,6 +133,19 @@ def make_action(
         action.setStatusTip(tip)
         action.setToolTip(tip)
     return action
+
+
+def bind(owner: QWidget, meaning: str, keys: str, do: Callable[[], object]) -> QShortcut:
+    """Keys that do something while a part of the window is seen; the overlay of keys says what.
+
+    Args:
+        keys: alternatives, with blanks between them.
+    """
+    shortcut = QShortcut(owner)
+    shortcut.setKeys([QKeySequence(key) for key in keys.split()])
+    shortcut.setWhatsThis(meaning)
+    shortcut.activated.connect(do)
+    return shortcut
 
 
 def follow(button: QPushButton, action: QAction) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from datetime import UTC, datetime
+
+from app.natural_order import natural_key
 
 
 def count(number: int) -> str:
@@ -44,10 +45,9 @@ def dimensions(width: int | None, height: int | None) -> str:
     return f"{count(width)} × {count(height)}" if width and height else ""
 
 
-def sort_key(name: str) -> tuple[list[str | int], str]:
-    """For names as people sort them: without regard to case, numbers in them by their value."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [int(part) if at % 2 else part for at, part in enumerate(parts)], name
+def sort_key(name: str) -> tuple[str, str]:
+    """For names as people sort them; those that are the same but for case or zeros stay apart."""
+    return natural_key(name), name
 
 
 def duration(seconds: float) -> str:

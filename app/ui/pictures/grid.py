@@ -17,6 +17,7 @@ from PySide6.QtGui import (
     QDrag,
     QFocusEvent,
     QKeyEvent,
+    QMouseEvent,
     QPainter,
     QPaintEvent,
     QRegion,
@@ -27,11 +28,19 @@ from app.ui.parts.paged_model import PAGE, Index
 from app.ui.pictures.files_out import MOST, files_as_mime
 from app.ui.pictures.justified_view import JustifiedView
 from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.pictures.thumbs import Thumbs, draw_thumbs, thumb_places
 from app.ui.pictures.tiles import EDGE, HeldTiles, Tile, TileModel, tile_for
 
 __all__ = ["HeldTiles", "PictureGrid", "Tile", "TileModel", "tile_for"]
 
 DIMMED = 0.45
+KEYS = (
+    ("Move the selection", "Arrows"),
+    ("Select more", "Shift+Arrows"),
+    ("View a picture", "Enter"),
+    ("Preview a picture", "Space"),
+)
+"""What the grid itself does with keys, besides those of its actions."""
 Cursor = QAbstractItemView.CursorAction
 Flag = QItemSelectionModel.SelectionFlag
 
@@ -66,6 +75,7 @@ class PictureGrid(JustifiedView):
         self._notified: Tile | None = None
         self.shown_alone = False
         """A viewer shows the current picture, whatever else is selected."""
+        self._thumbs: Thumbs | None = None
         self.begin()
         self.setProperty("surface", "background")
         self.setProperty("kind", "grid")
@@ -91,6 +101,11 @@ class PictureGrid(JustifiedView):
         for action in actions:
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.addAction(action)
+
+    def set_thumbs(self, thumbs: Thumbs) -> None:
+        """Draw these on pictures, and let them be clicked."""
+        self._thumbs = thumbs
+        thumbs.changed.connect(self.viewport().update)
 
     def set_dimmed(self, dimmed: bool) -> None:
         """Show that what is seen is about to be replaced."""
@@ -173,7 +188,33 @@ class PictureGrid(JustifiedView):
             if self.viewport().underMouse() and option.rect.contains(below):
                 option.state |= QStyle.StateFlag.State_MouseOver
             self.itemDelegate().paint(painter, option, index)
+            if self._thumbs is not None and (tile := self.tiles.row(row)) is not None:
+                hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
+                draw_thumbs(painter, option.rect, self._thumbs.of(tile.asset_id), hovered)
         self._draw_headings(painter)
+
+    # Thumbs
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if not self._click_thumb(event):
+            super().mousePressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if not self._click_thumb(event):
+            super().mouseDoubleClickEvent(event)
+
+    def _click_thumb(self, event: QMouseEvent) -> bool:
+        """Whether it was a thumb that was clicked."""
+        point = event.position().toPoint()
+        index = self.indexAt(point)
+        if self._thumbs is None or not index.isValid():
+            return False
+        tile, places = self.tiles.row(index.row()), thumb_places(self.visualRect(index))
+        up = next((up for up, place in places.items() if place.contains(point)), None)
+        if tile is None or up is None or event.button() != Qt.MouseButton.LeftButton:
+            return False
+        self._thumbs.toggle([tile.asset_id], up)
+        return True
 
     # Keys, selection
 

@@ -18,12 +18,10 @@ from app.ui.parts.widgets import ICON_BESIDE_TEXT, ElidedLabel, button, label
 from app.ui.pictures.evidence_panel import FactForm, attempt_part
 from app.ui.pictures.grid import PictureGrid, Tile
 from app.ui.pictures.large_picture import LargePicture
-from app.ui.pictures.thumbnails import ThumbnailLoader
 
 if TYPE_CHECKING:
     from app.api.training_schemas import EvidenceRow
-    from app.services.backend import Backend
-    from app.ui.parts.actions import ActionRunner
+    from app.ui.pictures.context import PictureContext
 
 SMALL = "This is the thumbnail: files of this kind cannot be shown larger here."
 GONE = "The file is no longer there."
@@ -40,20 +38,15 @@ class PicturePreview(QWidget):
     closed = Signal()
 
     def __init__(
-        self,
-        backend: Backend,
-        runner: ActionRunner,
-        thumbnails: ThumbnailLoader,
-        grid: PictureGrid,
-        actions: Sequence[QAction],
+        self, context: PictureContext, grid: PictureGrid, actions: Sequence[QAction]
     ) -> None:
         super().__init__()
-        self._backend, self._runner, self._grid = backend, runner, grid
+        self._backend, self._runner, self._grid = context.backend, context.runner, grid
         self._tile: Tile | None = None
         self.setMinimumWidth(260)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName("Preview")
-        self.picture = LargePicture(thumbnails)
+        self.picture = LargePicture(context.thumbnails)
         self.name = ElidedLabel(role="section")
         self.folder = ElidedLabel(role="secondary")
         self.note = label(role="secondary")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.api.search_schemas import LEAST_PART
 from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S
@@ -26,13 +27,12 @@ from app.ui.pictures.compare import LEAST, MOST, CompareView
 from app.ui.pictures.evidence_panel import FactForm
 from app.ui.pictures.grid import PictureGrid, Tile
 from app.ui.pictures.preview import SMALL, Details
-from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.pictures.region_picker import RegionPicker
 from app.ui.pictures.zoom_view import ZoomView
 
 if TYPE_CHECKING:
     from app.api.library_schemas import CameraFacts
-    from app.services.backend import Backend
-    from app.ui.parts.actions import ActionRunner
+    from app.ui.pictures.context import PictureContext
 
 DETAILS_WIDTH = 300
 KEYS = (
@@ -40,6 +40,7 @@ KEYS = (
     ("Nearer, further", "+, −"),
     ("All of the picture", "0"),
     ("Pixel for pixel", "1"),
+    ("Search for a part of it", "S"),
     ("Side by side, where two to four are selected", "C"),
     ("Details", "I"),
     ("Full screen", "F11"),
@@ -48,6 +49,8 @@ KEYS = (
 """What each key does in here, and the key."""
 BELOW = (Qt.Key.Key_F, Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus)
 """Keys that with Control do something on the page below."""
+DRAG = "Drag over the part to search for."
+TOO_SMALL = f"That is too small to search for: at least {LEAST_PART} × {LEAST_PART} pixels."
 
 
 class PictureViewer(QWidget):
@@ -58,17 +61,20 @@ class PictureViewer(QWidget):
         actions: what can be done with the picture; their keys work here, too.
     """
 
+    part_wanted = Signal(object, object)
+    """A :class:`Tile` and the region of it that is to be searched for."""
+    closed = Signal()
+
     def __init__(
         self,
-        backend: Backend,
-        runner: ActionRunner,
-        thumbnails: ThumbnailLoader,
+        context: PictureContext,
         grid: PictureGrid,
         facts: Callable[[Tile], Details | None],
         actions: Sequence[QAction],
     ) -> None:
         super().__init__(grid.window())
-        self._backend, self._runner, self._grid, self._facts = backend, runner, grid, facts
+        self._backend, self._runner = context.backend, context.runner
+        self._grid, self._facts = grid, facts
         self._tile: Tile | None = None
         self._details: Details = []
         self._full_screen = False
@@ -76,7 +82,9 @@ class PictureViewer(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Viewer")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.view, self.compared = ZoomView(thumbnails), CompareView(thumbnails)
+        self.view = ZoomView(context.thumbnails)
+        self.compared = CompareView(context.thumbnails)
+        self.picker = RegionPicker(self.view)
         self.stack = QStackedWidget()
         self.name, self.place = ElidedLabel(role="section"), label(role="secondary")
         self.scale, self.note = label(role="count", tone="secondary"), label(role="secondary")
@@ -87,11 +95,12 @@ class PictureViewer(QWidget):
         self.further = _tool("magnifying-glass-minus", "Further (−)")
         self.nearer = _tool("magnifying-glass-plus", "Nearer (+)")
         self.fit = _tool("frame-corners", "All of the picture (0)")
+        self.part = _tool("bounding-box", "Search for a part of it (S)")
         self.compare = _tool("columns", "Side by side (C)")
         self.info = _tool("info", "Details (I)")
         self.full = _tool("corners-out", "Full screen (F11)")
-        self.compare.setCheckable(True)
-        self.info.setCheckable(True)
+        for switch in (self.part, self.compare, self.info):
+            switch.setCheckable(True)
         self.panel = QScrollArea()
         self.addActions(list(actions))
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
@@ -110,7 +119,7 @@ class PictureViewer(QWidget):
         for part in (self.note, self.place, self.scale, self.further, self.nearer, self.fit):
             top.addWidget(part)
         top.addSpacing(SPACE_S)
-        for item in (self.compare, self.info, self.full):
+        for item in (self.part, self.compare, self.info, self.full):
             top.addWidget(item)
         inside = QWidget()
         facts = QVBoxLayout(inside)
@@ -146,11 +155,14 @@ class PictureViewer(QWidget):
         self.nearer.clicked.connect(lambda: self._seen().zoom(2))
         self.further.clicked.connect(lambda: self._seen().zoom(-2))
         self.fit.clicked.connect(lambda: self._seen().fit())
+        self.part.toggled.connect(self._choose_part)
+        self.picker.chosen.connect(self._want_part)
+        self.picker.too_small.connect(lambda: self.note.setText(TOO_SMALL))
         self.compare.toggled.connect(self._compare)
         self.info.toggled.connect(self._show_panel)
         self.full.clicked.connect(self._toggle_full_screen)
         self.view.zoomed.connect(self._show_scale)
-        self.view.shown.connect(lambda whole: self.note.setText("" if whole else SMALL))
+        self.view.shown.connect(self._note_shown)
 
     # Opening and closing
 
@@ -181,10 +193,12 @@ class PictureViewer(QWidget):
         self.window().removeEventFilter(self)
         self.compare.setChecked(False)
         self._grid.shown_alone = False
+        self.part.setChecked(False)
         self.hide()
         self._tile = None
         self.view.show_picture("", QSize())
         self._grid.setFocus()
+        self.closed.emit()
 
     def _toggle_full_screen(self) -> None:
         window = self.window()
@@ -196,6 +210,7 @@ class PictureViewer(QWidget):
             self.close_viewer()  # another page is shown
         elif watched is self.window() and event.type() == QEvent.Type.Resize:
             self.setGeometry(self.window().rect())
+            self.part.setChecked(False)
         return super().eventFilter(watched, event)
 
     # What is shown
@@ -210,8 +225,9 @@ class PictureViewer(QWidget):
         tiles = self._grid.selected_tiles(MOST) if wanted else []
         self.compared.show_tiles(tiles)
         self.stack.setCurrentWidget(self.compared if wanted else self.view)
-        for part in (self.previous, self.next, self.place, self.scale, self.info):
+        for part in (self.previous, self.next, self.place, self.scale, self.info, self.part):
             part.setVisible(not wanted)
+        self.part.setChecked(False)
         if wanted:
             self.name.set_text(f"{len(tiles)} pictures side by side")
             self.note.setText("")
@@ -219,6 +235,23 @@ class PictureViewer(QWidget):
         else:
             self._show_current(self._grid.current_tile())
         self.info.setChecked(self.info.isChecked() and not wanted)
+
+    def _note_shown(self, whole: bool) -> None:
+        if not self.part.isChecked():
+            self.note.setText("" if whole else SMALL)
+
+    def _choose_part(self, wanted: bool) -> None:
+        self.note.setText(DRAG if wanted else "")
+        if wanted:
+            self.picker.begin()
+        else:
+            self.picker.hide()
+
+    def _want_part(self, region: object) -> None:
+        tile = self._tile
+        if tile is not None:
+            self.close_viewer()
+            self.part_wanted.emit(tile, region)
 
     def _go(self, step: int) -> None:
         if self.compare.isChecked():
@@ -243,6 +276,7 @@ class PictureViewer(QWidget):
         self.name.set_text("" if tile is None else printable(os.path.basename(tile.path)))
         self.setAccessibleDescription(f"{self.name.full_text()}, {self.place.text()}")
         if another:
+            self.part.setChecked(False)
             self.note.setText("")
             size = QSize(tile.width or 0, tile.height or 0) if tile else QSize()
             self.view.show_picture(tile.path if tile else "", size)
@@ -298,7 +332,7 @@ class PictureViewer(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()
         do: Callable[[], object] | None = {
-            Qt.Key.Key_Escape: self.close_viewer,
+            Qt.Key.Key_Escape: self._leave,
             Qt.Key.Key_Left: lambda: self._go(-1),
             Qt.Key.Key_Right: lambda: self._go(1),
             Qt.Key.Key_PageUp: lambda: self._go(-1),
@@ -308,6 +342,7 @@ class PictureViewer(QWidget):
             Qt.Key.Key_Minus: lambda: self._seen().zoom(-1),
             Qt.Key.Key_0: lambda: self._seen().fit(),
             Qt.Key.Key_1: lambda: self._seen().show_pixels(),
+            Qt.Key.Key_S: self.part.click,
             Qt.Key.Key_C: self.compare.click,
             Qt.Key.Key_I: self.info.click,
             Qt.Key.Key_F11: self._toggle_full_screen,
@@ -317,6 +352,13 @@ class PictureViewer(QWidget):
             do()
         elif key not in (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Space):  # the page's, below
             super().keyPressEvent(event)
+
+    def _leave(self) -> None:
+        """Give up choosing a part, or go back to the grid."""
+        if self.part.isChecked():
+            self.part.setChecked(False)
+        else:
+            self.close_viewer()
 
     def focusNextPrevChild(self, forwards: bool) -> bool:
         """Tab stays in here: what lies below cannot be seen."""

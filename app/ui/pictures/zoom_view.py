@@ -83,7 +83,7 @@ class ZoomView(LargePicture):
         self.update()
 
     def _set_scale(self, scale: float | None, at: QPointF | None = None) -> None:
-        before = self._place()
+        before = self.place()
         held = at or QPointF(self.rect().center())
         share = QPointF(0.5, 0.5)
         if not before.isEmpty():
@@ -135,7 +135,7 @@ class ZoomView(LargePicture):
         """How large it is drawn."""
         return QSizeF(self._pixels()) * (self.scale / self.devicePixelRatioF())
 
-    def _place(self) -> QRectF:
+    def place(self) -> QRectF:
         """Where it is drawn, also outside the view."""
         drawn = self._drawn()
         middle = QPointF(self.rect().center())
@@ -175,7 +175,7 @@ class ZoomView(LargePicture):
                 place.moveCenter(QPointF(self.rect().center()))
                 painter.drawPixmap(place, small, QRectF(small.rect()))
                 return
-        place = self._place()
+        place = self.place()
         seen = place.intersected(QRectF(self.rect()))
         if seen.isEmpty():
             return

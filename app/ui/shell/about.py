@@ -12,7 +12,7 @@ from app.ui.parts.widgets import IconLabel, button, label
 
 _TEXT = (
     "Finds any picture in a large folder by a description of it. Everything happens on this "
-    "computer; your pictures are changed only by you."
+    "computer, and no picture is changed unless you ask for it."
 )
 
 

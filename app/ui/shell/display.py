@@ -56,8 +56,11 @@ def require_libraries() -> None:
         )
 
 
-def open_window() -> int:
+def open_window(*, in_tray: bool = False) -> int:
     """Show the window until it is closed; the exit code.
+
+    Args:
+        in_tray: begin as an icon in the tray.
 
     Raises:
         AppError: something that it needs is not installed.
@@ -71,7 +74,7 @@ def open_window() -> int:
             f"The window cannot be opened: {first_line(error)}.",
             "Install the program again; or use it in the terminal: afterimage --help",
         ) from error
-    return run_window()
+    return run_window(in_tray=in_tray)
 
 
 if __name__ == "__main__":

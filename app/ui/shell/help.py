@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import (
     QAction,
     QKeySequence,
+    QShortcut,
     QTextBlockFormat,
     QTextCursor,
     QTextDocument,
@@ -18,8 +19,8 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
+    QMainWindow,
     QMenu,
-    QMenuBar,
     QScrollArea,
     QTextBrowser,
     QVBoxLayout,
@@ -27,15 +28,16 @@ from PySide6.QtWidgets import (
 )
 
 from app.bundled import RESOURCES
+from app.ui.pages.pictures.field import KEYS as IN_FIELD
 from app.ui.parts.fitting import fit_size
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL, SPACE_XS, font
-from app.ui.parts.widgets import button, label
-from app.ui.pictures.actions import SHORTCUTS
+from app.ui.parts.widgets import Page, button, label
+from app.ui.pictures.grid import KEYS as IN_GRID
 from app.ui.pictures.viewer import KEYS as IN_VIEWER
 
 GUIDE = RESOURCES / "user-guide.md"
 GUIDE_SIZE = QSize(760, 820)
-KEYS_SIZE = QSize(760, 620)
+KEYS_SIZE = QSize(800, 700)
 COLUMNS = 2
 LINE_HEIGHT = 120
 """Percent."""
@@ -43,22 +45,6 @@ _PICTURE = re.compile(r"^!\[.*\)\n\n?", re.MULTILINE)
 
 Keys = Sequence[tuple[str, str]]
 """What each key does, and the key."""
-
-IN_GRIDS: Keys = (
-    ("Move the selection", "Arrows"),
-    ("Select more", "Shift+Arrows"),
-    ("View a picture", "Enter"),
-    ("Preview a picture", "Space"),
-    *SHORTCUTS.items(),
-)
-IN_SEARCH: Keys = (
-    ("Go to the field", "Ctrl+F"),
-    ("Go to the pictures", "Down"),
-    ("Earlier searches", "Alt+Down"),
-    ("Clear the field", "Esc"),
-    ("Folders, dates, duplicates", "F9"),
-    ("Larger, smaller pictures", "Ctrl++, Ctrl+−"),
-)
 
 
 class GuideDialog(QDialog):
@@ -83,18 +69,19 @@ class GuideDialog(QDialog):
 
 
 class KeysDialog(QDialog):
-    """Every key, by the menu that has it or the place where it works."""
+    """Every key, by the menu that has it or the place where it works.
 
-    def __init__(self, parent: QWidget, bar: QMenuBar) -> None:
-        super().__init__(parent)
+    What menus and pages bind is read from them; what a part does with keys of its own, it names.
+
+    Args:
+        window: with its menus and all of its pages.
+    """
+
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
         self.setWindowTitle("Keys")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        groups = [
-            *_of_menus(bar),
-            ("Pictures", IN_GRIDS),
-            ("Search", IN_SEARCH),
-            ("A picture", IN_VIEWER),
-        ]
+        groups = [(title, keys) for title, keys in keys_of(window) if keys]
         content = QWidget()
         columns = QHBoxLayout(content)
         columns.setContentsMargins(SPACE_XL, SPACE_XL, SPACE_XL, SPACE_XL)
@@ -138,20 +125,46 @@ def _space_out(document: QTextDocument) -> None:
         block = block.next()
 
 
-def _of_menus(bar: QMenuBar) -> Iterable[tuple[str, Keys]]:
-    for entry in bar.actions():
+def keys_of(window: QMainWindow) -> list[tuple[str, Keys]]:
+    """All keys of a window and of the pages in it, in groups."""
+    menus = [(title, [a for a in actions if a.shortcuts()]) for title, actions in _menus(window)]
+    in_menus = {action for _, actions in menus for action in actions}
+    on_pages: dict[str, dict[str, str]] = {}
+    for shortcut in window.findChildren(QShortcut):
+        keys = on_pages.setdefault(_page_of(shortcut), {})
+        keys[shortcut.whatsThis()] = _native(shortcut.keys())
+    others = [a for a in window.findChildren(QAction) if a.shortcuts() and a not in in_menus]
+    of_pictures = {_plain(action.text()): _native(action.shortcuts()) for action in others}
+    search = on_pages.pop("Pictures", {})
+    return [
+        *((title, [_key(action) for action in actions]) for title, actions in menus),
+        ("Pictures", [*IN_GRID, *of_pictures.items()]),
+        ("Search", [*search.items(), *IN_FIELD]),
+        ("A picture", IN_VIEWER),
+        *((title, list(keys.items())) for title, keys in on_pages.items()),
+    ]
+
+
+def _menus(window: QMainWindow) -> Iterable[tuple[str, list[QAction]]]:
+    for entry in window.menuBar().actions():
         menu = entry.menu()
-        if isinstance(menu, QMenu) and (keys := [_key(a) for a in menu.actions() if _has_key(a)]):
-            yield _plain(entry.text()), keys
+        if isinstance(menu, QMenu):
+            yield _plain(entry.text()), menu.actions()
 
 
-def _has_key(action: QAction) -> bool:
-    return not action.shortcut().isEmpty()
+def _page_of(shortcut: QShortcut) -> str:
+    part = shortcut.parent()
+    while part is not None and not isinstance(part, Page):
+        part = part.parent()
+    return part.accessibleName() if isinstance(part, Page) else "Everywhere"
 
 
 def _key(action: QAction) -> tuple[str, str]:
-    native = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-    return _plain(action.text()), native
+    return _plain(action.text()), _native(action.shortcuts())
+
+
+def _native(keys: Sequence[QKeySequence]) -> str:
+    return ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in keys)
 
 
 def _plain(text: str) -> str:
@@ -163,14 +176,15 @@ def _shared(
 ) -> Iterable[Sequence[tuple[str, Keys]]]:
     """The groups in order, in so many columns of about the same height."""
     lines = [len(keys) + 2 for _title, keys in groups]
-    column, filled = list[tuple[str, Keys]](), 0
+    columns: list[list[tuple[str, Keys]]] = [[]]
+    filled = 0
     for group, height in zip(groups, lines, strict=True):
-        if column and filled + height / 2 > sum(lines) / number:
-            yield column
-            column, filled = [], 0
-        column.append(group)
+        ends_at = sum(lines) * len(columns) / number
+        if columns[-1] and filled + height / 2 > ends_at and len(columns) < number:
+            columns.append([])
+        columns[-1].append(group)
         filled += height
-    yield column
+    return columns
 
 
 def _group(title: str, keys: Keys) -> QGridLayout:

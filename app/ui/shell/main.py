@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 PAINT_WITHIN_S = 0.5
 
 
-def run_window() -> int:
-    """Show the window and serve it until it is closed; the exit code."""
+def run_window(*, in_tray: bool = False) -> int:
+    """Show the window and serve it until it is closed; the exit code.
+
+    Args:
+        in_tray: begin without it, as an icon in the tray; minimised where there is no tray.
+    """
     take_messages()
     app = make_application()
     instance = SingleInstance(instance_name())
@@ -45,8 +49,13 @@ def run_window() -> int:
     window.setWindowIcon(app_icon())
     tray = Tray(window, app_icon())
     instance.raised.connect(tray.open_asked)
-    window.show()
-    paint(app, window)
+    if not in_tray:
+        window.show()
+        paint(app, window)
+    elif tray.available():
+        tray.show()
+    else:
+        window.showMinimized()
     try:
         return _serve(app, window, tray, instance)
     except Exception as error:  # noqa: BLE001 — a window never closes without a word

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -15,9 +16,11 @@ from app.ui.pages.sessions.first_run import FirstRunPage
 from app.ui.pages.sessions.new_session import NewSessionDialog
 from app.ui.pages.sessions.page import SessionsPage
 from app.ui.pages.system.page import SystemPage
+from app.ui.pictures.context import PictureContext
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.shell.about import AboutDialog
 from app.ui.shell.help import GuideDialog, KeysDialog
+from app.ui.shell.report import ReportDialog
 from app.ui.shell.sessions_feed import SessionsFeed
 from app.ui.shell.settings_dialog import SettingsDialog
 from app.ui.shell.window import MainWindow
@@ -52,7 +55,7 @@ class Pages(QObject):
         )
         self.failed = FailedView(backend, runner, poller, thumbnails=thumbnails)
         self.system = SystemPage(backend, runner, poller, commands)
-        self._thumbnails = thumbnails
+        self._context = PictureContext(backend, runner, poller, thumbnails)
         self.pictures: PicturesPage | None = None
         self._opened = bool(window.recall("window/page"))
         """It is where it was left; else it opens on the pictures, if any is indexed."""
@@ -71,6 +74,7 @@ class Pages(QObject):
         commands.settings.triggered.connect(self._settings)
         commands.guide.triggered.connect(self._guide)
         commands.keys.triggered.connect(self._keys)
+        commands.report.triggered.connect(self._report)
         commands.about.triggered.connect(self._about)
         self._window.folder_dropped.connect(self.new_session)
         self.sessions.new_session_requested.connect(self.new_session)
@@ -88,25 +92,22 @@ class Pages(QObject):
 
     def _offer(self) -> None:
         """The pages that can wait: the window builds them when it has a quiet moment."""
-        for key, build in (
-            ("pictures", self._make_pictures),
-            ("models", lambda: ModelsPage(self._backend, self._runner, self._poller)),
-        ):
-            self._window.offer_page(key, build)
+        self._window.offer_page("pictures", self._build_pictures())
+        self._window.offer_page("models", self._build_models())
 
-    def _make_pictures(self) -> QWidget:
-        self.pictures = PicturesPage(
-            self._backend,
-            self._runner,
-            self._poller,
-            thumbnails=self._thumbnails,
-            memory=self._window.memory,
-        )
-        self.pictures.new_session_wanted.connect(self.new_session)
-        self.pictures.models_wanted.connect(lambda: self._window.show_page("models"))
-        return self.pictures
+    def _build_pictures(self) -> Iterator[QWidget | None]:
+        for page in PicturesPage.in_steps(self._context, self._window.memory):
+            if page is not None:
+                self.pictures = page
+                page.new_session_wanted.connect(self.new_session)
+                page.models_wanted.connect(lambda: self._window.show_page("models"))
+            yield page
+
+    def _build_models(self) -> Iterator[QWidget | None]:
+        yield ModelsPage(self._backend, self._runner, self._poller)
 
     def _show_pictures_page(self) -> PicturesPage:
+        self._window.have_page("pictures")
         self._window.show_page("pictures")
         assert self.pictures is not None
         return self.pictures
@@ -173,8 +174,8 @@ class Pages(QObject):
         AboutDialog(self._window).open()
 
     def _settings(self) -> None:
-        dialog = SettingsDialog(self._window, self._runner)
-        dialog.saved.connect(self._window.settings_saved)
+        dialog = SettingsDialog(self._window, self._runner, self._window.commands)
+        dialog.restart_wanted.connect(self._window.settings_saved)
         dialog.open()
 
     def _guide(self) -> None:
@@ -184,4 +185,8 @@ class Pages(QObject):
         guide.activateWindow()
 
     def _keys(self) -> None:
-        KeysDialog(self._window, self._window.menuBar()).open()
+        self._window.have_page("pictures")  # it has keys of its own
+        KeysDialog(self._window).open()
+
+    def _report(self) -> None:
+        ReportDialog(self._window, self._backend, self._runner).open()

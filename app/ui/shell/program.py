@@ -75,13 +75,13 @@ class Program:
         self._runtime: Runtime | None = None
         self._queue_ready = asyncio.Event()
         self._ended = asyncio.Event()
-        self._in_tray = False
         window.closing.connect(self._asked_to_close)
         window.seen.connect(self.poller.set_window_visible)
         window.settings_saved.connect(self._renew_worker)
         tray.open_asked.connect(self.come_forward)
         tray.quit_asked.connect(self._asked_to_close)
         self.poller.problem.connect(window.status.set_problem)
+        self.poller.set_window_visible(window.isVisible())
 
     async def run(self) -> int:
         """Everything from the first paint to the end; the exit code."""
@@ -99,7 +99,6 @@ class Program:
 
     def come_forward(self) -> None:
         """Show the window again."""
-        self._in_tray = False
         self.tray.hide()
         self.window.come_forward()
 
@@ -194,7 +193,7 @@ class Program:
         if not names:
             self.end()
             return
-        if self._in_tray:
+        if self.window.isHidden():
             self.come_forward()
         if self.window.findChild(CloseDialog) is not None:
             return
@@ -204,7 +203,6 @@ class Program:
         dialog.open()
 
     def _go_to_tray(self) -> None:
-        self._in_tray = True
         self.tray.show()
         self.window.hide()
 

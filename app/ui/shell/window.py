@@ -7,7 +7,7 @@ when they are ready, and it says by signals what a person wants.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import (
@@ -62,7 +62,7 @@ class MainWindow(QMainWindow):
         self.painted = False
         self._may_close = False
         self._pages: dict[str, QWidget] = {}
-        self._offered: dict[str, Callable[[], QWidget]] = {}
+        self._offered: dict[str, Iterator[QWidget | None]] = {}
         self.setWindowTitle(TITLE)
         self.setMinimumSize(QSize(900, 600).boundedTo(room_for(self)))
         self.setAcceptDrops(True)
@@ -73,7 +73,7 @@ class MainWindow(QMainWindow):
         self.status = StatusLine()
         self.running = RunningBar()
         self._loading = Skeleton()
-        self._quiet = QTimer(self, interval=BUILD_EVERY_MS)
+        self._quiet = QTimer(self)
         self._quiet.timeout.connect(self._build_next)
         self.stack.addWidget(self._loading)
         self._lay_out()
@@ -119,28 +119,45 @@ class MainWindow(QMainWindow):
         if key == self.current_page():
             self.show_page(key)
 
-    def offer_page(self, key: str, build: Callable[[], QWidget]) -> None:
-        """Have the page ``key`` built in a quiet moment, or once somebody wants to see it."""
-        self._offered[key] = build
-        if key == self.current_page():
-            self.show_page(key)
-        else:
-            self._quiet.start()
+    def offer_page(self, key: str, steps: Iterator[QWidget | None]) -> None:
+        """Have the page ``key`` built in quiet moments, or once somebody wants to see it.
 
-    def _build_next(self) -> None:
-        """One page in one turn of the loop: no single step is long enough to be felt."""
+        Args:
+            steps: build a part of it each; the last one gives the page, the others None.
+        """
+        self._offered[key] = steps
+        self._plan_building()
+
+    def _plan_building(self) -> None:
+        """What is looked at comes first, and at once."""
         if self._offered:
-            key = next(iter(self._offered))
-            self.add_page(key, self._offered.pop(key)())
+            waited_for = self.current_page() in self._offered
+            self._quiet.start(0 if waited_for else BUILD_EVERY_MS)
         else:
             self._quiet.stop()
+
+    def _build_next(self) -> None:
+        """One step in one turn of the loop: none is long enough to be felt."""
+        key = self.current_page()
+        key = key if key in self._offered else next(iter(self._offered))
+        if (page := next(self._offered[key])) is not None:
+            del self._offered[key]
+            self.add_page(key, page)
+        self._plan_building()
+
+    def have_page(self, key: str) -> None:
+        """Have the page ``key`` built now: something is to be done on it."""
+        if key in self._offered:
+            *_, page = self._offered.pop(key)
+            assert page is not None
+            self.add_page(key, page)
+            self._plan_building()
 
     def show_page(self, key: str) -> None:
         """Show a page, or the place where it will be as soon as it is ready."""
         self.commands.pages[key].setChecked(True)
-        if build := self._offered.pop(key, None):
-            self.add_page(key, build())
-            return
+        if key in self._offered:
+            self._plan_building()
         page = self._pages.get(key)
         self.stack.setCurrentWidget(page or self._loading)
         if page is None:

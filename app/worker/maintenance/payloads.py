@@ -24,12 +24,13 @@ def payload(path: str, facts: Mapping[str, Any], sessions: Sequence[int]) -> Poi
 
     Args:
         path: of its file.
-        facts: ``taken_at``, ``format``, ``width`` and ``height``, where they are known.
+        facts: ``mtime_ns``, and ``taken_at``, ``format``, ``width`` and ``height``, where they
+            are known.
         sessions: ids of the sessions that it belongs to.
     """
-    answer = PointPayload(session=sorted(sessions), folder=_ancestors(path))
-    if taken_at := facts.get("taken_at"):
-        answer["taken_at"] = int(taken_at.timestamp())
+    taken_at = facts.get("taken_at")
+    seconds = int(taken_at.timestamp()) if taken_at else facts["mtime_ns"] // 1_000_000_000
+    answer = PointPayload(session=sorted(sessions), folder=_ancestors(path), taken_at=seconds)
     if file_format := facts.get("format"):
         answer["format"] = file_format
     width, height = facts.get("width"), facts.get("height")
@@ -85,6 +86,7 @@ def _refresh_some(store: VectorStore, model_id: int, collection: str) -> int:
             select(
                 ImageAsset.id,
                 ImageAsset.path,
+                ImageAsset.mtime_ns,
                 ImageAsset.taken_at,
                 ImageAsset.format,
                 ImageAsset.width,

@@ -22,19 +22,18 @@ from app.ui.pictures import large_picture
 from app.ui.pictures.grid import HeldTiles, PictureGrid, tile_for
 from app.ui.pictures.large_picture import read_picture
 from app.ui.pictures.preview import GONE, SMALL, PicturePreview
-from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.worker.thumbnails import make_thumbnails
 
 
 class Shown:
     """A preview beside a grid of these files."""
 
-    def __init__(self, backend: Any, parts: Parts, paths: list[str]) -> None:
-        self.loader = ThumbnailLoader(backend.thumbnails, parts.window)
-        self.grid = PictureGrid(HeldTiles(parts.poller), self.loader, parent=parts.window)
+    def __init__(self, parts: Parts, paths: list[str]) -> None:
+        context = parts.context()
+        self.grid = PictureGrid(HeldTiles(parts.poller), context.thumbnails, parent=parts.window)
         self.grid.tiles.show([tile_for(number + 1, path) for number, path in enumerate(paths)])
         action = QAction("&Open\tEnter", parts.window)
-        self.preview = PicturePreview(backend, parts.runner, self.loader, self.grid, [action])
+        self.preview = PicturePreview(context, self.grid, [action])
         self.preview.setParent(parts.window)
         self.grid.resize(400, 600)
         parts.show(self.preview, 500, 600)
@@ -99,7 +98,7 @@ def test_the_picture_is_read_beside_and_only_the_last_one_wanted(
 
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, [*paths, odd])
+            shown = Shown(parts, [*paths, odd])
             for row in range(6):
                 shown.show(row)
                 shown.preview.grab()
@@ -111,7 +110,6 @@ def test_the_picture_is_read_beside_and_only_the_last_one_wanted(
             assert "Taken" not in shown.said()
             assert "0.31" in shown.said()
             assert not shown.preview.note.isVisible()
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -125,7 +123,7 @@ def test_what_cannot_be_read_is_shown_from_its_thumbnail_and_says_so(
 
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, [path])
+            shown = Shown(parts, [path])
             shown.show(0)
             await qt_loop.until(shown.preview.note.isVisible)
             assert shown.preview.note.text() == SMALL
@@ -135,7 +133,6 @@ def test_what_cannot_be_read_is_shown_from_its_thumbnail_and_says_so(
                 return shown.preview.picture.grab().toImage().pixelColor(middle).name()
 
             await qt_loop.until(lambda: colour().startswith("#f"))
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -145,7 +142,7 @@ def test_a_file_that_is_gone_is_said(qt_loop, backend, tmp_path: Path) -> None:
 
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, [str(tmp_path / "gone.jpg"), there])
+            shown = Shown(parts, [str(tmp_path / "gone.jpg"), there])
             shown.show(0)
             await qt_loop.until(lambda: shown.preview.note.text() == GONE)
             shown.show(1)
@@ -154,7 +151,6 @@ def test_a_file_that_is_gone_is_said(qt_loop, backend, tmp_path: Path) -> None:
             shown.preview.clear()
             assert shown.preview.name.full_text() == ""
             shown.preview.grab()
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -173,7 +169,7 @@ def test_details_are_asked_for_when_they_are_wanted(qt_loop, backend, tmp_path: 
 
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, [path, str(tmp_path / "b.png")])
+            shown = Shown(parts, [path, str(tmp_path / "b.png")])
             shown.show(0)
             assert not shown.preview.attempts.isVisible()
             shown.preview.details_button.click()
@@ -184,7 +180,6 @@ def test_details_are_asked_for_when_they_are_wanted(qt_loop, backend, tmp_path: 
             await qt_loop.until(
                 lambda: "Nothing is recorded about this picture yet." in shown.said()
             )
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -192,7 +187,7 @@ def test_details_are_asked_for_when_they_are_wanted(qt_loop, backend, tmp_path: 
 def test_escape_and_space_close_and_arrows_go_on(qt_loop, backend, qtbot, tmp_path: Path) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, ["/gone/a.jpg", "/gone/b.jpg"])
+            shown = Shown(parts, ["/gone/a.jpg", "/gone/b.jpg"])
             shown.show(0)
             for key in (Qt.Key.Key_Escape, Qt.Key.Key_Space):
                 with qtbot.waitSignal(shown.preview.closed, timeout=0):
@@ -201,6 +196,5 @@ def test_escape_and_space_close_and_arrows_go_on(qt_loop, backend, qtbot, tmp_pa
             assert shown.grid.selected_ranges() == [(1, 1)]
             assert shown.preview.buttons[0].accessibleName()
             await qt_loop.until(shown.preview.note.isVisible)
-            shown.loader.close()
 
     qt_loop.run(steps())

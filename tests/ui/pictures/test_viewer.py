@@ -16,8 +16,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from app.api.library_schemas import CameraFacts
 from app.ui.pictures.camera_words import camera_details
 from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile
-from app.ui.pictures.thumbnails import ThumbnailLoader
-from app.ui.pictures.viewer import PictureViewer
+from app.ui.pictures.viewer import DRAG, TOO_SMALL, PictureViewer
 
 Key = Qt.Key
 
@@ -25,17 +24,15 @@ Key = Qt.Key
 class Shown:
     """A grid of files in a window of 1100 by 720, and its viewer."""
 
-    def __init__(self, backend: Any, parts: Parts, tiles: list[Tile]) -> None:
-        self.loader = ThumbnailLoader(backend.thumbnails, parts.window)
-        self.grid = PictureGrid(HeldTiles(parts.poller), self.loader, parent=parts.window)
+    def __init__(self, parts: Parts, tiles: list[Tile]) -> None:
+        context = parts.context()
+        self.grid = PictureGrid(HeldTiles(parts.poller), context.thumbnails, parent=parts.window)
         self.copied: list[bool] = []
         copy = QAction("Copy", self.grid)
         copy.setShortcut("Ctrl+C")
         copy.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         copy.triggered.connect(lambda: self.copied.append(True))
-        self.viewer = PictureViewer(
-            backend, parts.runner, self.loader, self.grid, lambda _: [("Score", "0.31")], [copy]
-        )
+        self.viewer = PictureViewer(context, self.grid, lambda _: [("Score", "0.31")], [copy])
         self.grid.viewed.connect(self.viewer.open)
         parts.show(self.grid, 600, 400)
         parts.window.activateWindow()
@@ -60,7 +57,7 @@ def pictures(folder: Path, number: int = 3) -> list[Tile]:
 def test_enter_shows_it_over_the_window_and_escape_leads_back(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, pictures(tmp_path))
+            shown = Shown(parts, pictures(tmp_path))
             shown.grid.select_row(0)
             shown.grid.selectAll()
             shown.grid.setFocus()
@@ -78,7 +75,6 @@ def test_enter_shows_it_over_the_window_and_escape_leads_back(qt_loop, backend, 
             assert not viewer.isVisible()
             assert shown.grid.hasFocus()
             assert shown.grid.selected_ranges() == [(0, 2)]  # nothing else was looked at
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -86,7 +82,7 @@ def test_enter_shows_it_over_the_window_and_escape_leads_back(qt_loop, backend, 
 def test_arrows_go_on_and_the_grid_goes_along(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, pictures(tmp_path))
+            shown = Shown(parts, pictures(tmp_path))
             shown.grid.select_row(0)
             shown.grid.viewed.emit(0)
             names = []
@@ -100,7 +96,6 @@ def test_arrows_go_on_and_the_grid_goes_along(qt_loop, backend, tmp_path) -> Non
             shown.viewer.back.click()
             assert shown.grid.selected_ranges() == [(2, 2)]
             await qt_loop.until(lambda: not shown.view._reading)
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -108,7 +103,7 @@ def test_arrows_go_on_and_the_grid_goes_along(qt_loop, backend, tmp_path) -> Non
 def test_it_is_zoomed_to_its_pixels_and_moved(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, pictures(tmp_path, 1))
+            shown = Shown(parts, pictures(tmp_path, 1))
             view = shown.view
             shown.grid.viewed.emit(0)
             await qt_loop.until(lambda: not view.picture.isNull())
@@ -136,7 +131,6 @@ def test_it_is_zoomed_to_its_pixels_and_moved(qt_loop, backend, tmp_path) -> Non
             shown.key(Key.Key_0)
             assert view.fitted
             assert view.scale == fitted
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -144,7 +138,7 @@ def test_it_is_zoomed_to_its_pixels_and_moved(qt_loop, backend, tmp_path) -> Non
 def test_what_is_below_the_wheel_stays_there(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, pictures(tmp_path, 1))
+            shown = Shown(parts, pictures(tmp_path, 1))
             view = shown.view
             shown.grid.viewed.emit(0)
             await qt_loop.until(lambda: not view.picture.isNull())
@@ -152,7 +146,7 @@ def test_what_is_below_the_wheel_stays_there(qt_loop, backend, tmp_path) -> None
             at = QPointF(250, 200)
 
             def below() -> tuple[float, float]:
-                place = view._place()
+                place = view.place()
                 left, top = at.x() - place.left(), at.y() - place.top()
                 return left / place.width(), top / place.height()
 
@@ -165,7 +159,6 @@ def test_what_is_below_the_wheel_stays_there(qt_loop, backend, tmp_path) -> None
                 )  # fmt: skip
                 view.wheelEvent(wheel)
                 assert below() == pytest.approx(held, abs=0.001)
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -178,7 +171,7 @@ def test_details_say_how_it_was_taken(qt_loop, backend, tmp_path) -> None:
 
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, [Tile(1, path, "a.jpg")])
+            shown = Shown(parts, [Tile(1, path, "a.jpg")])
             shown.grid.viewed.emit(0)
             assert not shown.viewer.panel.isVisible()
             shown.key(Key.Key_I)
@@ -187,7 +180,6 @@ def test_details_say_how_it_was_taken(qt_loop, backend, tmp_path) -> None:
             await qt_loop.until(lambda: ("Camera", "Pixel 9") in shown.viewer.facts._shown)
             shown.key(Key.Key_I)
             assert not shown.viewer.panel.isVisible()
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -209,7 +201,7 @@ def test_exposure_and_place_are_said_as_people_write_them() -> None:
 def test_keys_stay_in_the_viewer_and_those_of_pictures_work(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, pictures(tmp_path, 2))
+            shown = Shown(parts, pictures(tmp_path, 2))
             shown.grid.viewed.emit(0)
             await qt_loop.until(shown.viewer.hasFocus)
             QTest.keyClick(shown.viewer, Key.Key_C, Qt.KeyboardModifier.ControlModifier)
@@ -225,7 +217,6 @@ def test_keys_stay_in_the_viewer_and_those_of_pictures_work(qt_loop, backend, tm
             shown.grid.hide()  # another page is shown
             assert not shown.viewer.isVisible()
             await qt_loop.until(lambda: not shown.view._reading)
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -233,7 +224,7 @@ def test_keys_stay_in_the_viewer_and_those_of_pictures_work(qt_loop, backend, tm
 def test_full_screen_ends_with_the_viewer(qt_loop, backend, tmp_path) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, pictures(tmp_path, 1))
+            shown = Shown(parts, pictures(tmp_path, 1))
             shown.grid.viewed.emit(0)
             shown.key(Key.Key_F11)
             assert parts.window.isFullScreen()
@@ -241,7 +232,6 @@ def test_full_screen_ends_with_the_viewer(qt_loop, backend, tmp_path) -> None:
             assert not parts.window.isFullScreen()
             assert not shown.viewer.isVisible()
             await qt_loop.until(lambda: not shown.view._reading)
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -251,13 +241,12 @@ def test_a_file_that_cannot_be_read_says_so(qt_loop, backend, tmp_path: Path) ->
 
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, [Tile(1, str(tmp_path / "a.jpg"), "a.jpg")])
+            shown = Shown(parts, [Tile(1, str(tmp_path / "a.jpg"), "a.jpg")])
             shown.grid.viewed.emit(0)
             await qt_loop.until(lambda: "thumbnail" in shown.viewer.note.text())
             assert shown.viewer.scale.text() == ""
             shown.key(Key.Key_Plus)
             shown.view.grab()
-            shown.loader.close()
 
     qt_loop.run(steps())
 
@@ -267,7 +256,7 @@ def test_selected_pictures_are_seen_side_by_side_and_zoomed_together(
 ) -> None:
     async def steps() -> None:
         async with Parts(backend) as parts:
-            shown = Shown(backend, parts, pictures(tmp_path))
+            shown = Shown(parts, pictures(tmp_path))
             viewer = shown.viewer
             shown.grid.select_row(0)
             shown.grid.viewed.emit(0)
@@ -293,6 +282,84 @@ def test_selected_pictures_are_seen_side_by_side_and_zoomed_together(
             shown.key(Key.Key_Escape)
             assert not viewer.compared.views
             await qt_loop.until(lambda: not shown.view._reading)
-            shown.loader.close()
+
+    qt_loop.run(steps())
+
+
+def drag(view: Any, begin: QPoint, end: QPoint) -> None:
+    """A rectangle drawn with the mouse."""
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=begin)
+    QTest.mouseMove(view, (begin + end) / 2)
+    QTest.mouseMove(view, end)
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=end)
+
+
+def test_a_rectangle_dragged_on_a_picture_is_the_part_to_search_for(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(parts, pictures(tmp_path, 1))
+            viewer, wanted = shown.viewer, []
+            viewer.part_wanted.connect(lambda tile, region: wanted.append((tile, region)))
+            shown.grid.viewed.emit(0)
+            await qt_loop.until(lambda: not shown.view.picture.isNull())
+            shown.key(Key.Key_S)
+            assert viewer.part.isChecked()
+            assert viewer.note.text() == DRAG
+            place = shown.view.place()
+            corner = place.topLeft().toPoint()
+            begin = corner + QPoint(round(place.width() / 4), round(place.height() / 2))
+            drag(viewer.picker, begin, corner - QPoint(300, 300))  # out over the edge
+            ((tile, region),) = wanted
+            assert tile.path == str(tmp_path / "0.jpg")
+            assert region == pytest.approx((0, 0, 0.25, 0.5), abs=0.01)
+            assert not viewer.isVisible()
+
+    qt_loop.run(steps())
+
+
+def test_a_part_that_is_too_small_is_refused_and_escape_gives_up(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(parts, pictures(tmp_path, 1))
+            viewer, wanted = shown.viewer, []
+            viewer.part_wanted.connect(lambda *part: wanted.append(part))
+            shown.grid.viewed.emit(0)
+            await qt_loop.until(lambda: not shown.view.picture.isNull())
+            viewer.part.click()
+            middle = viewer.picker.rect().center()
+            drag(viewer.picker, middle, middle + QPoint(2, 2))  # a click is no rectangle
+            assert viewer.note.text() == DRAG
+            drag(viewer.picker, middle, middle + QPoint(80, 6))  # some 18 pixels of the picture
+            assert viewer.note.text() == TOO_SMALL
+            assert viewer.picker.isVisible()
+            shown.key(Key.Key_Escape)
+            assert viewer.isVisible()
+            assert not viewer.picker.isVisible()
+            shown.key(Key.Key_Escape)
+            assert not viewer.isVisible()
+            assert wanted == []
+
+    qt_loop.run(steps())
+
+
+def test_plain_keys_of_actions_work_here_too(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(parts, pictures(tmp_path, 1))
+            done: list[bool] = []
+            mark = QAction("Mark", shown.grid)
+            mark.setShortcut("T")
+            mark.triggered.connect(lambda: done.append(True))
+            shown.grid.set_actions([mark])
+            shown.viewer.addAction(mark)
+            shown.grid.viewed.emit(0)
+            await qt_loop.until(shown.viewer.hasFocus)
+            shown.key(Key.Key_T)
+            assert done == [True]
+            shown.viewer.close_viewer()
 
     qt_loop.run(steps())

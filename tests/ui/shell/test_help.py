@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QSettings
+from page_parts import Parts
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
+from app.config import get_settings
+from app.ui.parts.actions import ActionRunner
+from app.ui.parts.poller import Poller
+from app.ui.shell.about import AboutDialog
 from app.ui.shell.help import GuideDialog, KeysDialog
+from app.ui.shell.pages import Pages
+from app.ui.shell.report import ReportDialog
 from app.ui.shell.window import MainWindow
+
+NATIVE = QKeySequence.SequenceFormat.NativeText
 
 
 @pytest.fixture
@@ -28,12 +40,74 @@ def test_the_guide_is_read_in_the_program(qtbot: Any, window: MainWindow) -> Non
     assert "images/" not in guide.text.toMarkdown()
 
 
-def test_every_key_of_the_menus_is_shown(qtbot: Any, window: MainWindow) -> None:
-    keys = KeysDialog(window, window.menuBar())
-    qtbot.addWidget(keys)
-    shown = [text.text() for text in keys.findChildren(QLabel)]
-    for menu in window.menuBar().actions():
-        for action in menu.menu().actions():
-            if not action.shortcut().isEmpty():
-                assert action.shortcut().toString() in shown
-    assert {"File", "Session", "View", "Help", "Pictures", "Search"} <= set(shown)
+def test_the_question_mark_shows_every_key_that_is_bound(
+    qt_loop: Any, backend: Any, window: MainWindow
+) -> None:
+    async def steps() -> None:
+        runner, poller = ActionRunner(window, backend), Poller(window)
+        pages = Pages(window, backend, runner, poller)
+        window.show()
+        window.activateWindow()
+        await qt_loop.until(window.isActiveWindow)
+        QTest.keyClick(window, Qt.Key.Key_Question)
+        (keys,) = window.findChildren(KeysDialog)
+        assert pages.pictures is not None
+        shown = [text.text() for text in keys.findChildren(QLabel)]
+        bound: list[QKeySequence] = []
+        for shortcut in window.findChildren(QShortcut):
+            assert shortcut.whatsThis() in shown
+            bound += shortcut.keys()
+        for action in window.findChildren(QAction):
+            bound += action.shortcuts()
+        assert len(bound) > 30
+        listed = {key for text in shown for key in text.split(", ")}
+        assert {key.toString(NATIVE) for key in bound} <= listed
+        groups = {"File", "Session", "View", "Help", "Pictures", "Search", "A picture", "Failed"}
+        assert groups <= set(shown)
+        keys.close()
+        await poller.close()
+        await runner.close()
+        pages.deleteLater()
+
+    qt_loop.run(steps())
+
+
+def test_a_report_is_shown_before_it_is_copied_or_saved(
+    qt_loop: Any, backend: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFTERIMAGE_REDIS_URL", "redis://:secret@127.0.0.1:1/0")
+    get_settings.cache_clear()
+    logs = get_settings().log_dir
+    logs.mkdir(parents=True)
+    (logs / "window.log").write_text("from redis://:secret@127.0.0.1:1/0\n")
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            QGuiApplication.clipboard().clear()
+            report = ReportDialog(parts.window, backend, parts.runner)
+            parts.window.show()
+            report.open()
+            assert not report.copy_button.isEnabled()
+            await qt_loop.until(report.copy_button.isEnabled)
+            text = report.text.toPlainText()
+            assert "worker.log" in text
+            assert "window.log\nfrom redis://" in text
+            assert "secret" not in text
+            assert QGuiApplication.clipboard().text() == ""  # not before it is asked for
+            report.copy_button.click()
+            assert QGuiApplication.clipboard().text() == text
+            target = tmp_path / "report.txt"
+            report.save_to(str(target))
+            await qt_loop.until(target.exists)
+            assert target.read_text(encoding="utf-8") == text
+            report.close()
+
+    qt_loop.run(steps())
+
+
+def test_what_the_program_is_can_be_read(qtbot: Any, window: MainWindow) -> None:
+    about = AboutDialog(window)
+    qtbot.addWidget(about)
+    said = " ".join(text.text() for text in about.findChildren(QLabel))
+    assert "Version" in said
+    assert "MIT" in said

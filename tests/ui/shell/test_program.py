@@ -285,6 +285,25 @@ def test_in_the_tray_it_goes_on_and_comes_back(
     qt_loop.run(steps())
 
 
+def test_started_in_the_tray_it_asks_in_front_of_the_person(
+    qt_loop: Any, run: Run, tmp_path: Path
+) -> None:
+    async def steps() -> None:
+        run.window.hide()
+        run.program = Program(run.window, run.tray, run.hooks)
+        await run.session(tmp_path / "Holiday", "running")
+        task = run.begin()
+        await qt_loop.until(lambda: "Holiday" in run.window.windowTitle())
+        assert not run.window.isVisible()
+        run.tray.quit_asked.emit()
+        assert run.window.isVisible()
+        assert run.question() is not None
+        run.program.end()
+        assert await task == 0
+
+    qt_loop.run(steps())
+
+
 def test_while_it_closes_it_says_what_it_waits_for(qt_loop: Any, run: Run) -> None:
     async def steps() -> None:
         shown: list[str] = []
@@ -391,10 +410,10 @@ def test_saved_settings_reach_a_new_worker(qt_loop: Any, run: Run) -> None:
         await qt_loop.until(lambda: "start" in run.runtime.calls)
         run.window.commands.settings.trigger()
         (dialog,) = run.window.findChildren(SettingsDialog)
-        dialog.batch.setValue(7)
+        dialog.decoders.setValue(7)
         dialog.save_button.click()
         await qt_loop.until(lambda: "renew" in run.runtime.calls)
-        assert get_settings().training_batch_size == 7
+        assert get_settings().decode_threads == 7
         run.window.close()
         assert await task == 0
 

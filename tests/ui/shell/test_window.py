@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -71,6 +71,39 @@ def test_a_page_that_comes_late_is_shown_where_it_is_waited_for(
     page = QLabel()
     window.add_page("sessions", QLabel())
     window.add_page("failed", page)
+    assert window.stack.currentWidget() is page
+
+
+def test_a_page_is_built_step_by_step_and_first_the_one_that_is_waited_for(
+    make: Callable[[], MainWindow], qtbot: Any
+) -> None:
+    window, built = make(), list[str]()
+
+    def steps(name: str, page: QWidget) -> Iterator[QWidget | None]:
+        for step in range(3):
+            built.append(f"{name} {step}")
+            yield None
+        yield page
+
+    pages = {key: QLabel() for key in ("pictures", "models")}
+    for key, page in pages.items():
+        window.offer_page(key, steps(key, page))
+    assert built == []  # nothing in the turn that offers it
+    window.show_page("models")
+    qtbot.waitUntil(lambda: window.stack.currentWidget() is pages["models"])
+    assert built[:3] == ["models 0", "models 1", "models 2"]
+    qtbot.waitUntil(lambda: window.stack.indexOf(pages["pictures"]) >= 0)
+    assert built[3:] == ["pictures 0", "pictures 1", "pictures 2"]
+
+
+def test_a_page_that_is_needed_at_once_is_finished_at_once(
+    make: Callable[[], MainWindow],
+) -> None:
+    window, page = make(), QLabel()
+    window.offer_page("pictures", iter([None, None, page]))
+    window.have_page("pictures")
+    window.have_page("pictures")
+    window.show_page("pictures")
     assert window.stack.currentWidget() is page
 
 
@@ -282,43 +315,3 @@ def test_the_memory_never_lies_beside_the_data_folder(
     memory.sync()
     assert list((tmp_path / "data").iterdir()) == [data_dir]
     assert main.memory().value("key") == "value"
-
-
-def test_an_offered_page_is_built_when_it_is_shown_first(make: Callable[[], MainWindow]) -> None:
-    window = make()
-    built: list[QWidget] = []
-
-    def build() -> QWidget:
-        built.append(QWidget())
-        return built[-1]
-
-    window.offer_page("pictures", build)
-    window.show_page("sessions")
-    assert not built
-    for _ in range(2):
-        window.show_page("pictures")
-        assert window.stack.currentWidget() is built[0]
-    assert len(built) == 1
-
-
-def test_offered_pages_are_built_one_after_the_other_in_quiet_moments(
-    qt_loop: Any, make: Callable[[], MainWindow]
-) -> None:
-    window = make()
-    built: list[str] = []
-
-    def offer(key: str) -> None:
-        def build() -> QWidget:
-            built.append(key)
-            return QWidget()
-
-        window.offer_page(key, build)
-
-    async def steps() -> None:
-        offer("pictures")
-        offer("models")
-        assert not built
-        await qt_loop.until(lambda: built == ["pictures", "models"])
-        assert window.current_page() == "sessions"
-
-    qt_loop.run(steps())

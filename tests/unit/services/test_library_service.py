@@ -99,6 +99,11 @@ def taken(year: int, month: int = 1, day: int = 1) -> datetime:
     return datetime(year, month, day, 12, tzinfo=UTC)
 
 
+def written(year: int, month: int = 1, day: int = 1) -> int:
+    """A file's time, in nanoseconds."""
+    return int(taken(year, month, day).timestamp()) * 10**9
+
+
 async def test_each_picture_is_in_one_state(db: AsyncSession) -> None:
     now = utc_now()
     expected = {
@@ -222,16 +227,15 @@ async def test_the_root_of_the_file_system_is_a_folder_too(db: AsyncSession) -> 
     assert await paths(db, LibraryGroup(folder="/")) == ["/p/2", "/1"]
 
 
-async def test_months_are_those_of_the_camera_the_newest_first(db: AsyncSession) -> None:
+async def test_months_are_those_of_the_camera_else_of_the_file(db: AsyncSession) -> None:
     for number, moment in enumerate(
         (taken(2024, 5), taken(2024, 5, 31), taken(2024, 12, 31), taken(1999), None)
     ):
-        add(f"/p/{number}", taken_at=moment)
+        add(f"/p/{number}", taken_at=moment, mtime_ns=written(2024, 5))
     assert await library.months(db) == [
         MonthPictures(2024, 12, 1),
-        MonthPictures(2024, 5, 2),
+        MonthPictures(2024, 5, 3),
         MonthPictures(1999, 1, 1),
-        MonthPictures(None, None, 1),
     ]
 
 
@@ -240,13 +244,13 @@ async def test_pictures_of_a_time_come_the_newest_first(db: AsyncSession) -> Non
     moments = {"/p/a": taken(2024, 5), "/p/b": last, "/p/c": taken(2024, 5, 2), "/p/d": taken(2025)}
     for path, moment in moments.items():
         add(path, taken_at=moment)
-    add("/p/e")
-    assert await paths(db, LibraryGroup(year=2024)) == ["/p/b", "/p/c", "/p/a"]
-    assert await paths(db, LibraryGroup(year=2024, month=5)) == ["/p/c", "/p/a"]
+    add("/p/e", mtime_ns=written(2024, 5, 3))
+    add("/p/f", mtime_ns=written(2023))
+    assert await paths(db, LibraryGroup(year=2024)) == ["/p/b", "/p/e", "/p/c", "/p/a"]
+    assert await paths(db, LibraryGroup(year=2024, month=5)) == ["/p/e", "/p/c", "/p/a"]
     assert await paths(db, LibraryGroup(year=2024, month=12)) == ["/p/b"]
     assert await paths(db, LibraryGroup(year=2024, month=5), "failed") == []
-    assert await paths(db, LibraryGroup(undated=True)) == ["/p/e"]
-    assert await paths(db, LibraryGroup(undated=True), "waiting") == ["/p/e"]
+    assert await paths(db, LibraryGroup(year=2023), "waiting") == ["/p/f"]
 
 
 async def ordered(db: AsyncSession, order: LibraryOrder) -> tuple[list[str], tuple[Section, ...]]:
@@ -256,9 +260,10 @@ async def ordered(db: AsyncSession, order: LibraryOrder) -> tuple[list[str], tup
 
 
 async def test_pictures_come_in_any_order_with_what_they_have_in_common(db: AsyncSession) -> None:
-    written = int(datetime(2019, 6, 3, tzinfo=UTC).timestamp()) * 10**9
     add("/p/b/Two", size=20, taken_at=taken(2019, 6, 2))
-    add("/p/b/one", size=30, mtime_ns=written)  # its camera did not date it: its file does
+    add(
+        "/p/b/one", size=30, mtime_ns=written(2019, 6, 3)
+    )  # its camera did not date it: its file does
     add("/p/a/three", size=10, taken_at=taken(2024, 12, 31))
     assert await ordered(db, "date") == (
         ["/p/a/three", "/p/b/one", "/p/b/Two"],
@@ -270,6 +275,21 @@ async def test_pictures_come_in_any_order_with_what_they_have_in_common(db: Asyn
     )
     assert await ordered(db, "name") == (["/p/b/one", "/p/a/three", "/p/b/Two"], ())
     assert await ordered(db, "size") == (["/p/b/one", "/p/b/Two", "/p/a/three"], ())
+
+
+async def test_numbers_in_names_are_sorted_by_their_value(db: AsyncSession) -> None:
+    names = (
+        "IMG_2.jpg",
+        "img_3.jpg",
+        "IMG_010.jpg",
+        "IMG_20190612_9.jpg",
+        "Trip (2).jpg",
+        "Trip (10).jpg",
+    )
+    for number, name in enumerate(reversed(names)):
+        add(f"/p/{number}/{name}")
+    found, _ = await ordered(db, "name")
+    assert [path.rpartition("/")[2] for path in found] == list(names)
 
 
 async def test_a_time_before_1970_has_its_month(db: AsyncSession) -> None:
@@ -297,16 +317,14 @@ async def test_a_time_before_1970_has_its_month(db: AsyncSession) -> None:
         (SearchFilter(formats=["HEIF"]), {"/p/Spain/50%.jpg"}),
         (SearchFilter(orientation="portrait"), {"/p/Spain/50%.jpg"}),
         (SearchFilter(sessionId=1), {"/p/Norway/1"}),
-        (SearchFilter(undated=True), {"/p/Norway/fjord/IMG_12.jpg", "/p/Spain/50%.jpg"}),
     ],
 )
 async def test_a_filter_lets_through_what_it_says(
     db: AsyncSession, only: SearchFilter, expected: set[str]
 ) -> None:
-    written = [int(datetime(year, 3, 1, tzinfo=UTC).timestamp()) * 10**9 for year in (2018, 2021)]
     add("/p/Norway/1", taken_at=taken(2019, 6, 30), jobs=("completed",))
-    add("/p/Norway/fjord/IMG_12.jpg", mtime_ns=written[1], jobs=())
-    add("/p/Spain/50%.jpg", mtime_ns=written[0], format="HEIF", width=30, height=40)
+    add("/p/Norway/fjord/IMG_12.jpg", mtime_ns=written(2021, 3), jobs=())
+    add("/p/Spain/50%.jpg", mtime_ns=written(2018, 3), format="HEIF", width=30, height=40)
     assert set(await paths(db, LibraryGroup(), None, only)) == expected
     counts = await library.counts(db, MODEL, LibraryGroup(), only)
     assert sum(counts.values()) == len(expected)

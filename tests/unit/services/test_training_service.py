@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
+from app.config import get_settings
 from app.db.models import ImageAsset, SessionStatus, TrainingSession
 from app.errors import AppError
 from app.queue import enqueue
@@ -65,6 +66,24 @@ async def test_without_recursion_nested_subfolders_are_kept_apart(
     config = SessionConfig(recursive=False)
     session = await create(db, root, root / "a", root / "a" / "inner", config=config)
     assert await assets(db, session) == {"one.jpg", "two.jpg"}
+
+
+async def test_what_nobody_chose_is_as_the_settings_have_it(
+    db: AsyncSession, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFTERIMAGE_EXCLUDE", "inner/, *.png")
+    monkeypatch.setenv("AFTERIMAGE_UPDATE_EVERY_HOURS", "24")
+    get_settings.cache_clear()
+    session = await create(db, root)
+    assert session.config["exclude"] == ["inner/", "*.png"]
+    assert session.config["update_every_hours"] == 24
+    assert await assets(db, session) == {"one.jpg", "three.jpg"}
+    chosen = await create(db, root, config=SessionConfig(exclude=[], update_every_hours=0))
+    assert (chosen.config["exclude"], chosen.config["update_every_hours"]) == ([], 0)
+    monkeypatch.setenv("AFTERIMAGE_EXCLUDE", "*")
+    get_settings.cache_clear()
+    with pytest.raises(AppError, match="“Exclude” in the settings would skip everything"):
+        await create(db, root)
 
 
 async def test_a_name_is_taken_from_the_folder_where_none_is_given(

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -31,6 +30,7 @@ from app.ui.pages.failed.model import FailedModel, kind_of
 from app.ui.pages.failed.retry_button import RetryButton
 from app.ui.pages.failed.table import FailedTable
 from app.ui.parts import words
+from app.ui.parts.commands import bind
 from app.ui.parts.confirm import ConfirmDialog, ask
 from app.ui.parts.file_dialogs import save_table
 from app.ui.parts.reveal import reveal
@@ -159,9 +159,10 @@ class FailedView(Page):
         self.more_button.clicked.connect(self._show_more)
         self.table.selectionModel().selectionChanged.connect(self._show_choice)
         self.table.doubleClicked.connect(self._reveal)
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
+        delete = bind(
+            self.table, "Exclude the selected pictures", "Delete", self.exclude_button.click
+        )
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        delete.activated.connect(self.exclude_button.click)
 
     # What is shown
 

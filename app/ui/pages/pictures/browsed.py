@@ -6,36 +6,30 @@ import calendar
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QHideEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.api.library_schemas import LibraryOrder, LibraryPicture, Section
 from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.flow_layout import FlowLayout
-from app.ui.parts.notice import Notice
 from app.ui.parts.theme import SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import CountChip, ElidedLabel, EmptyState, Skeleton, button, label
-from app.ui.pictures.actions import PictureActions
-from app.ui.pictures.grid import PictureGrid, Tile, TileModel
+from app.ui.pictures.grid import Tile, TileModel
 from app.ui.pictures.justified import Heading
-from app.ui.pictures.preview import Details, PicturePreview
-from app.ui.pictures.preview_split import PreviewSplit
-from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.pictures.picture_view import PictureView
+from app.ui.pictures.preview import Details
+from app.ui.pictures.thumbs import Thumbs
 from app.ui.pictures.timeline import BesideTimeline, Timeline
-from app.ui.pictures.viewer import PictureViewer
 
 if TYPE_CHECKING:
     from app.api.library_schemas import PictureState
-    from app.services.backend import Backend
-    from app.ui.parts.actions import ActionRunner
     from app.ui.parts.paged_model import Fetch
-    from app.ui.parts.poller import Poller
+    from app.ui.pictures.context import PictureContext
 
 STATES: dict[str, tuple[str, str, str]] = {
     "": ("All", "image-square", "text-secondary"),
@@ -116,41 +110,30 @@ def heading_of(section: Section) -> Heading:
     return Heading(f"{calendar.month_name[section.month]} {section.year}", section.pictures)
 
 
-class LibraryPictures(QWidget):
+class LibraryPictures(PictureView):
     """Shows rows that somebody else fetches."""
 
     state_picked = Signal(str)
     """A person wants only those in this state; empty: all."""
     order_picked = Signal()
-    like_wanted = Signal(object)
-    """A :class:`Tile` whose like is to be looked for."""
     include_wanted = Signal()
     """Take the excluded ones among the selected pictures back."""
     anew_wanted = Signal()
 
-    def __init__(
-        self, backend: Backend, runner: ActionRunner, poller: Poller, thumbnails: ThumbnailLoader
-    ) -> None:
-        super().__init__()
-        self._backend, self._runner, self._thumbnails = backend, runner, thumbnails
+    def __init__(self, context: PictureContext, thumbs: Thumbs) -> None:
+        self.model = TileModel(context.poller)
+        # of all pictures, none is one too many
+        super().__init__(
+            context, self.model, thumbs, "library-preview", caption_lines=0, thumbs_down=False
+        )
         self.state: PictureState | None
         self._states_wanted = True
-        self.model: TileModel = TileModel(poller)
-        self.grid = PictureGrid(self.model, thumbnails, caption_lines=0)
-        self.model.setParent(self.grid)
-        self.actions_ = PictureActions(self.grid, runner)
         self.include_action = QAction(icon("arrow-u-up-left"), "&Include again", self.grid)
-        self.preview = PicturePreview(backend, runner, thumbnails, self.grid, self.actions_.all)
         self.heading, self.subtitle = ElidedLabel(role="section"), label(role="secondary")
         self.chips = {state: _chip(state) for state in STATES}
         self.set_state(None)
         self.order_box = ChoiceBox()
         self.anew_button = button("Something changed: show it", "quiet", "arrows-clockwise")
-        self.notice = Notice()
-        self.timeline = Timeline(self.grid)
-        beside = BesideTimeline(self.grid, self.timeline)
-        self.split = PreviewSplit("library-preview", self.grid, beside, self.preview, _facts)
-        self.stack = QStackedWidget()
         self.skeleton = Skeleton()
         self.nothing = EmptyState("image-square", "")
         self.trouble = EmptyState(
@@ -159,6 +142,10 @@ class LibraryPictures(QWidget):
         self._lay_out()
         self._connect()
         self.show_counts({})
+
+    def _stage(self) -> QWidget:
+        self.timeline = Timeline(self.grid)
+        return BesideTimeline(self.grid, self.timeline)
 
     def _lay_out(self) -> None:
         for part in (self.skeleton, self.split, self.nothing, self.trouble):
@@ -188,7 +175,6 @@ class LibraryPictures(QWidget):
 
     def _connect(self) -> None:
         self.grid.set_actions([self.include_action])
-        self.grid.viewed.connect(self._view)
         self.grid.selectionModel().selectionChanged.connect(self._show_choice)
         self.model.modelReset.connect(self._show_choice)
         self.model.arrived.connect(self._show_choice)
@@ -197,28 +183,9 @@ class LibraryPictures(QWidget):
         assert self.trouble.button is not None
         self.trouble.button.clicked.connect(self.anew_wanted)
         self.order_box.currentIndexChanged.connect(lambda _at: self.order_picked.emit())
-        self.actions_.like_wanted.connect(self.like_wanted)
-        self.actions_.failed.connect(
-            lambda error: self.notice.show_message("warning-circle", str(error))
-        )
         for state, chip in self.chips.items():
             chip.clicked.connect(lambda _on, state=state: self.state_picked.emit(state))
         self._show_choice()
-
-    @cached_property
-    def viewer(self) -> PictureViewer:
-        """Shows one picture over all of the window; made when it is wanted first."""
-        return PictureViewer(
-            self._backend,
-            self._runner,
-            self._thumbnails,
-            self.grid,
-            _facts,
-            self.actions_.on_picture,
-        )
-
-    def _view(self, row: int) -> None:
-        self.viewer.open(row)
 
     # What is shown
 
@@ -257,7 +224,7 @@ class LibraryPictures(QWidget):
         self.skeleton.stop()
         self.anew_button.hide()
         self.grid.set_dimmed(False)
-        self._thumbnails.cancel_waiting()
+        self._context.thumbnails.cancel_waiting()
         self.model.set_source(fetch, count)
         self.grid.set_caption_lines(caption_lines)
         self.grid.set_headings(headings)
@@ -319,7 +286,18 @@ class LibraryPictures(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._thumbnails.cancel_waiting()
+        self._context.thumbnails.cancel_waiting()
+
+    def facts(self, tile: Tile) -> Details | None:
+        picture = tile.picture if isinstance(tile, LibraryTile) else None
+        if picture is None:
+            return None
+        return [
+            ("State", STATES[picture.state][0]),
+            ("Dimensions", dimensions(picture)),
+            ("File size", words.size(picture.size)),
+            ("Taken", taken(picture)),
+        ]
 
 
 def _chip(state: str) -> CountChip:
@@ -328,15 +306,3 @@ def _chip(state: str) -> CountChip:
     chip.setIcon(icon(icon_name, token))
     chip.setIconSize(QSize(20, 16))
     return chip
-
-
-def _facts(tile: Tile) -> Details | None:
-    picture = tile.picture if isinstance(tile, LibraryTile) else None
-    if picture is None:
-        return None
-    return [
-        ("State", STATES[picture.state][0]),
-        ("Dimensions", dimensions(picture)),
-        ("File size", words.size(picture.size)),
-        ("Taken", taken(picture)),
-    ]

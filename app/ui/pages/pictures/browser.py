@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal
@@ -12,31 +11,19 @@ from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabBar, QVBoxLayout, Q
 
 from app.api.library_schemas import LibraryGroup
 from app.api.search_schemas import SearchFilter
-from app.ui.pages.pictures.browsed import (
-    ORDERS,
-    SECOND_LINES,
-    LibraryPictures,
-    heading_of,
-    library_tile,
-)
+from app.ui.pages.pictures.browsed import ORDERS, LibraryPictures, heading_of
 from app.ui.pages.pictures.duplicate_browser import DuplicateBrowser
 from app.ui.pages.pictures.duplicates import DuplicatePanel
-from app.ui.pages.pictures.nodes import LibraryNode, date_nodes, folder_nodes
+from app.ui.pages.pictures.library_reader import LibraryReader, Overview
+from app.ui.pages.pictures.nodes import LibraryNode
 from app.ui.pages.pictures.tree import GroupTree
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import EmptyState, Skeleton, button
-from app.ui.pictures.thumbnails import ThumbnailLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from app.api.library_schemas import Listing, PictureState
-    from app.services.backend import Backend
-    from app.ui.parts.actions import ActionRunner
-    from app.ui.parts.paged_model import Fetch
-    from app.ui.parts.poller import Poller
-    from app.ui.pictures.grid import Tile
+    from app.ui.pictures.context import PictureContext
 
 GROUPINGS = (("folders", "Folders"), ("dates", "Dates"), ("duplicates", "Duplicates"))
 GROUPING_KEY = "library/grouping"
@@ -55,21 +42,9 @@ REST = 20
 """After reading everything anew, so many times as long passes before the next time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """All groups, as they were when the library had this mark."""
-
-    mark: tuple[object, ...]
-    model_id: int | None
-    folders: list[LibraryNode]
-    dates: list[LibraryNode]
-
-
 class LibraryBrowser(QWidget):
     """Groups at the left, their pictures at the right; ``right`` has room for other contents."""
 
-    like_wanted = Signal(object)
-    """A tile: pictures like it are to be looked for."""
     new_session_wanted = Signal()
     group_changed = Signal()
     """Another folder or time is chosen."""
@@ -80,17 +55,14 @@ class LibraryBrowser(QWidget):
 
     def __init__(
         self,
-        backend: Backend,
-        runner: ActionRunner,
-        poller: Poller,
-        *,
-        thumbnails: ThumbnailLoader,
+        context: PictureContext,
         memory: QSettings,
-        parent: QWidget | None = None,
+        pictures: LibraryPictures,
+        panel: DuplicatePanel,
     ) -> None:
-        super().__init__(parent)
-        self._backend, self._runner, self._poller = backend, runner, poller
-        self._memory = memory
+        super().__init__()
+        self._runner, self._poller, self._memory = context.runner, context.poller, memory
+        self._reader = LibraryReader(context.backend)
         self._overview: Overview | None = None
         self._not_before = 0.0
         self._node: LibraryNode | None = None
@@ -103,9 +75,10 @@ class LibraryBrowser(QWidget):
         self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
         self.tabs = QTabBar()
         self.folders, self.dates = GroupTree("Folders"), GroupTree("Dates")
-        self.pictures = LibraryPictures(backend, runner, poller, thumbnails)
-        self.panel = DuplicatePanel(poller, thumbnails)
-        self.duplicates = DuplicateBrowser(backend, runner, poller, self.panel, self.pictures)
+        self.pictures, self.panel = pictures, panel
+        self.duplicates = DuplicateBrowser(
+            context.backend, context.runner, context.poller, self.panel, self.pictures
+        )
         self.export_button = button("Export CSV…", icon_name="export")
         self.lists, self.stack, self.right = QStackedWidget(), QStackedWidget(), QStackedWidget()
         self.side = QWidget()
@@ -118,7 +91,7 @@ class LibraryBrowser(QWidget):
         self._connect()
         self._recall()
         self._skeleton.start()
-        self._watch = poller.watch(self._fetch, self._deliver, owner=self, every_s=EVERY_S)
+        self._watch = self._poller.watch(self._fetch, self._deliver, owner=self, every_s=EVERY_S)
 
     def _lay_out(self) -> None:
         for _, text in GROUPINGS:
@@ -165,7 +138,6 @@ class LibraryBrowser(QWidget):
         self.pictures.order_picked.connect(self._show_order)
         self.panel.list.clicked.connect(lambda _index: self.group_picked.emit())
         self._soon.timeout.connect(self._load)
-        self.pictures.like_wanted.connect(self.like_wanted)
         self.pictures.include_wanted.connect(self._include)
         self.pictures.anew_wanted.connect(self._load)
         self._slow.timeout.connect(self.pictures.show_waiting)
@@ -249,26 +221,21 @@ class LibraryBrowser(QWidget):
     async def _fetch(self) -> Overview | None:
         """All groups, or None where nothing can have changed since the last time."""
         before = self._overview
-        library = self._backend.library
         try:
-            async with self._backend.db() as db:
-                mark = await library.change_mark(db)
-                if before is not None and mark == before.mark:
-                    return None
-                if before is not None and time.monotonic() < self._not_before:
-                    return None
-                begin = time.monotonic()
-                models = await self._backend.search.models(db)
-                folders, months = await library.folders(db), await library.months(db)
+            mark = await self._reader.mark()
+            if before is not None and mark == before.mark:
+                return None
+            if before is not None and time.monotonic() < self._not_before:
+                return None
+            begin = time.monotonic()
+            overview = await self._reader.overview(mark)
         except Exception:
             if before is None:
                 self._skeleton.stop()
                 self.stack.setCurrentWidget(self._trouble)
             raise
-        model_id = next((item.modelId for item in models if item.inUse), None)
-        nodes = await asyncio.to_thread(folder_nodes, folders)
         self._not_before = time.monotonic() + REST * (time.monotonic() - begin)
-        return Overview(mark, model_id, nodes, date_nodes(months))
+        return overview
 
     def _deliver(self, overview: Overview | None) -> None:
         if overview is None:
@@ -357,12 +324,8 @@ class LibraryBrowser(QWidget):
             self.pictures.notice.hide()
 
         async def work() -> Listing:
-            library = self._backend.library
             try:
-                async with self._backend.db() as db:
-                    return await library.listing(
-                        db, overview.model_id, node.group, state, only, order
-                    )
+                return await self._reader.listing(overview.model_id, node.group, state, only, order)
             except Exception:
                 self._acting = False
                 self._slow.stop()
@@ -373,19 +336,21 @@ class LibraryBrowser(QWidget):
             if number == self._asked:
                 self._slow.stop()
                 if acted is None:
-                    self._show_listing(node, listing, quietly)
+                    self._show_listing(node, overview, listing, quietly)
                     return
                 self._acting = False
                 before, rows = self.pictures.model.rowCount(), sum(b - a + 1 for a, b in acted)
                 self.pictures.grid.show_anew(
-                    lambda: self._show_listing(node, listing, quietly),
+                    lambda: self._show_listing(node, overview, listing, quietly),
                     acted if before - listing.count == rows else (),
                 )
                 self._watch.now()  # folders have other numbers
 
         self._poller.track(self._runner.run(None, work, done=done))
 
-    def _show_listing(self, node: LibraryNode, listing: Listing, quietly: bool) -> None:
+    def _show_listing(
+        self, node: LibraryNode, overview: Overview, listing: Listing, quietly: bool
+    ) -> None:
         if quietly and listing == self._listing:
             self.pictures.model.refresh()
         elif quietly and self._listing is not None and self.pictures.is_being_read():
@@ -400,33 +365,23 @@ class LibraryBrowser(QWidget):
                 message = f"{message} · {node.hint}"
             self.pictures.show_title(node.heading, message)
             self.pictures.show_rows(
-                self._fetch_page(listing),
+                self._reader.tiles(self._model_id, listing, self.pictures.order),
                 listing.count,
                 headings=[heading_of(section) for section in listing.sections],
                 caption_lines=ORDERS[self.pictures.order][1],
                 nothing=None if self._only == SearchFilter() else NOTHING_MATCHES,
             )
-        self._count(node)
+        self._count(node, overview)
 
-    def _fetch_page(self, listing: Listing) -> Fetch[Tile]:
-        second_line = SECOND_LINES[self.pictures.order]
+    def _model_id(self) -> int | None:
+        return self._overview.model_id if self._overview else None
 
-        async def fetch(offset: int, limit: int) -> Sequence[Tile]:
-            model_id = self._overview.model_id if self._overview else None
-            async with self._backend.db() as db:
-                found = await self._backend.library.page(db, model_id, listing, offset, limit)
-            return [library_tile(picture, second_line(picture)) for picture in found]
-
-        return fetch
-
-    def _count(self, node: LibraryNode) -> None:
-        """Say how many of the group are in each state; this may take a second."""
-        number, overview, only = self._asked, self._overview, self._only
+    def _count(self, node: LibraryNode, overview: Overview) -> None:
+        """Say how many of the group are in each state."""
+        number, only = self._asked, self._only
 
         async def work() -> dict[PictureState, int]:
-            async with self._backend.db() as db:
-                model_id = overview.model_id if overview else None
-                return await self._backend.library.counts(db, model_id, node.group, only)
+            return await self._reader.counts(overview.model_id, node.group, only)
 
         def done(counts: dict[PictureState, int]) -> None:
             if number == self._asked:
@@ -439,10 +394,7 @@ class LibraryBrowser(QWidget):
         ranges = self.pictures.grid.selected_ranges()
 
         async def work() -> int:
-            tiles = await self.pictures.model.rows(ranges)
-            excluded = [tile.asset_id for tile in tiles if tile.state == "excluded"]
-            async with self._backend.db() as db:
-                return await self._backend.library.include(db, excluded)
+            return await self._reader.include(await self.pictures.model.rows(ranges))
 
         def done(number: int) -> None:
             self._load()

@@ -54,7 +54,7 @@ class TermChip(QWidget):
         self._word = label("without", "secondary")
         row.addWidget(self._sign)
         row.addWidget(self._word)
-        row.addWidget(_Thumb(term.path, thumbnails) if term.picture else self._line_edit())
+        row.addWidget(_Thumb(term, thumbnails) if term.picture else self._line_edit())
         if term.picture:
             row.addWidget(self._name())
         self.weight_button = QToolButton()
@@ -143,11 +143,11 @@ class TermChip(QWidget):
 
 
 class _Thumb(QWidget):
-    """The picture of a chip, its middle."""
+    """The picture of a chip, or the part that counts: its middle."""
 
-    def __init__(self, path: str, thumbnails: ThumbnailLoader) -> None:
+    def __init__(self, term: Term, thumbnails: ThumbnailLoader) -> None:
         super().__init__()
-        self._path, self._thumbnails = path, thumbnails
+        self._path, self._region, self._thumbnails = term.path, term.region, thumbnails
         self.setFixedSize(THUMB, THUMB)
         thumbnails.ready.connect(self.update)  # any: a request may have been dropped meanwhile
 
@@ -161,9 +161,16 @@ class _Thumb(QWidget):
                 painter, self.rect().adjusted(4, 4, -4, -4)
             )
             return
-        edge = min(picture.width(), picture.height())
+        part = QRect(picture.rect())
+        if self._region:
+            left, top, right, bottom = self._region
+            across, down = picture.width(), picture.height()
+            part.setCoords(
+                round(left * across), round(top * down), round(right * across), round(bottom * down)
+            )
+        edge = max(min(part.width(), part.height()), 1)
         middle = QRect(0, 0, edge, edge)
-        middle.moveCenter(picture.rect().center())
+        middle.moveCenter(part.center())
         painter.drawPixmap(self.rect(), picture, middle)
 
 
@@ -194,7 +201,7 @@ class TermChips(QWidget):
     def add(self, term: Term) -> TermChip | None:
         """One more at the end, unless it is there already; None where there is no room."""
         for chip in self.chips:
-            if term.picture and (chip.term.path, chip.term.asset_id) == (term.path, term.asset_id):
+            if term.picture and _same_picture(chip.term, term):
                 return chip
         if self.full:
             return None
@@ -228,3 +235,7 @@ class TermChips(QWidget):
             self.add(term)
         self.blockSignals(blocked)
         self.changed.emit()
+
+
+def _same_picture(one: Term, other: Term) -> bool:
+    return (one.path, one.asset_id, one.region) == (other.path, other.asset_id, other.region)

@@ -15,6 +15,12 @@ MAX_LENGTH = 2_000
 MOST_DROPPED = 20
 HINT = "Describe a picture, or narrow down: 2019, in:Norway, type:heic, name:IMG_12"
 RECENT = "Earlier searches and examples"
+KEYS = (
+    ("Earlier searches", "Alt+Down"),
+    ("Go to the pictures", "Down"),
+    ("Clear the field", "Esc"),
+)
+"""What the field itself does with keys."""
 
 
 class SearchField(QLineEdit):

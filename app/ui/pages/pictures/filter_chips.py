@@ -21,22 +21,25 @@ class FilterChips(QWidget):
     """The chosen folder or time, then the words of the field that are filters; none, no room."""
 
     group_removed = Signal()
+    thumbs_removed = Signal()
     word_removed = Signal(object)
     """The :class:`Chip` that is not wanted any more."""
 
     def __init__(self) -> None:
         super().__init__()
         self.chips: list[QPushButton] = []
-        self._shown: tuple[str | None, list[Chip]] = (None, [])
+        self._shown: tuple[str | None, str, list[Chip]] = (None, "", [])
         self._flow = FlowLayout(spacing=SPACE_S)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._flow)
         self.hide()
 
-    def show_filters(self, group: LibraryNode | None, chips: Sequence[Chip]) -> None:
-        """Show these and no others."""
-        shown = (group.key if group else None, list(chips))
+    def show_filters(
+        self, group: LibraryNode | None, chips: Sequence[Chip], thumbs: str = ""
+    ) -> None:
+        """Show these and no others; ``thumbs`` says how many pictures have one."""
+        shown = (group.key if group else None, thumbs, list(chips))
         if shown == self._shown:
             return
         self._shown = shown
@@ -49,6 +52,9 @@ class FilterChips(QWidget):
             where = "in " if group.group.folder is not None else ""
             chip = self._add(f"{where}{group.heading}", group.hint)
             chip.clicked.connect(self.group_removed)
+        if thumbs:
+            chip = self._add(thumbs, "Pictures with a thumb: click to take all of them back")
+            chip.clicked.connect(self.thumbs_removed)
         for item in chips:
             if item.text:
                 chip = self._add(item.text)

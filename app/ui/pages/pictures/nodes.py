@@ -11,7 +11,6 @@ from app.printable import printable
 from app.ui.parts import words
 
 ALL_PICTURES = "All pictures"
-NO_DATE = "No date"
 
 
 class LibraryNode:
@@ -102,15 +101,11 @@ def _sorted(nodes: Iterable[LibraryNode]) -> list[LibraryNode]:
 
 
 def date_nodes(months: Sequence[MonthPictures]) -> list[LibraryNode]:
-    """All pictures, years with their months, the newest first, and those with no date."""
+    """All pictures, then years with their months, the newest first."""
     if not months:
         return []
     years: dict[int, LibraryNode] = {}
-    undated: list[LibraryNode] = []
     for item in months:
-        if item.year is None or item.month is None:
-            undated.append(LibraryNode(NO_DATE, NO_DATE, LibraryGroup(undated=True), item.pictures))
-            continue
         year = years.setdefault(
             item.year, LibraryNode(str(item.year), str(item.year), LibraryGroup(year=item.year), 0)
         )
@@ -123,7 +118,7 @@ def date_nodes(months: Sequence[MonthPictures]) -> list[LibraryNode]:
         for month in year.children:
             month.depth = 1
     everything = sum(item.pictures for item in months)
-    return [_all_pictures(everything), *years.values(), *undated]
+    return [_all_pictures(everything), *years.values()]
 
 
 def _all_pictures(number: int) -> LibraryNode:

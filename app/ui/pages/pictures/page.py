@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -11,44 +12,41 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QKeyEvent,
-    QKeySequence,
-    QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.api.search_schemas import SearchFilter, SearchQuery
 from app.errors import AppError
 from app.ui.pages.pictures.answering_line import AnsweringLine
+from app.ui.pages.pictures.browsed import LibraryPictures
 from app.ui.pages.pictures.browser import INVITATION, LibraryBrowser
+from app.ui.pages.pictures.duplicates import DuplicatePanel
 from app.ui.pages.pictures.field import DropHint, dropped_files
 from app.ui.pages.pictures.model_line import ModelLine
 from app.ui.pages.pictures.results import SearchResults
 from app.ui.pages.pictures.results_line import ResultsLine
 from app.ui.pages.pictures.search_bar import SearchBar
 from app.ui.pages.pictures.search_runner import DEBOUNCE_MS, Answer, SearchRunner
+from app.ui.pages.pictures.size_slider import SizeSlider
 from app.ui.pages.pictures.terms import Term
+from app.ui.parts.commands import bind
 from app.ui.parts.session_names import full_names
 from app.ui.parts.theme import SPACE_M, SPACE_S
-from app.ui.parts.widgets import IconLabel, Page
+from app.ui.parts.widgets import Page
 from app.ui.pictures.act_bar import ActBar
 from app.ui.pictures.file_acts import FileActs
 from app.ui.pictures.grid import PictureGrid, Tile
-from app.ui.pictures.justified_view import LEAST_HEIGHT, MOST_HEIGHT, USUAL_HEIGHT
 from app.ui.pictures.selection_bar import SelectionBar
-from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.pictures.thumbs import Thumbs
 
 if TYPE_CHECKING:
     from app.api.file_schemas import ActResult
     from app.api.library_schemas import PictureState
-    from app.api.search_schemas import SearchModel
-    from app.services.backend import Backend
-    from app.ui.parts.actions import ActionRunner
-    from app.ui.parts.poller import Poller
+    from app.api.search_schemas import Region, SearchModel
+    from app.ui.pictures.context import PictureContext
 
 SESSIONS_EVERY_S = 20.0
-SIZE_KEY = "pictures/height"
-SIZE_STEP = 20
 FIRST_ONES = (
     "The first pictures are being indexed",
     "In a few seconds you can find them here by describing what they show; the others follow.",
@@ -62,31 +60,45 @@ class PicturesPage(Page):
     new_session_wanted = Signal()
     models_wanted = Signal()
 
+    @classmethod
+    def in_steps(cls, context: PictureContext, memory: QSettings) -> Iterator[PicturesPage | None]:
+        """Build it in steps, none of which is long enough to be felt: the last one is the page."""
+        thumbs = Thumbs()
+        bar = SearchBar(context.thumbnails, memory, thumbs)
+        yield None
+        pictures = LibraryPictures(context, thumbs)
+        yield None
+        panel = DuplicatePanel(context.poller, context.thumbnails)
+        yield None
+        browser = LibraryBrowser(context, memory, pictures, panel)
+        yield None
+        results = SearchResults(context, thumbs)
+        yield None
+        page = cls(context, memory, bar, browser, results)
+        yield None
+        yield page
+
     def __init__(
         self,
-        backend: Backend,
-        runner: ActionRunner,
-        poller: Poller,
-        *,
-        thumbnails: ThumbnailLoader,
+        context: PictureContext,
         memory: QSettings,
-        parent: QWidget | None = None,
+        bar: SearchBar,
+        browser: LibraryBrowser,
+        results: SearchResults,
     ) -> None:
-        super().__init__("Pictures", parent)
+        super().__init__("Pictures")
+        backend, runner, poller = context.backend, context.runner, context.poller
         self._backend, self._runner, self._poller = backend, runner, poller
-        self._memory = memory
         self._models: list[SearchModel] | None = None
         self._prepared = False
         self._all_wanted_of: list[Term] = []
         self.search_runner = SearchRunner(backend, runner, poller, self)
         self.models = ModelLine(backend, runner, poller)
-        self.size_slider = QSlider(Qt.Orientation.Horizontal)
-        self.bar = SearchBar(thumbnails, memory)
+        self.size_slider = SizeSlider(memory)
+        self.bar, self.browser, self.results = bar, browser, results
         self.field, self.chips, self.filters = self.bar.field, self.bar.chips, self.bar.filters
         self.answering = AnsweringLine(backend, runner, poller, memory, self)
-        self.browser = LibraryBrowser(backend, runner, poller, thumbnails=thumbnails, memory=memory)
         self.line = ResultsLine()
-        self.results = SearchResults(backend, runner, poller, thumbnails)
         self.found = QWidget()
         self.act_bar = ActBar()
         self.acts = FileActs(self, backend, runner, self.act_bar, memory, self._grids())
@@ -107,19 +119,10 @@ class PicturesPage(Page):
         )
 
     def _lay_out(self) -> None:
-        self.size_slider.setRange(LEAST_HEIGHT, MOST_HEIGHT)
-        self.size_slider.setFixedSize(120, 24)
-        self.size_slider.setAccessibleName("Size of the pictures")
-        self.size_slider.setToolTip("Size of the pictures (Ctrl++, Ctrl+−)")
         self.buttons.addWidget(self.selection)
         self.buttons.addWidget(self.models)
         self.buttons.addSpacing(SPACE_S)
-        for part in (
-            IconLabel("image-square", "text-secondary", 12),
-            self.size_slider,
-            IconLabel("image-square", "text-secondary", 20),
-        ):
-            self.buttons.addWidget(part)
+        self.buttons.addWidget(self.size_slider)
         column = QVBoxLayout(self.found)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_S)
@@ -138,13 +141,13 @@ class PicturesPage(Page):
         bar.entered.connect(self._ask_at_once)
         bar.group_removed.connect(browser.leave_group)
         bar.field.left_down.connect(self._go_to_pictures)
+        bar.thumbs.changed.connect(self._refine)
         bar.side_button.toggled.connect(browser.show_side)
         browser.group_changed.connect(self._group_changed)
         browser.group_picked.connect(self._show_duplicates)
-        browser.like_wanted.connect(self._more_like)
         browser.new_session_wanted.connect(self.new_session_wanted)
         browser.looked.connect(self._show_what_is_there)
-        self.size_slider.valueChanged.connect(self._resize_pictures)
+        self.size_slider.changed.connect(self._resize_pictures)
         self.answering.models_wanted.connect(self.models_wanted)
         self.answering.indexing.connect(self._show_indexing)
         self.models.looked.connect(self._show_models)
@@ -163,7 +166,10 @@ class PicturesPage(Page):
         line.changed.connect(self._changed)
         line.more_button.clicked.connect(self._show_all)
         results.more_wanted.connect(runner.more)
-        results.like_wanted.connect(self._more_like)
+        for view in (self.browser.pictures, results):
+            view.like_wanted.connect(self._more_like)
+            view.part_wanted.connect(self._more_like_part)
+            view.viewed.connect(self._refine)
         results.acted.connect(self.bar.remember)
         results.score_wanted.connect(line.set_least)
         results.filters_unwanted.connect(self.bar.clear_filters)
@@ -171,24 +177,16 @@ class PicturesPage(Page):
         results.models_wanted.connect(self.models_wanted)
 
     def _add_keys(self) -> None:
-        def key(keys: str, do: object) -> None:
-            QShortcut(QKeySequence(keys), self).activated.connect(do)
-
-        key("F9", self.bar.side_button.toggle)
-        for keys in ("Ctrl+F", "/"):
-            key(keys, self.focus_field)
-        for keys in ("Ctrl++", "Ctrl+="):
-            key(keys, lambda: self.size_slider.setValue(self.size_slider.value() + SIZE_STEP))
-        key("Ctrl+-", lambda: self.size_slider.setValue(self.size_slider.value() - SIZE_STEP))
+        bind(self, "Go to the field", "Ctrl+F /", self.focus_field)
+        bind(self, "Folders, dates, duplicates", "F9", self.bar.side_button.toggle)
+        bind(self, "Larger pictures", "Ctrl++ Ctrl+=", lambda: self.size_slider.step(1))
+        bind(self, "Smaller pictures", "Ctrl+-", lambda: self.size_slider.step(-1))
 
     def _recall(self) -> None:
-        noted = str(self._memory.value(SIZE_KEY, ""))
-        self.size_slider.setValue(int(noted) if noted.isdecimal() else USUAL_HEIGHT)
-        self._resize_pictures(self.size_slider.value())
+        self._resize_pictures(self.size_slider.height_wanted)
         self.bar.side_button.setChecked(not self.browser.side.isHidden())
 
     def _resize_pictures(self, height: int) -> None:
-        self._memory.setValue(SIZE_KEY, height)
         for grid in self._grids():
             grid.set_picture_height(height)
 
@@ -227,11 +225,13 @@ class PicturesPage(Page):
 
     def query(self) -> SearchQuery | None:
         """The whole question; None while there is nothing to look for."""
-        terms = self.bar.terms()
-        if not terms:
+        terms, thumbs = self.bar.terms(), self.bar.thumbs
+        if not terms and not thumbs.liked:
             return None
         return SearchQuery(
             terms=[term.asked() for term in terms],
+            liked=thumbs.liked,
+            disliked=thumbs.disliked,
             filter=self.bar.only(),
             minScore=self.line.least,
             likelyOnly=terms != self._all_wanted_of,
@@ -247,6 +247,11 @@ class PicturesPage(Page):
             self._show_place()
         else:
             self.search_runner.ask(query, delay_ms=delay_ms, again=again)
+
+    def _refine(self) -> None:
+        """Pictures got a thumb; while one of them is viewed, the others stay as they are."""
+        if not any(view.being_viewed for view in (self.browser.pictures, self.results)):
+            self._changed(delay_ms=0)
 
     def _ask_at_once(self) -> None:
         self.bar.remember()
@@ -265,7 +270,7 @@ class PicturesPage(Page):
         self._changed()
 
     def _show_duplicates(self) -> None:
-        if self.bar.terms():  # else what was picked would not be seen
+        if self.query() is not None:  # else what was picked would not be seen
             self._look_for_nothing()
 
     def _look_for_nothing(self) -> None:
@@ -274,6 +279,9 @@ class PicturesPage(Page):
 
     def _more_like(self, tile: Tile) -> None:
         self.search_like(tile.asset_id, tile.path)
+
+    def _more_like_part(self, tile: Tile, region: Region) -> None:
+        self.bar.search_for([Term(path=tile.path, region=region)])
 
     def _go_to_pictures(self) -> None:
         grid = next((grid for grid in self._grids() if grid.isVisible()), None)

@@ -107,14 +107,13 @@ def both(*filters: SearchFilter) -> SearchFilter:
         orientation=_last(item.orientation for item in filters),
         inFolders=[part for item in filters for part in item.inFolders],
         names=[part for item in filters for part in item.names],
-        undated=any(item.undated for item in filters),
     )
 
 
 def of_group(group: LibraryGroup) -> SearchFilter:
     """A folder or a time of the library as a filter."""
     if group.year is None:
-        return SearchFilter(folder=group.folder, undated=group.undated)
+        return SearchFilter(folder=group.folder)
     period = _period(f"{group.year}-{group.month}" if group.month else str(group.year))
     assert period is not None
     return SearchFilter(takenFrom=period.first, takenTo=period.last)

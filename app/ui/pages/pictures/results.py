@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout
 
 from app.embedding.catalogue import RECOMMENDED_FOR_OTHERS, is_english
 from app.languages import is_unread
@@ -16,35 +15,26 @@ from app.queue.ask import WorkerAwayError
 from app.ui.pages.pictures.stacks import StackOpener, Stacks
 from app.ui.parts import words
 from app.ui.parts.language import language_name, person_language
-from app.ui.parts.notice import Notice
 from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import EmptyState, button
-from app.ui.pictures.actions import PictureActions
-from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile, tile_for
-from app.ui.pictures.preview import Details, PicturePreview
-from app.ui.pictures.preview_split import PreviewSplit
-from app.ui.pictures.thumbnails import ThumbnailLoader
-from app.ui.pictures.viewer import PictureViewer
+from app.ui.pictures.grid import HeldTiles, Tile, tile_for
+from app.ui.pictures.picture_view import PictureView
+from app.ui.pictures.preview import Details
+from app.ui.pictures.thumbs import Thumbs
 
 if TYPE_CHECKING:
     from app.api.file_schemas import ActResult
-    from app.api.search_schemas import SearchHit, SearchModel, SearchTerm
+    from app.api.search_schemas import SearchHit, SearchModel, SearchQuery, SearchTerm
     from app.errors import AppError
-    from app.services.backend import Backend
     from app.ui.pages.pictures.search_runner import Answer
-    from app.ui.parts.actions import ActionRunner
-    from app.ui.parts.poller import Poller
+    from app.ui.pictures.context import PictureContext
 
 AWAY_HINT = "Your search will be answered as soon as it is; see the System page."
 
 
-class SearchResults(QWidget):
+class SearchResults(PictureView):
     """Results stay, dimmed, until others take their place."""
 
-    like_wanted = Signal(object)
-    """A :class:`Tile` whose like is to be found."""
-    acted = Signal()
-    """A person made use of a result."""
     more_wanted = Signal()
     score_wanted = Signal(float)
     """Ask again with this least score."""
@@ -53,24 +43,13 @@ class SearchResults(QWidget):
     models_wanted = Signal()
     """A model that reads another language."""
 
-    def __init__(
-        self, backend: Backend, runner: ActionRunner, poller: Poller, thumbnails: ThumbnailLoader
-    ) -> None:
-        super().__init__()
-        self._backend, self._runner, self._thumbnails = backend, runner, thumbnails
+    def __init__(self, context: PictureContext, thumbs: Thumbs) -> None:
         self.hits: list[SearchHit] = []
         self._stacks = Stacks(_tile)
-        self.model = HeldTiles(poller)
-        self.grid = PictureGrid(self.model, thumbnails)
-        self.model.setParent(self.grid)
+        self.model = HeldTiles(context.poller)
+        super().__init__(context, self.model, thumbs, "search")
         self.grid.setAccessibleName("Pictures that were found")
-        self.actions_ = PictureActions(self.grid, runner)
-        self.preview = PicturePreview(
-            backend, runner, thumbnails, self.grid, self.actions_.on_picture
-        )
-        self.notice = Notice()
-        self.split = PreviewSplit("search", self.grid, self.grid, self.preview, self._facts)
-        self.stack = QStackedWidget()
+        self.grid.set_thumbs(thumbs)
         self.message_button = button("")
         self.message = EmptyState("magnifying-glass", "", "", self.message_button)
         self._do = self.again_wanted.emit
@@ -91,34 +70,14 @@ class SearchResults(QWidget):
 
     def _connect(self) -> None:
         self.grid.near_end.connect(self.more_wanted)
-        self.split.opened.connect(self.acted)
-        self.grid.viewed.connect(self._view)
-        self.actions_.like_wanted.connect(self.like_wanted)
-        self.actions_.acted.connect(self.acted)
-        self.actions_.failed.connect(self.show_notice)
         self.message_button.clicked.connect(lambda: self._do())
         self.opener = StackOpener(self.grid, self._toggle_stack)
-
-    @cached_property
-    def viewer(self) -> PictureViewer:
-        """Shows one picture over all of the window; made when it is wanted first."""
-        return PictureViewer(
-            self._backend,
-            self._runner,
-            self._thumbnails,
-            self.grid,
-            self._facts,
-            self.actions_.on_picture,
-        )
-
-    def _view(self, row: int) -> None:
-        self.acted.emit()
-        self.viewer.open(row)
 
     # What is shown
 
     def show_answer(self, answer: Answer, filtered: bool) -> None:
         """Show the first results of a question; ``filtered``: filters restrict it."""
+        refined = self._answer is not None and _refines(answer.query, self._answer.query)
         self._answer = answer
         self._say_what_is_known()
         self.grid.set_dimmed(False)
@@ -134,8 +93,13 @@ class SearchResults(QWidget):
         if same:  # the selection and the place stay
             self.model.adjust(self._stacks.tiles())
             return
+        current = self.grid.current_tile() if refined else None
         self.model.show(self._stacks.tiles())
-        if self.preview.isVisible():
+        if current is not None:  # it got a thumb: who works by keyboard goes on from there
+            current_id = current.asset_id
+            row = self.model.find(lambda tile: tile.asset_id == current_id)
+            self.grid.select_row(row or 0)
+        elif self.preview.isVisible():
             self.grid.select_row(0)
 
     def add(self, answer: Answer) -> None:
@@ -178,10 +142,6 @@ class SearchResults(QWidget):
             self.message.set_text(message, hint, icon_name)
             self._offer("" if away else "Try again", self.again_wanted.emit)
 
-    def show_notice(self, error: AppError) -> None:
-        """A sentence over the results, such as that a file is gone."""
-        self.notice.show_message("warning-circle", str(error))
-
     def _say_what_is_known(self) -> None:
         """One line where nothing looks like what was asked for, or cannot be read."""
         self.notice.hide()
@@ -199,6 +159,8 @@ class SearchResults(QWidget):
                 "Show models",
                 self.models_wanted.emit,
             )
+        elif answer.unused:
+            self.notice.show_message("thumbs-up", _unused(answer.unused))
         elif not answer.known or answer.named:
             self.notice.show_message("magnifying-glass", said(answer, quoted))
 
@@ -231,7 +193,7 @@ class SearchResults(QWidget):
         self.message_button.setVisible(bool(text))
         self.stack.setCurrentWidget(self.message)
 
-    def _facts(self, tile: Tile) -> Details | None:
+    def facts(self, tile: Tile) -> Details | None:
         hit = next((hit for hit in self.hits if hit.assetId == tile.asset_id), None)
         return None if hit is None else _facts(hit)
 
@@ -277,6 +239,19 @@ def said(answer: Answer, quoted: str) -> str:
         return f"First {first}, then those that look like it."
     nothing = f"Nothing here looks like {quoted}."
     return f"{nothing} First {first}, then the closest." if answer.named else f"{nothing} Closest:"
+
+
+def _refines(query: SearchQuery, before: SearchQuery) -> bool:
+    """Only the thumbs are others."""
+    thumbs = {"liked": before.liked, "disliked": before.disliked}
+    return query != before and query.model_copy(update=thumbs) == before
+
+
+def _unused(number: int) -> str:
+    """That some of the pictures with a thumb are not known to the model."""
+    marked = f"{words.plural(number, 'picture')} with a thumb"
+    do, them = ("does", "it") if number == 1 else ("do", "them")
+    return f"{marked} {do} not count: this model has not indexed {them}."
 
 
 def _texts(answer: Answer) -> list[SearchTerm]:

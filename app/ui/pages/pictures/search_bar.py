@@ -21,6 +21,7 @@ from app.ui.parts.file_dialogs import choose_files
 from app.ui.parts.theme import SPACE_M, SPACE_S
 from app.ui.parts.widgets import button
 from app.ui.pictures.thumbnails import ThumbnailLoader
+from app.ui.pictures.thumbs import Thumbs
 
 PICTURES = f"Pictures ({' '.join(f'*.{ending}' for ending in DEFAULT_EXTENSIONS)})"
 HIGH = "QPushButton { min-height: 28px; padding-left: 9px; padding-right: 9px; }"
@@ -36,8 +37,9 @@ class SearchBar(QWidget):
     group_removed = Signal()
     """The chosen folder or time is not to count any more."""
 
-    def __init__(self, thumbnails: ThumbnailLoader, memory: QSettings) -> None:
+    def __init__(self, thumbnails: ThumbnailLoader, memory: QSettings, thumbs: Thumbs) -> None:
         super().__init__()
+        self.thumbs = thumbs
         self._words: Words = read_words("")
         self._group: LibraryNode | None = None
         self.remembered = RecentSearches(memory)
@@ -82,7 +84,9 @@ class SearchBar(QWidget):
         self.chips.changed.connect(self.changed)
         self.filters.changed.connect(self._filters_changed)
         self.filters_button.toggled.connect(self.filters.setVisible)
+        self.thumbs.changed.connect(self._show_filters)
         self.filter_chips.group_removed.connect(self.group_removed)
+        self.filter_chips.thumbs_removed.connect(self.thumbs.clear)
         self.filter_chips.word_removed.connect(
             lambda chip: self.field.setText(without(self.field.text(), chip))
         )
@@ -109,6 +113,7 @@ class SearchBar(QWidget):
 
     def search_for(self, terms: Sequence[Term]) -> None:
         """Look for this and nothing else; the filters stay."""
+        self.thumbs.clear()
         plain = [term for term in terms if not term.picture and not term.without]
         self.chips.set_terms([term for term in terms if term not in plain[:1]])
         self.field.setText(plain[0].text if plain else "")
@@ -164,4 +169,5 @@ class SearchBar(QWidget):
         self.changed.emit()
 
     def _show_filters(self) -> None:
-        self.filter_chips.show_filters(self._group, self._words.chips)
+        thumbs = self.thumbs.describe()
+        self.filter_chips.show_filters(self._group, self._words.chips, thumbs)

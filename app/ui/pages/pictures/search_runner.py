@@ -46,6 +46,8 @@ class Answer:
     """There are more, which are not likely."""
     named: int = 0
     """So many of the first ones were found by their names."""
+    unused: int = 0
+    """So many pictures with a thumb are not known to the model."""
 
 
 class SearchRunner(QObject):
@@ -137,12 +139,22 @@ class SearchRunner(QObject):
             best = anything.hits[0].score if anything.hits else None
         ids = {hit.assetId for hit in named}
         hits = [*named, *(hit for hit in page.hits if hit.assetId not in ids)]
-        return Answer(query, hits, page.nextOffset, best, page.known, page.leftOut, len(named))
+        return Answer(
+            query,
+            hits,
+            page.nextOffset,
+            best,
+            page.known,
+            page.leftOut,
+            len(named),
+            page.unused,
+        )
 
     async def _named(self, query: SearchQuery, offset: int) -> list[SearchHit]:
         """Pictures whose names say what is looked for, where that is a text alone."""
         text = query.terms[0].text if len(query.terms) == 1 else None
-        if text is None or offset or query.minScore is not None:
+        refined = query.liked or query.disliked or query.minScore is not None
+        if text is None or offset or refined:
             return []
         async with self._backend.db() as db:
             return await self._backend.search.named(db, text, query.filter)
@@ -150,7 +162,7 @@ class SearchRunner(QObject):
     async def _page(self, query: SearchQuery, offset: int) -> SearchResultPage:
         """Some results; a page whose pictures are all hidden is passed over."""
         ask, only = self._backend.search.search, query.filter
-        limit = AT_ONCE_BY_NAME if only.names or only.undated else AT_ONCE
+        limit = AT_ONCE_BY_NAME if only.names else AT_ONCE
         async with self._backend.db() as db:
             page = await ask(db, query, offset=offset, limit=limit)
             while not page.hits and page.nextOffset is not None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.api.search_schemas import SearchTerm
+from app.api.search_schemas import Region, SearchTerm
 from app.printable import printable
 
 WEIGHTS = (0.5, 1.0, 2.0)
@@ -23,6 +23,8 @@ class Term:
     """A picture file; what a picture of the index is called, too."""
     asset_id: int | None = None
     """The picture of the index; it need not be read again, and may even be gone."""
+    region: Region | None = None
+    """Only this part of the picture file."""
     weight: float = 1.0
     """One of ``WEIGHTS``."""
     without: bool = False
@@ -36,7 +38,8 @@ class Term:
     def name(self) -> str:
         """Its text, or the name of its file."""
         if self.picture:
-            return printable(os.path.basename(self.path)) or "This picture"
+            name = printable(os.path.basename(self.path)) or "This picture"
+            return f"Part of {name}" if self.region else name
         return " ".join(self.text.split())
 
     def asked(self) -> SearchTerm:
@@ -45,7 +48,7 @@ class Term:
         if self.asset_id is not None:
             return SearchTerm(assetId=self.asset_id, weight=weight)
         if self.path:
-            return SearchTerm(path=self.path, weight=weight)
+            return SearchTerm(path=self.path, region=self.region, weight=weight)
         text = (
             self.text.strip().encode("utf-8", "ignore").decode()
         )  # half a character may be pasted
@@ -54,7 +57,8 @@ class Term:
     def as_json(self) -> dict[str, Any]:
         """What is remembered: a path outlives the number that the ledger gave it."""
         kind = {"path": self.path} if self.path else {"text": self.text.strip()}
-        return {**kind, "weight": self.weight, "without": self.without}
+        part = {"region": self.region} if self.region else {}
+        return {**kind, **part, "weight": self.weight, "without": self.without}
 
 
 def term_from_json(values: Mapping[str, Any]) -> Term:
@@ -68,7 +72,12 @@ def term_from_json(values: Mapping[str, Any]) -> Term:
         raise ValueError("a term needs a text or a path")
     if weight not in WEIGHTS:
         raise ValueError("an unknown weight")
-    return Term(text=text, path=path, weight=weight, without=values.get("without") is True)
+    region = values.get("region")
+    if region is not None:
+        region = SearchTerm(path=path, region=region).region  # its ValidationError is a ValueError
+    return Term(
+        text=text, path=path, region=region, weight=weight, without=values.get("without") is True
+    )
 
 
 def describe(terms: Sequence[Term]) -> str:
@@ -77,7 +86,8 @@ def describe(terms: Sequence[Term]) -> str:
 
 
 def _described(term: Term) -> str:
-    parts = [term.name]
+    name = f"part of {term.name.removeprefix('Part of ')}" if term.region else term.name
+    parts = [name]
     if term.without:
         parts.insert(0, "without")
     elif term.picture:

@@ -78,6 +78,7 @@ class SessionOptions(QWidget):
         self.batch.setValue(get_settings().training_batch_size)
         self.batch.setAccelerated(True)
         self.types.setAccessibleName("File types")
+        self.left_out.setText(get_settings().exclude)
         self.left_out.setAccessibleName("Exclude")
         self.left_out.setPlaceholderText("For example: *.png, Exports/, Holiday/Rejects")
         self.left_out.setToolTip(LEFT_OUT_TIP)

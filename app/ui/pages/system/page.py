@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QScrollArea,
@@ -19,14 +19,13 @@ from app.ui.pages.system.ledger_check import LedgerCheck
 from app.ui.pages.system.log_view import LogView
 from app.ui.parts import words
 from app.ui.parts.actions import ActionRunner
-from app.ui.parts.commands import Commands
+from app.ui.parts.commands import Commands, follow
 from app.ui.parts.fact_table import FactGrid, FactTable
 from app.ui.parts.poller import Poller
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import ElidedLabel, Page, button, label
 
 REFRESH_S = 1.0
-COPIED_MS = 2_000
 
 
 class SystemPage(Page):
@@ -51,12 +50,11 @@ class SystemPage(Page):
 
     def _build_buttons(self) -> None:
         self.folder_button = button("Open data folder", "", "folder-open")
-        self.copy_button = button("Copy diagnostics", "", "copy")
-        self.add_buttons([self.folder_button, self.copy_button])
+        self.report_button = button("Report a problem…", "", "bug")
+        self.add_buttons([self.folder_button, self.report_button])
         self.folder_button.clicked.connect(self.open_data_folder)
-        self.copy_button.clicked.connect(self.copy_diagnostics)
+        follow(self.report_button, self._commands.report)
         self._commands.open_data_folder.triggered.connect(self.open_data_folder)
-        self._commands.copy_diagnostics.triggered.connect(self.copy_diagnostics)
 
     def _build_overview(self) -> None:
         self.workers = FactTable(
@@ -129,20 +127,6 @@ class SystemPage(Page):
         """Show the folder in the file manager."""
         if self._data_dir:
             QDesktopServices.openUrl(QUrl.fromLocalFile(self._data_dir))
-
-    def copy_diagnostics(self) -> None:
-        """Put everything that somebody who helps would ask for on the clipboard."""
-
-        async def collect() -> str:
-            async with self._backend.db() as db:
-                return await self._backend.system.diagnostics(db)
-
-        self._runner.run(self.copy_button, collect, done=self._copied, busy_text="Collecting…")
-
-    def _copied(self, text: str) -> None:
-        QGuiApplication.clipboard().setText(text)
-        self.copy_button.setText("Copied")
-        QTimer.singleShot(COPIED_MS, self, lambda: self.copy_button.setText("Copy diagnostics"))
 
 
 def _noticed(worker: WorkerStatus) -> bool:

@@ -722,11 +722,11 @@ def test_the_size_of_pictures_is_changed_by_keys_and_remembered(qt_loop, backend
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
             await qt_loop.until(lambda: shown.place() == "pictures")
-            before = shown.page.size_slider.value()
+            before = shown.page.size_slider.slider.value()
             QTest.keyClick(shown.page.field, Key.Key_Plus, Qt.KeyboardModifier.ControlModifier)
-            assert shown.page.size_slider.value() == before + 20
+            assert shown.page.size_slider.slider.value() == before + 20
         async with Shown(backend, tmp_path, pictures=0) as again:
-            assert again.page.size_slider.value() == before + 20
+            assert again.page.size_slider.slider.value() == before + 20
             assert again.grid._picture_height == before + 20
 
     qt_loop.run(steps())

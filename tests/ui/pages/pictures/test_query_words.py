@@ -95,7 +95,6 @@ def test_two_filters_let_through_what_both_do() -> None:
 
 def test_a_folder_or_a_time_of_the_library_is_a_filter() -> None:
     assert of_group(LibraryGroup(folder="/p")) == SearchFilter(folder="/p")
-    assert of_group(LibraryGroup(undated=True)) == SearchFilter(undated=True)
     assert of_group(LibraryGroup(year=2024)) == year(2024)
     february = SearchFilter(takenFrom=date(2024, 2, 1), takenTo=date(2024, 2, 29))
     assert of_group(LibraryGroup(year=2024, month=2)) == february

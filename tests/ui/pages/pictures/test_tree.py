@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from app.api.library_schemas import FolderPictures, LibraryGroup, MonthPictures
-from app.ui.pages.pictures.nodes import ALL_PICTURES, NO_DATE, LibraryNode, date_nodes, folder_nodes
+from app.ui.pages.pictures.nodes import ALL_PICTURES, LibraryNode, date_nodes, folder_nodes
 from app.ui.pages.pictures.tree import INDENT, GroupTree
 
 Key = Qt.Key
@@ -84,19 +84,15 @@ def test_nothing_makes_no_nodes() -> None:
 
 
 def test_months_lie_in_their_years() -> None:
-    nodes = date_nodes(
-        [MonthPictures(2024, 12, 5), MonthPictures(2024, 3, 2), MonthPictures(None, None, 9)]
-    )
+    nodes = date_nodes([MonthPictures(2024, 12, 5), MonthPictures(2024, 3, 2)])
     assert outline(nodes) == [
-        f"{ALL_PICTURES} 16",
+        f"{ALL_PICTURES} 7",
         "2024 7",
         "  December 5",
         "  March 2",
-        f"{NO_DATE} 9",
     ]
     assert nodes[1].children[0].heading == "December 2024"
     assert nodes[1].children[1].group == LibraryGroup(year=2024, month=3)
-    assert nodes[2].group == LibraryGroup(undated=True)
 
 
 # The view

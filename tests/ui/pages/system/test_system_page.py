@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 from system_status import system, worker
 
@@ -146,21 +146,11 @@ def test_a_check_without_a_worker_says_why(
     qt_loop.run(steps())
 
 
-def test_diagnostics_are_copied_without_a_password(
-    qt_loop: Any, shown: Shown, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AFTERIMAGE_REDIS_URL", "redis://:secret@127.0.0.1:1/0")
-    get_settings.cache_clear()
-
-    async def steps() -> None:
-        shown.commands.copy_diagnostics.trigger()
-        await qt_loop.until(lambda: shown.page.copy_button.text() == "Copied")
-        text = QGuiApplication.clipboard().text()
-        assert "ledger" in text
-        assert "secret" not in text
-        await shown.close()
-
-    qt_loop.run(steps())
+def test_a_problem_is_reported_from_here_too(shown: Shown) -> None:
+    reported: list[bool] = []
+    shown.commands.report.triggered.connect(lambda: reported.append(True))
+    shown.page.report_button.click()
+    assert reported == [True]
 
 
 def test_the_data_folder_is_opened(
