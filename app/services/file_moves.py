@@ -109,6 +109,7 @@ def move(
             step(os.lstat(target).st_size)
             return
     copy(source, target, partial, step, stop)
+    flush_folder(os.path.dirname(target))  # a power cut must not keep only the other disk's part
     try:
         os.unlink(source)
     except OSError as error:

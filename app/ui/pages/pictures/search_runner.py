@@ -132,7 +132,13 @@ class SearchRunner(QObject):
             self._task = None
 
     async def _find(self, query: SearchQuery, offset: int) -> Answer:
-        page, named = await asyncio.gather(self._page(query, offset), self._named(query, offset))
+        page, named = await asyncio.gather(
+            self._page(query, offset), self._named(query, offset), return_exceptions=True
+        )  # both are over then, also where one fails
+        if isinstance(page, BaseException):
+            raise page
+        if isinstance(named, BaseException):
+            raise named
         best: float | None = None
         if not page.hits and not offset and query.minScore is not None:
             anything = await self._page(query.model_copy(update={"minScore": None}), 0)
