@@ -202,11 +202,21 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
 
 async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:
     """The page of pictures with what can be done on it, and the one for models."""
+    from PySide6.QtCore import QItemSelectionModel
+
     window.show_page("pictures")
     await asyncio.sleep(5)
     await studio.take("pictures")
     page = pages.pictures
     assert page is not None
+    grid = page.browser.pictures.grid
+    grid.select_row(1)
+    for row in (2, 3):
+        grid.selectionModel().select(
+            grid.tiles.index(row, 0), QItemSelectionModel.SelectionFlag.Select
+        )
+    await studio.take("pictures-selected")
+    page.selection.clear_button.click()
     results = page.results
     page.bar.side_button.setChecked(False)
     page.field.setText("mountains with snow")
@@ -233,6 +243,10 @@ async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:
     page.browser.tabs.setCurrentIndex(2)
     await asyncio.sleep(4)
     await studio.take("pictures-duplicates")
+    cleaning = page.browser.duplicates.clean_up()
+    await _until(lambda: cleaning.plan.going, settle=3.0)
+    await studio.take("pictures-clean-up", cleaning)
+    cleaning.reject()
     page.browser.tabs.setCurrentIndex(0)
     window.show_page("models")
     await asyncio.sleep(2)

@@ -6,7 +6,8 @@ import asyncio
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -21,6 +22,7 @@ from app.api.library_schemas import (
     Listing,
     ScanStatus,
 )
+from app.api.search_schemas import SearchHit
 from app.db.models import ImageAsset, NearDuplicate, is_present
 from app.services import duplicate_scan
 from app.services.library_listing import (
@@ -206,13 +208,28 @@ _COPY = re.compile(
 """What systems and browsers put into the name of a copy, in their languages; or ``name (1)``."""
 
 
+def is_called_a_copy(path: str) -> bool:
+    """Whether a file's name says that it is a copy."""
+    return bool(_COPY.search(os.path.splitext(os.path.basename(path))[0]))
+
+
+def originals_first(hits: Iterable[SearchHit]) -> list[SearchHit]:
+    """The same order, but that of identical files, which score the same, the best name is first."""
+    ordered: list[SearchHit] = []
+    for (_, content), group in groupby(hits, lambda hit: (hit.score, hit.content)):
+        alike = list(group)
+        if content is not None:
+            alike.sort(key=lambda hit: (is_called_a_copy(hit.path), len(hit.path), hit.path))
+        ordered += alike
+    return ordered
+
+
 def rank(picture: LibraryPicture) -> tuple[int, int, bool, int, int, str]:
     """Among identical files: no copy by its name, the shorter path, the older file."""
-    name = os.path.splitext(os.path.basename(picture.path))[0]
     return (
         -(picture.width or 0) * (picture.height or 0),
         -picture.size,
-        bool(_COPY.search(name)),
+        is_called_a_copy(picture.path),
         len(picture.path),
         picture.modifiedNs,
         picture.path,

@@ -34,6 +34,7 @@ from app.db.types import path_to_text
 from app.embedding.catalogue import model_title
 from app.errors import AppError
 from app.queue.questions import FindAnswer, FindRequest, PrepareRequest, find, prepare
+from app.services.duplicate_service import originals_first
 from app.services.picture_filter import ids_by_name, named_conditions, wanted_folders
 
 MAX_RESULTS = 10_000
@@ -251,7 +252,7 @@ async def _hits(
         .execution_options(populate_existing=True)
     )
     assets = {asset.id: (asset, group) for asset, group in rows}
-    return [
+    hits = (
         SearchHit(
             assetId=asset_id,
             path=asset.path,
@@ -267,7 +268,8 @@ async def _hits(
         for asset_id, score in found
         if asset_id in assets
         for asset, group in [assets[asset_id]]
-    ]
+    )
+    return originals_first(hits)
 
 
 def _restriction(wanted: SearchFilter, folders: Sequence[str]) -> Restriction:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -512,6 +515,65 @@ async def test_a_cut_in_a_trashing_is_seen_from_where_the_file_is(
     assert await service.settle_interrupted(db) == 2
     assert [row[1] for row in logged()] == ["done", "failed"]
     assert paths_known(missing=True) == {str(gone)}
+
+
+MOVER = """
+import asyncio, sys
+from app.api.file_schemas import ActProgress, ChosenFile
+from app.db.engine import open_db
+from app.services import file_act
+from app.services.file_service import FileService
+
+file_act.enqueue_payload_refresh = lambda: None
+
+
+async def move():
+    lines = [line.split(" ", 1) for line in sys.stdin.read().splitlines()]
+    files = [ChosenFile(int(number), path) for number, path in lines]
+    async with open_db() as db:
+        await FileService().move(db, files, sys.argv[1], ActProgress())
+
+
+asyncio.run(move())
+"""
+
+
+def wait_for_files(folder: Path, number: int) -> None:
+    while len(os.listdir(folder)) < number:
+        pass
+
+
+@pytest.mark.parametrize("moved", [1, 150])
+async def test_a_process_that_is_killed_while_it_moves_files_loses_none(
+    db: AsyncSession, tmp_path: Path, moved: int
+) -> None:
+    root = tmp_path / "many"
+    (root / "to").mkdir(parents=True)
+    for number in range(300):
+        (root / f"{number}.jpg").write_bytes(b"%03d" % number)
+        os.utime(root / f"{number}.jpg", (1, 1_600_000_000 + number))
+    session_id = await indexed(db, root)
+    files = chosen(*(root / f"{number}.jpg" for number in range(300)))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", MOVER, str(root / "to"), stdin=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    process.stdin.write("".join(f"{file.asset_id} {file.path}\n" for file in files).encode())
+    process.stdin.close()
+    await asyncio.to_thread(wait_for_files, root / "to", moved)
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+    await service.settle_interrupted(db)
+    contents = sorted(path.read_bytes() for path in root.rglob("*") if path.is_file())
+    assert contents == [b"%03d" % number for number in range(300)]
+    with get_sync_engine().connect() as conn:
+        known = {row.path: row.id for row in conn.execute(select(ImageAsset.__table__))}
+        assert not set(conn.scalars(select(FileAct.state))) & {"begun"}
+    assert sorted(known) == sorted(str(path) for path in root.rglob("*.jpg"))
+    assert {known[path] for path in known} == {file.asset_id for file in files}
+    summary = await UpdateService().update(db, session_id)
+    assert (summary.unchanged, summary.new, summary.missing) == (300, 0, 0)
 
 
 async def test_what_another_machine_has_begun_is_left_alone(db: AsyncSession, root: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.library_schemas import (
@@ -32,6 +32,7 @@ from app.db.types import utc_now
 from app.errors import AppError
 from app.services.library_listing import PAGE_IDS
 from app.services.library_service import LibraryService
+from app.services.search_service import _hits
 
 MODEL, OTHER_MODEL = 1, 2
 library = LibraryService()
@@ -399,6 +400,24 @@ async def test_the_best_copy_is_not_called_one_lies_less_deep_and_is_older(
         "/p/e2.jpg",
         "/p/copyright.jpg",
     }
+
+
+async def test_what_is_found_says_which_pictures_are_alike_and_begins_with_originals(
+    db: AsyncSession,
+) -> None:
+    add_copies("/p/sea copy.jpg", "/p/sea.jpg", "/p/a sea far away.jpg", sha="1")
+    add_alike({"/p/sea 1.jpg": {}, "/p/sea 2.jpg": {}})
+    ids = {
+        path: await db.scalar(select(ImageAsset.id).where(ImageAsset.path == path))
+        for path in ("/p/sea copy.jpg", "/p/a sea far away.jpg", "/p/sea.jpg", "/p/sea 1.jpg")
+    }
+    hits = await _hits(db, [(number, 0.5) for number in ids.values()], SearchFilter(), MODEL)
+    assert [(hit.path, hit.content) for hit in hits[:3]] == [
+        (path, "1" * 64) for path in ("/p/sea.jpg", "/p/a sea far away.jpg", "/p/sea copy.jpg")
+    ]
+    assert hits[3].alike is not None
+    (other,) = await _hits(db, [(ids["/p/sea 1.jpg"], 0.5)], SearchFilter(), OTHER_MODEL)
+    assert other.alike is None
 
 
 async def test_what_all_copies_take_is_added_up(db: AsyncSession) -> None:
