@@ -37,6 +37,8 @@ DIMMED = 0.45
 KEYS = (
     ("Move the selection", "Arrows"),
     ("Select more", "Shift+Arrows"),
+    ("Select one more, or one less", "Ctrl+Space"),
+    ("Select all", "Ctrl+A"),
     ("View a picture", "Enter"),
     ("Preview a picture", "Space"),
 )
