@@ -76,5 +76,5 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing. Install it: sudo apt-get install python3-venv"; exit 1; }
 	@echo "Setting up .venv (PyTorch is large: a few minutes the first time)…"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	@$(PY) -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev,engine]'
 	@touch $(READY)

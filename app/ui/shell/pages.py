@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -73,6 +74,7 @@ class Pages(QObject):
         commands.keys.triggered.connect(self._keys)
         commands.about.triggered.connect(self._about)
         self._window.folder_dropped.connect(self.new_session)
+        self._window.path_given.connect(self.open)
         self.sessions.new_session_requested.connect(self.new_session)
         self.sessions.why_failed_requested.connect(self.show_failed)
         self.sessions.view.pictures_wanted.connect(self.show_pictures)
@@ -82,6 +84,7 @@ class Pages(QObject):
         self.sessions.active_progress.connect(self._look)
         self.first_run.folder_chosen.connect(self.new_session)
         self.first_run.created.connect(self.sessions.start_session)
+        self.first_run.engine_changed.connect(self._window.settings_saved)
         self.feed.running.connect(self._window.running.show_running)
         self._window.running.wanted.connect(self._show_session)
         self.failed.count_changed.connect(self._window.set_failed_count)
@@ -90,9 +93,14 @@ class Pages(QObject):
         """The pages that can wait: the window builds them when it has a quiet moment."""
         for key, build in (
             ("pictures", self._make_pictures),
-            ("models", lambda: ModelsPage(self._backend, self._runner, self._poller)),
+            ("models", self._make_models),
         ):
             self._window.offer_page(key, build)
+
+    def _make_models(self) -> QWidget:
+        page = ModelsPage(self._backend, self._runner, self._poller)
+        page.engine_changed.connect(self._window.settings_saved)  # the worker begins anew with it
+        return page
 
     def _make_pictures(self) -> QWidget:
         self.pictures = PicturesPage(
@@ -110,6 +118,13 @@ class Pages(QObject):
         self._window.show_page("pictures")
         assert self.pictures is not None
         return self.pictures
+
+    def open(self, path: str) -> None:
+        """Offer a folder for indexing; of a picture, show similar ones."""
+        if os.path.isdir(path):
+            self.new_session(path)
+        else:
+            self._show_pictures_page().search_like(path)
 
     def show_pictures(self, folder: str, state: PictureState) -> None:
         """Show the pictures below a folder that are in this state."""
