@@ -35,6 +35,12 @@ ICONS = {
 
 ENTRY = f"applications/{NAME}.desktop"
 
+OPENS = (
+    "inode/directory",
+    *(f"image/{name}" for name in ("jpeg", "png", "webp", "gif", "bmp", "tiff", "heif", "avif")),
+)
+"""What a file manager may hand over; camera RAW has no types that are known everywhere."""
+
 _PLAIN = re.compile(r"[\w@%+:,./-]+", re.ASCII)
 _TEXT_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 _QUOTED_ESCAPES = str.maketrans({char: f"\\{char}" for char in '\\"`$'})
@@ -66,23 +72,33 @@ def _quoted(argument: str) -> str:
 
 
 def desktop_entry(python: str) -> bytes:
-    """The file that describes Afterimage to a desktop.
+    """The file that describes Afterimage to a desktop, started by this Python.
 
     Raises:
         AppError: the path of ``python`` cannot be written into such a file.
+    """
+    # -P: what lies in the current folder must not be taken for a module
+    return menu_entry([python, "-P", "-m", "app"])
+
+
+def menu_entry(command: Sequence[str]) -> bytes:
+    """The same for any command.
+
+    Raises:
+        AppError: the command cannot be written into such a file.
     """
     lines = {
         "Type": "Application",
         "Name": "Afterimage",
         "GenericName": "Picture Search",
         "Comment": "Find any of your pictures by describing it",
-        # -P: what lies in the current folder must not be taken for a module
-        "Exec": exec_value([python, "-P", "-m", "app"]),
-        # with the environment gone, the entry is hidden instead of failing
-        "TryExec": python.translate(_TEXT_ESCAPES),
+        "Exec": f"{exec_value(command)} %f",
+        # with the program gone, the entry is hidden instead of failing
+        "TryExec": command[0].translate(_TEXT_ESCAPES),
         "Icon": NAME,
         "Categories": "Graphics;Photography;",
         "Keywords": "photo;picture;image;search;find;",
+        "MimeType": "".join(f"{name};" for name in OPENS),
         "StartupNotify": "true",
         "StartupWMClass": WINDOW_CLASS,
         "Terminal": "false",
@@ -91,7 +107,7 @@ def desktop_entry(python: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        shown = os.fsencode(python).decode("utf-8", "replace")
+        shown = os.fsencode(command[0]).decode("utf-8", "replace")
         raise AppError(
             f"A menu entry cannot start {shown}, because its path is not in UTF-8.",
             "Move Afterimage to a folder with a plain name and set it up again.",

@@ -66,8 +66,9 @@ def text(value: str) -> str:
 
 
 def command(value: str) -> list[str]:
-    """The command of an ``Exec`` value as a desktop reads it."""
-    arguments = re.findall(r'"(?:[^"\\]|\\.)*"|[^ ]+', text(value))
+    """The command of an ``Exec`` value as a desktop reads it, opening nothing."""
+    assert value.endswith(" %f")
+    arguments = re.findall(r'"(?:[^"\\]|\\.)*"|[^ ]+', text(value.removesuffix(" %f")))
     return [
         re.sub(r'\\(["`$\\])', r"\1", a[1:-1] if a.startswith('"') else a).replace("%%", "%")
         for a in arguments
