@@ -18,7 +18,7 @@ INSTALL_MISSING = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt
 PYTEST = $(PY) -m pytest --numprocesses 4 --dist worksteal --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format worker bench soak fuzz screenshots install uninstall clean
+.PHONY: help run test check format worker bench soak fuzz screenshots install uninstall package release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -67,8 +67,14 @@ install: $(READY) ## add Afterimage to your applications menu
 uninstall: $(READY) ## remove it from your applications menu
 	@$(PY) packaging/desktop_entry.py uninstall
 
+package: ## build what people download, into dist: wheel, sdist, .deb, .tar.xz
+	@PYTHONPATH=. $(PYTHON) packaging/make_package.py
+
+release: check test package ## check, test, build and try everything; as root, with WHEELS=folder
+	@packaging/try_package.sh dist/afterimage_*_amd64.deb $(WHEELS)
+
 clean: ## remove the environment and caches; your data stays
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing. Install it: sudo apt-get install python3 python3-venv"; exit 1; }
@@ -76,5 +82,5 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing. Install it: sudo apt-get install python3-venv"; exit 1; }
 	@echo "Setting up .venv (PyTorch is large: a few minutes the first time)…"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	@$(PY) -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev,engine]'
 	@touch $(READY)

@@ -6,9 +6,11 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 from app.errors import AppError
 from app.imports import importing
+from app.program import FROZEN
 
 BROKEN_PIPE = 141
 """As a shell has it for a program that nobody listens to any more."""
@@ -19,16 +21,10 @@ def main() -> int:
 
     Whatever happens, a person gets a sentence, the log a trace, and the caller an exit code.
     """
-    if sys.argv[1:2] == ["decoder"]:  # a child of the worker
-        with importing():
-            from app.pictures.decoder_process import main as serve
-
-        return serve(sys.argv[2:])
-    if sys.argv[1:2] == ["card-decoder"]:  # the same
-        with importing():
-            from app.embedding.card_decoder import main as serve_card
-
-        return serve_card(sys.argv[2:])
+    if FROZEN:
+        _leave_packaged_libraries()
+    if (code := _serve_parent(sys.argv[1:])) is not None:
+        return code
     try:
         _prepare_process()
         code = _run()
@@ -41,6 +37,43 @@ def main() -> int:
         return _nobody_listens()
     except Exception as error:  # noqa: BLE001 — the last place that can say it in a sentence
         return _report_unforeseen(error)
+
+
+def _serve_parent(arguments: Sequence[str]) -> int | None:
+    """Be the child that another process of this program has started; None where this is none."""
+    match arguments:
+        case ["queue-guard", lock, *command]:
+            from app.runtime.server_guard import run as guard
+
+            guard(lock, command)
+            return 0
+        case ["decoder", *rest]:
+            with importing():
+                from app.pictures.decoder_process import main as serve
+
+            return serve(rest)
+        case ["card-decoder", *rest]:
+            from app.engine.place import find_engine
+
+            find_engine()
+            with importing():
+                from app.embedding.card_decoder import main as serve_card
+
+            return serve_card(rest)
+        case ["engine-test", *rest]:
+            with importing():
+                from app.embedding.self_test import main as try_engine
+
+            return try_engine(rest)
+    return None
+
+
+def _leave_packaged_libraries() -> None:
+    """Programs of the system that are started from here find the system's own libraries again."""
+    before = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
+    os.environ.pop("LD_LIBRARY_PATH", None)
+    if before:
+        os.environ["LD_LIBRARY_PATH"] = before
 
 
 def _prepare_process() -> None:
@@ -56,9 +89,15 @@ def _prepare_process() -> None:
 
 
 def _run() -> int:
-    if sys.argv[1:] == ["--in-tray"]:  # as the desktop starts it at a login
-        return _window(in_tray=True)
-    return _command(sys.argv[1:]) if len(sys.argv) > 1 else _window()
+    match sys.argv[1:]:
+        case []:
+            return _window()
+        case ["--in-tray"]:  # as the desktop starts it at a login
+            return _window(in_tray=True)
+        case [path] if os.path.isabs(path):  # from a file manager
+            return _window(path)
+        case arguments:
+            return _command(arguments)
 
 
 def _command(arguments: list[str]) -> int:
@@ -84,13 +123,15 @@ def _leave_if_ending(code: int) -> None:
         ending.leave_if_ending(code)
 
 
-def _window(*, in_tray: bool = False) -> int:
+def _window(path: str = "", *, in_tray: bool = False) -> int:
     from app.ui.shell.display import has_display, open_window
 
     if has_display():
-        return open_window(in_tray=in_tray)
+        return open_window(path, in_tray=in_tray)
     if in_tray:
         return 0
+    if path:
+        return _command(["index", path])
     from app.bundled import RESOURCES
 
     print("There is no screen here: indexing the sample pictures in the terminal instead.")
@@ -165,7 +206,7 @@ def _silence(stream: object) -> None:
 
 
 if __name__ == "__main__":
-    if getattr(sys, "frozen", False):
+    if FROZEN:
         import multiprocessing
 
         multiprocessing.freeze_support()

@@ -20,41 +20,38 @@ _TEXT_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r
 _QUOTED_ESCAPES = str.maketrans({char: f"\\{char}" for char in '\\"`$'})
 
 
-def desktop_entry(
-    python: str, arguments: Sequence[str] = (), more: Mapping[str, str] | None = None
-) -> bytes:
+def desktop_entry(command: Sequence[str], more: Mapping[str, str] | None = None) -> bytes:
     """The file that describes Afterimage to a desktop.
 
     Args:
-        python: the interpreter that starts it.
-        arguments: behind the program's name.
-        more: further lines.
+        command: what starts it.
+        more: further lines; with a ``MimeType``, files can be opened with it.
 
     Raises:
-        AppError: the path of ``python`` cannot be written into such a file.
+        AppError: the command cannot be written into such a file.
     """
+    more = more or {}
     lines = {
         "Type": "Application",
         "Name": "Afterimage",
         "GenericName": "Picture Search",
         "Comment": "Find any of your pictures by describing it",
-        # -P: what lies in the current folder must not be taken for a module
-        "Exec": exec_value([python, "-P", "-m", "app", *arguments]),
-        # with the environment gone, the entry is hidden instead of failing
-        "TryExec": python.translate(_TEXT_ESCAPES),
+        "Exec": exec_value(command) + (" %f" if "MimeType" in more else ""),
+        # with the program gone, the entry is hidden instead of failing
+        "TryExec": command[0].translate(_TEXT_ESCAPES),
         "Icon": NAME,
         "Categories": "Graphics;Photography;",
         "Keywords": "photo;picture;image;search;find;",
         "StartupNotify": "true",
         "StartupWMClass": WINDOW_CLASS,
         "Terminal": "false",
-        **(more or {}),
+        **more,
     }
     text = "\n".join(["[Desktop Entry]", *(f"{key}={value}" for key, value in lines.items()), ""])
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        shown = os.fsencode(python).decode("utf-8", "replace")
+        shown = os.fsencode(command[0]).decode("utf-8", "replace")
         raise AppError(
             f"A menu entry cannot start {shown}, because its path is not in UTF-8.",
             "Move Afterimage to a folder with a plain name and set it up again.",

@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.bundled import RESOURCES
@@ -29,11 +29,26 @@ ICONS = {
 
 ENTRY = f"applications/{NAME}.desktop"
 
+OPENS = (
+    "inode/directory",
+    *(f"image/{name}" for name in ("jpeg", "png", "webp", "gif", "bmp", "tiff", "heif", "avif")),
+)
+"""What a file manager may hand over; camera RAW has no types that are known everywhere."""
+
 
 def data_home(environ: Mapping[str, str] = os.environ) -> Path:
     """``$XDG_DATA_HOME``; a relative one is to be ignored, says the standard."""
     wanted = environ.get("XDG_DATA_HOME", "")
     return Path(wanted) if os.path.isabs(wanted) else Path.home() / ".local" / "share"
+
+
+def menu_entry(command: Sequence[str]) -> bytes:
+    """The entry of an applications menu; file managers may open folders and pictures with it.
+
+    Raises:
+        AppError: the command cannot be written into such a file.
+    """
+    return desktop_entry(command, {"MimeType": "".join(f"{name};" for name in OPENS)})
 
 
 def install(home: Path, python: str) -> str:
@@ -42,7 +57,8 @@ def install(home: Path, python: str) -> str:
     Raises:
         AppError: the entry cannot be written.
     """
-    entry = desktop_entry(python)
+    # -P: what lies in the current folder must not be taken for a module
+    entry = menu_entry([python, "-P", "-m", "app"])
     for source, place in ICONS.items():
         write_entry(home / place, (RESOURCES / "icons" / source).read_bytes())
     write_entry(home / ENTRY, entry)

@@ -7,7 +7,15 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 DownloadPhase = Literal[
-    "waiting", "connecting", "downloading", "checking", "done", "stopped", "failed"
+    "waiting",
+    "connecting",
+    "downloading",
+    "checking",
+    "unpacking",
+    "testing",
+    "done",
+    "stopped",
+    "failed",
 ]
 ENDED: frozenset[DownloadPhase] = frozenset({"done", "stopped", "failed"})
 
@@ -18,7 +26,7 @@ class ModelDownload(BaseModel):
     phase: DownloadPhase
     """``waiting``: for another download; only one runs at a time."""
     doneBytes: int = 0
-    """Of the file; while it is checked, bytes that are checked."""
+    """Of the file; while it is checked or unpacked, bytes of which that is done."""
     totalBytes: int = 0
     """0 where it is not known."""
     bytesPerSecond: float | None = None

@@ -19,7 +19,7 @@ from app.api.training_schemas import (
     TrainingProgress,
     TrainingSessionCreate,
 )
-from app.cli import models, output, update
+from app.cli import engine, models, output, update
 from app.cli.foreground import Start, follow, working
 from app.cli.interruption import run_until_told
 from app.cli.search import add_arguments as add_search_arguments
@@ -305,6 +305,9 @@ def _parser() -> argparse.ArgumentParser:
     updated.add_argument("--yes", action="store_true", help="with --prune: do not ask")
     models.add_arguments(
         add("models", models.run, "List models, or download, remove, choose or measure one.")
+    )
+    engine.add_arguments(
+        add("engine", engine.run, "Show, install or remove what understands pictures.")
     )
     worker = add("worker", None, "Process sessions until stopped.")
     worker.add_argument("--child", action="store_true", help=argparse.SUPPRESS)

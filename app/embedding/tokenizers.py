@@ -6,6 +6,7 @@ Imports neither torch nor open_clip; transformers loads them when the model is l
 from __future__ import annotations
 
 from app.embedding.catalogue import architecture_config
+from app.engine.place import find_engine
 from app.errors import AppError, first_line
 
 _FILES = ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json")
@@ -19,6 +20,8 @@ def fetch_tokenizer(spec: str) -> None:
     Raises:
         AppError: the hub cannot be reached.
     """
+    if not find_engine():
+        return  # it is fetched when the model is first loaded
     text = architecture_config(spec).get("text_cfg", {})
     repository = str(text.get("hf_tokenizer_name") or "")
     if not repository:

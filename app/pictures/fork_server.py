@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -21,6 +20,7 @@ from typing import Protocol
 
 from app.errors import AppError
 from app.pictures.decoder_process import ANSWER, END, FORK, ORDER, serve_spawned
+from app.program import program_command
 
 ANSWER_WITHIN_S = 60.0
 """Far more than its start takes with a cold disk."""
@@ -199,7 +199,7 @@ def start_beside(
     with theirs:
         try:
             process = subprocess.Popen(
-                [*_program(), *arguments],
+                program_command(*arguments),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, **variables},
@@ -208,13 +208,6 @@ def start_beside(
             ours.close()
             raise
     return process, ours
-
-
-def _program() -> list[str]:
-    if getattr(sys, "frozen", False):
-        return [sys.executable]
-    # -P: files in the current folder must not be taken for modules
-    return [sys.executable, "-P", "-m", "app"]
 
 
 def _cannot_start(reason: str) -> AppError:

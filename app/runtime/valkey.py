@@ -20,6 +20,7 @@ import psutil
 from app.config import get_settings
 from app.errors import AppError
 from app.private_files import replace_file, socket_folder
+from app.program import FROZEN, program_command
 from app.queue.connection import EmbeddedServer, address_file
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 STOP_WITHIN_S = 5.0
 MAX_MEMORY = "256mb"
 _PROGRAM = "valkey-server"
-_GUARD = Path(__file__).with_name("server_guard.py")
+_GUARD = "queue-guard" if FROZEN else str(Path(__file__).with_name("server_guard.py"))
+"""What tells a guard by its command: the name of its entry, or its file."""
 
 
 def data_folder() -> Path:
@@ -80,7 +82,7 @@ def launch(program: Path) -> tuple[EmbeddedServer, subprocess.Popen[bytes]]:
     path = folder / f"queue-{secrets.token_hex(4)}.sock"
     with log_file().open("ab") as output:
         guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", _GUARD, users_file(), program, *_configuration(path)],
+            [*_guard_command(), users_file(), program, *_configuration(path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -101,6 +103,11 @@ def launch(program: Path) -> tuple[EmbeddedServer, subprocess.Popen[bytes]]:
         guard.wait()
         raise
     return server, guard
+
+
+def _guard_command() -> list[str]:
+    """A Python that imports nothing it can do without, where there is a Python."""
+    return program_command(_GUARD) if FROZEN else [sys.executable, "-I", "-S", _GUARD]
 
 
 def _write_address(server: EmbeddedServer) -> None:
@@ -173,12 +180,12 @@ def _our_processes() -> tuple[list[psutil.Process], list[psutil.Process]]:
     for process in psutil.process_iter(["name"]):
         with suppress(psutil.Error, OSError):  # another user's, or just gone
             name = process.info["name"].lower()
-            if name != _PROGRAM and not name.startswith("python"):
+            if name != _PROGRAM and not name.startswith(("python", Path(sys.executable).name[:15])):
                 continue
             if Path(process.cwd()).samefile(data_folder()):
                 if name == _PROGRAM:
                     servers.append(process)
-                elif str(_GUARD) in process.cmdline():
+                elif _GUARD in process.cmdline():
                     guards.append(process)
     return servers, guards
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from app.config import get_settings
 from app.db.liveness import LOCK_NAME, STATE_NAME
 from app.errors import AppError
 from app.locks import is_held
+from app.program import program_command
 
 EXIT_ELSEWHERE = 3
 """Exit code of a worker that found another one at work on this data folder."""
@@ -116,10 +116,7 @@ class WorkerProcess:
 
 def worker_command() -> list[str]:
     """The program itself, as a worker that ends with its parent."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "worker", "--child"]
-    # -P: files in the current folder must not be taken for modules
-    return [sys.executable, "-P", "-m", "app", "worker", "--child"]
+    return program_command("worker", "--child")
 
 
 def is_worker_elsewhere() -> bool:

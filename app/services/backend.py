@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.engine import open_db
 from app.queue.thumbnail_requests import ThumbnailRequests
 from app.services.clean_up import CleanUpService
+from app.services.engine_service import EngineService
 from app.services.file_service import FileService
 from app.services.library_service import LibraryService
 from app.services.model_service import ModelService
@@ -39,6 +40,7 @@ class Backend:
     search: SearchService = field(default_factory=SearchService)
     system: SystemService = field(default_factory=SystemService)
     models: ModelService = field(default_factory=ModelService)
+    engine: EngineService = field(default_factory=EngineService)
     updates: UpdateService = field(default_factory=UpdateService)
     sessions: SessionService = field(default_factory=SessionService)
     thumbnails: ThumbnailRequests = field(default_factory=ThumbnailRequests)

@@ -1,4 +1,4 @@
-"""One download in a thread, and how far it is for whoever asks."""
+"""One download in a thread, of a model or of the engine, and how far it is for whoever asks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable
 
 from app.api.model_schemas import ModelDownload
-from app.embedding.download import DownloadProgress, download
 from app.errors import AppError
 from app.logs import log_unforeseen
+from app.transfer import DownloadProgress, OnProgress
 
 _RATE_WINDOW_S = 10.0
 _ESTIMATE_AFTER_S = 1.0
@@ -37,13 +37,18 @@ class RunningDownload:
     def failed(self) -> bool:
         return self._error is not None
 
-    def run(self, spec: str, hub_path: Callable[[str], str]) -> None:
-        """Download; what a person can act on is kept for :meth:`state`."""
+    def run(self, fetch: Callable[[OnProgress, threading.Event], object | None]) -> None:
+        """Download; what a person can act on is kept for :meth:`state`.
+
+        Args:
+            fetch: does it; it tells the first argument how far it is, ends soon once the second is
+                set, and returns None where it was stopped.
+        """
         if self.stop.is_set():
             return
         self.begun = True
         try:
-            self._complete = download(spec, hub_path(spec), self._note, self.stop) is not None
+            self._complete = fetch(self._note, self.stop) is not None
         except AppError as error:
             self._error = error
         except Exception as error:  # noqa: BLE001 — nobody waits for this thread's errors

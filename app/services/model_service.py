@@ -30,6 +30,7 @@ from app.embedding.catalogue import (
     recommended,
     weights_file,
 )
+from app.embedding.download import download
 from app.errors import AppError
 from app.private_files import replace_file
 from app.queue import questions
@@ -110,7 +111,9 @@ class ModelService:
         self._downloads[spec] = running
         try:
             async with self._one_at_a_time:
-                await asyncio.to_thread(running.run, spec, _hub_path)
+                await asyncio.to_thread(
+                    running.run, lambda note, stop: download(spec, _hub_path(spec), note, stop)
+                )
         finally:
             running.stop.set()
             if self._downloads.get(spec) is running and not running.failed:

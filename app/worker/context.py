@@ -20,6 +20,7 @@ from app.db.liveness import process_name
 from app.db.models import EmbeddingModel, WorkerRecord
 from app.db.switching import adopt_weights
 from app.db.types import utc_now
+from app.engine.place import HOW, MISSING, find_engine, require_engine
 from app.queue.queues import QUEUES
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ class WorkerContext:
         self.name = process_name()
         self.stop = threading.Event()
         """Set when the process is to end; jobs finish their batch and release the rest."""
-        self.notice = ""
         self.seen_on: dict[int, str] = {}
         """By device, a folder on it in which this process has read pictures."""
         self.backgrounds: dict[str, Background] = {}
@@ -108,8 +108,10 @@ class WorkerContext:
         """The encoder for a model, loaded unless it is the one in memory.
 
         Raises:
-            AppError: the model cannot be had, or the device is not there.
+            AppError: the engine is not there yet, the model cannot be had, or there is no such
+                device.
         """
+        require_engine()
         settings = get_settings()
         wanted = (model, settings.device if device == "auto" else device)
         with self._encoder_lock:
@@ -142,8 +144,9 @@ class WorkerContext:
         A session with another model goes on meanwhile, so that one is loaded beside it.
 
         Raises:
-            AppError: the model cannot be had.
+            AppError: the engine is not there yet, or the model cannot be had.
         """
+        require_engine()
         with self._search_lock:
             encoder, key = self._encoder, self._encoder_key
             if encoder is not None and key is not None and key[0] == model:
@@ -171,7 +174,7 @@ class WorkerContext:
             "device": encoder.device_label if encoder else "",
             "model": encoder.name if encoder else "",
             "state": self.state,
-            "notice": self.notice or (encoder.notice if encoder else ""),
+            "notice": _notice(encoder),
         }
         with write_transaction() as conn:
             now = ledger_now(conn)
@@ -205,6 +208,12 @@ class WorkerContext:
             if self._decoders is not None:
                 self._decoders.close()
                 self._decoders = None
+
+
+def _notice(encoder: Encoder | None) -> str:
+    if encoder is not None:
+        return encoder.notice
+    return "" if find_engine() else f"{MISSING} {HOW}."
 
 
 def _rank(state: str) -> int:

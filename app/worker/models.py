@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from app.api.model_schemas import ModelSpeed
 from app.db.engine import write_transaction
 from app.db.models import AssetVector, DuplicateScan, EmbeddingModel, NearDuplicate, TrainingSession
+from app.engine.place import require_engine
 from app.errors import AppError
 from app.queue.questions import ModelRequest, RemoveIndexRequest
 from app.worker import background
@@ -23,8 +24,9 @@ def hub_path(request: ModelRequest) -> str:
     """Where the hub has the weights of ``name/pretrained``.
 
     Raises:
-        AppError: OpenCLIP knows no weights of that name.
+        AppError: OpenCLIP knows no weights of that name, or is not there yet.
     """
+    require_engine()
     from app.embedding import checkpoint
 
     return checkpoint.hub_path(request.spec)
@@ -36,6 +38,7 @@ def measure(request: ModelRequest) -> ModelSpeed:
     Raises:
         AppError: something is being indexed, or the model cannot be had.
     """
+    require_engine()
     from app.embedding.tuning import pictures_per_second
 
     if context().state != IDLE:

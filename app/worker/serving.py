@@ -22,6 +22,7 @@ from app.db.jobs import renew_leases
 from app.db.liveness import LOCK_NAME, STATE_NAME, proof_of_life
 from app.db.migrate import migrate
 from app.db.reconcile import forget_old_workers, take_over
+from app.engine.place import MISSING, find_engine, remove_others
 from app.errors import AppError, first_line
 from app.imports import importing
 from app.locks import holders
@@ -120,6 +121,10 @@ def _announce() -> None:
 
 def _warm_up() -> None:
     """Import what the first picture needs while nothing else is to be done."""
+    remove_others()
+    if not find_engine():
+        log.warning("%s", MISSING)
+        return
     begin = time.perf_counter()
     with importing():
         import app.embedding.loading  # noqa: F401

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from desktop_entry import ENTRY, ICONS, data_home
+from desktop_entry import ENTRY, ICONS, data_home, menu_entry
 from screens import virtual_screen
 from system_packages import need
 
-from app.desktop_entry import WINDOW_CLASS, desktop_entry, exec_value
+from app.desktop_entry import WINDOW_CLASS, exec_value
 from app.errors import AppError
 
 SCRIPT = Path(__file__).parents[2] / "packaging" / "desktop_entry.py"
@@ -67,8 +67,9 @@ def text(value: str) -> str:
 
 
 def command(value: str) -> list[str]:
-    """The command of an ``Exec`` value as a desktop reads it."""
-    arguments = re.findall(r'"(?:[^"\\]|\\.)*"|[^ ]+', text(value))
+    """The command of an ``Exec`` value as a desktop reads it, opening nothing."""
+    assert value.endswith(" %f")
+    arguments = re.findall(r'"(?:[^"\\]|\\.)*"|[^ ]+', text(value.removesuffix(" %f")))
     return [
         re.sub(r'\\(["`$\\])', r"\1", a[1:-1] if a.startswith('"') else a).replace("%%", "%")
         for a in arguments
@@ -149,7 +150,7 @@ def test_an_error_is_a_sentence(tmp_path: Path) -> None:
 def test_any_path_survives_the_entry(folder: str, tmp_path: Path) -> None:
     python = f"{folder}/bin/python"
     entry = tmp_path / "afterimage.desktop"
-    entry.write_bytes(desktop_entry(python))
+    entry.write_bytes(menu_entry([python]))
     assert validate(entry) == ""
     assert command(fields(entry)["Exec"])[0] == python
     assert text(fields(entry)["TryExec"]) == python
@@ -159,7 +160,7 @@ def test_paths_that_no_entry_can_hold_are_refused() -> None:
     with pytest.raises(AppError, match="equals sign"):
         exec_value(["/a=b/python"])
     with pytest.raises(AppError, match="not in UTF-8"):
-        desktop_entry("/\udcff/python")
+        menu_entry(["/\udcff/python"])
 
 
 def test_the_data_folder_follows_the_standard(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,18 @@ import shutil
 import site
 import subprocess
 import sys
+import time
 import venv
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from two_halves import program_folder, use_engine
+
+from app.engine.place import HOW, MISSING
+from app.pictures.thumbnail_paths import thumbnail_file
+from app.queue.thumbnail_requests import ThumbnailRequests
 
 ROOT = Path(__file__).parents[2]
 NOT_SOURCE = (".*", "*.egg-info", "__pycache__", "build", "dist", "docs", "tests")
@@ -35,12 +42,22 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def programs(wheel: Path, tmp_path: Path) -> Path:
     """The folder of programs of an environment that the wheel was installed into."""
-    environment = tmp_path / "environment"
+    # a link to a checkout that lies beside its dependencies is not followed from there
+    return installed(wheel, tmp_path / "environment", *site.getsitepackages())
+
+
+@pytest.fixture
+def bare_programs(wheel: Path, tmp_path: Path) -> Path:
+    """The same without the engine."""
+    return installed(wheel, tmp_path / "bare", str(program_folder(tmp_path / "packages")))
+
+
+def installed(wheel: Path, environment: Path, *dependencies: str) -> Path:
+    """The folder of programs of a new environment with the wheel and these folders of packages."""
     venv.create(environment, symlinks=os.name == "posix")
     (packages,) = environment.glob("lib/python*/site-packages")
     pip("--python", environment / "bin" / "python", "install", wheel)
-    # What it depends on; a link to a checkout that lies beside it is not followed from here.
-    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
+    (packages / "dependencies.pth").write_text("\n".join(dependencies))
     return environment / "bin"
 
 
@@ -52,13 +69,17 @@ def pip(*arguments: str | Path) -> None:
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     """What it prints; nothing of a checkout or a screen is in its surroundings."""
-    hidden = ("PYTHONPATH", "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "AFTERIMAGE_MODEL")
-    surroundings = {name: value for name, value in os.environ.items() if name not in hidden}
     done = subprocess.run(
-        command, cwd=cwd, env=surroundings | variables, capture_output=True, text=True
+        command, cwd=cwd, env=surroundings() | variables, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of this process without what belongs to the tests."""
+    hidden = ("PYTHONPATH", "DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "AFTERIMAGE_MODEL")
+    return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
 def files_below(folder: Path, pattern: str = "**/*") -> set[str]:
@@ -89,3 +110,45 @@ def test_the_installed_program_indexes_searches_and_verifies(
     assert Path(found["hits"][0]["path"]).is_relative_to(programs.parent)
     assert json.loads(run(afterimage, "verify", "--json", cwd=folder))["problems"] == []
     assert list(folder.iterdir()) == []
+
+
+def test_without_the_engine_everything_else_works_and_indexing_goes_on_once_it_is_there(
+    bare_programs: Path, tmp_path: Path
+) -> None:
+    afterimage, samples = bare_programs / "afterimage", tmp_path / "samples"
+    samples.mkdir()
+    for name in ("cat.jpg", "beach.jpg"):
+        (picture,) = (ROOT / "resources/samples").rglob(name)
+        shutil.copy(picture, samples)
+    state = json.loads(run(afterimage, "engine", "--json", cwd=tmp_path))
+    assert (state["ready"], state["own"]) == (False, False)
+
+    def progress() -> dict[str, object]:
+        found = run(afterimage, "sessions", "--json", cwd=tmp_path)
+        return dict((json.loads(found) or [{}])[0])
+
+    indexing = subprocess.Popen(
+        [afterimage, "index", samples], cwd=tmp_path, env=surroundings(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: progress().get("waitingFor") == f"{MISSING} {HOW}.")
+        picture = str(samples / "cat.jpg")
+        asked = ThumbnailRequests().request([picture], 256)
+        wait_until(lambda: bool(ThumbnailRequests().answered([asked])))
+        assert os.path.exists(thumbnail_file(picture, 256))
+        use_engine()
+        printed, problems = indexing.communicate(timeout=120)
+    finally:
+        indexing.kill()
+        indexing.wait()
+    assert "2 of 2 pictures indexed" in printed, problems
+    found = json.loads(run(afterimage, "search", "a cat", "--json", cwd=tmp_path))
+    assert Path(found["hits"][0]["path"]).name == "cat.jpg"
+
+
+def wait_until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.1)

@@ -25,6 +25,8 @@ _PHASES = {
     "waiting": "Waiting for another download",
     "connecting": "Connecting…",
     "checking": "Checking the download…",
+    "unpacking": "Unpacking…",
+    "testing": "Trying it on this computer…",
 }
 
 
@@ -88,7 +90,7 @@ class DownloadBar(QWidget):
         self.text.setText(describe(state))
         self.setAccessibleDescription(self.text.text() if active else self.problem.text())
         share = state.doneBytes / state.totalBytes if state.totalBytes else None
-        if state.phase in ("waiting", "connecting"):
+        if state.phase in ("waiting", "connecting", "testing"):
             share = 0.0 if state.phase == "waiting" else None
         if state.phase != self._phase:  # a check begins at zero again
             self._phase = state.phase

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.desktop_entry import NAME, desktop_entry, remove_entry, write_entry
+from app.program import program_command
 
 IN_TRAY = "--in-tray"
 """The program's argument for a start without a window."""
@@ -44,8 +45,9 @@ def set_on(on: bool) -> None:
     """
     if on:
         # not resolved: the link in the environment is what makes it the environment's Python
-        python = os.path.abspath(sys.executable)
+        program, *arguments = program_command(IN_TRAY)
+        command = [os.path.abspath(program), *arguments]
         more = {"X-GNOME-Autostart-enabled": "true"}
-        write_entry(entry_file(), desktop_entry(python, [IN_TRAY], more))
+        write_entry(entry_file(), desktop_entry(command, more))
     else:
         remove_entry(entry_file())

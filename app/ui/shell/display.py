@@ -9,7 +9,7 @@ import sys
 from app.errors import AppError, first_line
 from app.imports import importing
 
-_XCB_LIBRARIES = {
+LIBRARIES = {
     "libxcb-cursor.so.0": "libxcb-cursor0",
     "libxcb-icccm.so.4": "libxcb-icccm4",
     "libxcb-keysyms.so.1": "libxcb-keysyms1",
@@ -36,7 +36,7 @@ def missing_packages() -> list[str]:
     """Debian packages that a window needs and that are not installed."""
     if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
         return []
-    return [package for name, package in _XCB_LIBRARIES.items() if not _loads(name)]
+    return [package for name, package in LIBRARIES.items() if not _loads(name)]
 
 
 def _loads(library: str) -> bool:
@@ -56,10 +56,11 @@ def require_libraries() -> None:
         )
 
 
-def open_window(*, in_tray: bool = False) -> int:
+def open_window(path: str = "", *, in_tray: bool = False) -> int:
     """Show the window until it is closed; the exit code.
 
     Args:
+        path: a folder or picture that a person opens with the program.
         in_tray: begin as an icon in the tray.
 
     Raises:
@@ -74,7 +75,7 @@ def open_window(*, in_tray: bool = False) -> int:
             f"The window cannot be opened: {first_line(error)}.",
             "Install the program again; or use it in the terminal: afterimage --help",
         ) from error
-    return run_window(in_tray=in_tray)
+    return run_window(path, in_tray=in_tray)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.ui.parts.theme import app_icon, theme
@@ -34,21 +34,24 @@ if TYPE_CHECKING:
 PAINT_WITHIN_S = 0.5
 
 
-def run_window(*, in_tray: bool = False) -> int:
+def run_window(path: str = "", *, in_tray: bool = False) -> int:
     """Show the window and serve it until it is closed; the exit code.
 
     Args:
+        path: a folder or picture that a person opens with the program.
         in_tray: begin without it, as an icon in the tray; minimised where there is no tray.
     """
     take_messages()
     app = make_application()
-    instance = SingleInstance(instance_name())
+    instance = SingleInstance(instance_name(), path)
     if not instance.claim():
         return 0
     window = MainWindow(memory())
     window.setWindowIcon(app_icon())
     tray = Tray(window, app_icon())
+    window.path = path
     instance.raised.connect(tray.open_asked)
+    instance.given.connect(window.path_given)
     if not in_tray:
         window.show()
         paint(app, window)
@@ -190,4 +193,7 @@ def add_pages(
     """Build every page and put it into the window."""
     from app.ui.shell.pages import Pages
 
-    return Pages(window, backend, runner, poller).feed
+    pages = Pages(window, backend, runner, poller)
+    if window.path:
+        QTimer.singleShot(0, pages, lambda: pages.open(window.path))
+    return pages.feed

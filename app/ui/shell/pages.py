@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,7 @@ class Pages(QObject):
         commands.report.triggered.connect(self._report)
         commands.about.triggered.connect(self._about)
         self._window.folder_dropped.connect(self.new_session)
+        self._window.path_given.connect(self.open)
         self.sessions.new_session_requested.connect(self.new_session)
         self.sessions.why_failed_requested.connect(self.show_failed)
         self.sessions.view.pictures_wanted.connect(self.show_pictures)
@@ -86,6 +88,7 @@ class Pages(QObject):
         self.sessions.active_progress.connect(self._look)
         self.first_run.folder_chosen.connect(self.new_session)
         self.first_run.created.connect(self.sessions.start_session)
+        self.first_run.engine_changed.connect(self._window.settings_saved)
         self.feed.running.connect(self._window.running.show_running)
         self._window.running.wanted.connect(self._show_session)
         self.failed.count_changed.connect(self._window.set_failed_count)
@@ -104,13 +107,22 @@ class Pages(QObject):
             yield page
 
     def _build_models(self) -> Iterator[QWidget | None]:
-        yield ModelsPage(self._backend, self._runner, self._poller)
+        page = ModelsPage(self._backend, self._runner, self._poller)
+        page.engine_changed.connect(self._window.settings_saved)  # the worker begins anew with it
+        yield page
 
     def _show_pictures_page(self) -> PicturesPage:
         self._window.have_page("pictures")
         self._window.show_page("pictures")
         assert self.pictures is not None
         return self.pictures
+
+    def open(self, path: str) -> None:
+        """Offer a folder for indexing; of a picture, show similar ones."""
+        if os.path.isdir(path):
+            self.new_session(path)
+        else:
+            self._show_pictures_page().search_like(path)
 
     def show_pictures(self, folder: str, state: PictureState) -> None:
         """Show the pictures below a folder that are in this state."""

@@ -5,6 +5,7 @@ While the first one is quitting, the second waits for its end, and then opens.
 
 from __future__ import annotations
 
+import os
 import time
 
 from PySide6.QtCore import QObject, Signal
@@ -21,10 +22,13 @@ class SingleInstance(QObject):
     """``claim`` says whether this process is the first; later ones make it emit ``raised``."""
 
     raised = Signal()
+    given = Signal(str)
+    """The path that a later one was started with."""
 
-    def __init__(self, name: str, parent: QObject | None = None) -> None:
+    def __init__(self, name: str, path: str = "", parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._name = name
+        self._request = _RAISE + os.fsencode(path)
         self._leaving = False
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
@@ -62,7 +66,7 @@ class SingleInstance(QObject):
         socket.connectToServer(self._name)
         answer = b""
         if socket.waitForConnected(ANSWER_WITHIN_MS):
-            socket.write(_RAISE)
+            socket.write(self._request)
             socket.waitForBytesWritten(ANSWER_WITHIN_MS)
             socket.waitForReadyRead(ANSWER_WITHIN_MS)
             answer = bytes(socket.readAll().data())
@@ -87,8 +91,11 @@ class SingleInstance(QObject):
             self._answer(socket)
 
     def _answer(self, socket: QLocalSocket) -> None:
-        if bytes(socket.readAll().data()).startswith(_RAISE):
+        request = bytes(socket.readAll().data())
+        if request.startswith(_RAISE):
             socket.write(_LEAVING if self._leaving else _ANSWER)
             socket.flush()
             if not self._leaving:
                 self.raised.emit()
+                if path := os.fsdecode(request.removeprefix(_RAISE)):
+                    self.given.emit(path)

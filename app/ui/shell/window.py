@@ -53,6 +53,8 @@ class MainWindow(QMainWindow):
     """Whether the window can be seen: not hidden, not minimised."""
     page_shown = Signal(str)
     folder_dropped = Signal(str)
+    path_given = Signal(str)
+    """The program was started once more, with this folder or picture."""
     settings_saved = Signal()
     """Settings of the worker have other values now."""
 
@@ -60,6 +62,8 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._memory = memory
         self.painted = False
+        self.path = ""
+        """The folder or picture that the program was started with."""
         self._may_close = False
         self._pages: dict[str, QWidget] = {}
         self._offered: dict[str, Iterator[QWidget | None]] = {}

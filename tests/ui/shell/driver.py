@@ -64,7 +64,7 @@ def run(awaited: str, within_s: float = 30.0) -> None:
     main.make_runtime = NoProcesses  # type: ignore[assignment]
     main.end_in_time = lambda: None  # this process reports after its end
     begin = time.monotonic()
-    report["code"] = main.run_window()
+    report["code"] = main.run_window(*sys.argv[2:])
     report["seconds"] = time.monotonic() - begin
     report["at_end"] = loaded()
     print(json.dumps(report))

@@ -17,7 +17,7 @@ import sys
 from PySide6.QtCore import QCoreApplication
 from app.ui.shell.single_instance import SingleInstance
 app = QCoreApplication([])
-instance = SingleInstance(sys.argv[1])
+instance = SingleInstance(*sys.argv[1:])
 print(instance.claim(), flush=True)
 {then}
 """
@@ -28,9 +28,9 @@ def name() -> str:
     return f"afterimage-test-{uuid.uuid4().hex[:12]}"
 
 
-def _process(name: str, then: str = "") -> subprocess.Popen[str]:
+def _process(name: str, then: str = "", path: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", _CLAIM.format(then=then), name],
+        [sys.executable, "-c", _CLAIM.format(then=then), name, path],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -47,6 +47,26 @@ def test_a_second_start_raises_the_first_and_gives_way(qt_loop: Any, name: str) 
         await qt_loop.until(lambda: second.poll() is not None)
         assert second.communicate()[0].strip() == "False"
         await qt_loop.until(lambda: raised)
+
+    qt_loop.run(steps())
+    first.release()
+
+
+def test_a_second_start_hands_on_what_it_was_given(qt_loop: Any, name: str) -> None:
+    first = SingleInstance(name)
+    raised: list[None] = []
+    given: list[str] = []
+    first.raised.connect(lambda: raised.append(None))
+    first.given.connect(given.append)
+    assert first.claim()
+
+    async def steps() -> None:
+        for path in ("/home/me/Fotos für Oma", ""):
+            second = _process(name, path=path)
+            await qt_loop.until(lambda second=second: second.poll() is not None)
+            assert second.communicate()[0].strip() == "False"
+        await qt_loop.until(lambda: len(raised) == 2)
+        assert given == ["/home/me/Fotos für Oma"]
 
     qt_loop.run(steps())
     first.release()

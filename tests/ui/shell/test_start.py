@@ -24,10 +24,10 @@ DRIVER = Path(__file__).with_name("driver.py")
 INVITATION = "Find any picture by describing it"
 
 
-def start(awaited: str, **variables: str) -> dict[str, Any]:
+def start(awaited: str, *paths: str, **variables: str) -> dict[str, Any]:
     """Run the window until it shows a text; what the driver reports."""
     done = subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", str(DRIVER), awaited],
+        [sys.executable, "-W", "error::ResourceWarning", str(DRIVER), awaited, *paths],
         env=os.environ | {"PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"} | variables,
         capture_output=True,
         text=True,
@@ -51,6 +51,15 @@ def test_the_first_window_is_an_invitation(data_dir: Path) -> None:
     report = start(INVITATION)
     assert report["code"] == 0
     assert INVITATION in report["texts"]
+
+
+def test_a_folder_that_it_is_started_with_is_offered(data_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Holiday"
+    folder.mkdir()
+    (folder / "beach.jpg").touch()
+    report = start("1 picture", str(folder))
+    assert report["code"] == 0
+    assert any("1 picture" in text for text in report["texts"])
 
 
 def test_the_window_never_loads_torch_or_numpy(

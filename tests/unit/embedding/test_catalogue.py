@@ -15,7 +15,6 @@ from open_clip.factory import _find_checkpoint_in_dir
 from app.bundled import RESOURCES
 from app.embedding import catalogue
 from app.embedding.catalogue import (
-    CHOICES,
     CONFIG_FILE,
     CURATED,
     RECOMMENDED,
@@ -25,6 +24,7 @@ from app.embedding.catalogue import (
     model_title,
     weights_file,
 )
+from app.engine.place import EngineMissingError
 from app.errors import AppError
 
 CONFIG = {"model_cfg": {"embed_dim": 8, "vision_cfg": {}, "text_cfg": {}}}
@@ -72,9 +72,9 @@ def test_curated_dimensions(choice: catalogue.ModelChoice) -> None:
 
 
 def test_choices_pass_the_check() -> None:
-    assert RECOMMENDED in CHOICES
-    assert CHOICES[-1].spec == "builtin"
-    for choice in CHOICES:
+    assert RECOMMENDED in CURATED
+    assert CURATED[-1].spec == "builtin"
+    for choice in CURATED:
         assert check_model(choice.spec) == choice.spec
         assert model_title(choice.spec) == choice.title
 
@@ -145,14 +145,20 @@ def test_incomplete_folders(folder: Path) -> None:
         check_model(str(folder))
 
 
-def test_missing_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "_TOKENIZER_PACKAGE", "no_such_package")
-    with pytest.raises(AppError, match="needs the package no_such_package"):
-        check_model("ViT-B-16-SigLIP2-256/webli")
-    needy = {"model_cfg": CONFIG["model_cfg"] | {"text_cfg": {"hf_tokenizer_name": "any"}}}
-    (folder / CONFIG_FILE).write_text(json.dumps(needy))
-    with pytest.raises(AppError, match="The model my model needs the package"):
-        check_model(str(folder))
+def test_without_the_engine_recommended_models_and_folders_can_be_chosen(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue._architectures.cache_clear()
+    monkeypatch.setattr(catalogue, "require_engine", missing)
+    for choice in CURATED:
+        assert check_model(choice.spec) == choice.spec
+    assert check_model(str(folder)) == str(folder)
+    with pytest.raises(EngineMissingError):
+        check_model("ViT-B-32/openai")
+
+
+def missing() -> None:
+    raise EngineMissingError
 
 
 def test_text_models_of_another_library_are_refused(folder: Path) -> None:

@@ -18,8 +18,8 @@ from filelock import FileLock
 from huggingface_hub import constants
 from local_hub import LocalHub, local_hub
 
-from app.embedding import download as module
-from app.embedding.download import DownloadProgress, download
+from app import transfer
+from app.embedding.download import download
 from app.embedding.weights import (
     downloaded,
     find_weights,
@@ -28,6 +28,7 @@ from app.embedding.weights import (
     weights_folder,
 )
 from app.errors import AppError
+from app.transfer import DownloadProgress
 
 SPEC, PATH = "tiny/v1", "someone/tiny/"
 FILE = "someone/tiny/open_clip_model.safetensors"
@@ -37,7 +38,7 @@ WEIGHTS = Path(DRAWN_MODEL, "open_clip_model.safetensors").read_bytes()
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(transfer, "_PAUSE_SECONDS", 0.01)
     with local_hub(monkeypatch) as hub:
         hub.files[FILE] = WEIGHTS
         yield hub
@@ -289,7 +290,7 @@ def test_without_a_network_a_sentence_says_what_to_do(
 def test_too_little_room_is_said_before_it_begins(
     hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_ROOM_TO_SPARE", 10**18)
+    monkeypatch.setattr(transfer, "ROOM_TO_SPARE", 10**18)
     with pytest.raises(AppError, match=r"not enough space .*6 MB needed"):
         download(SPEC, PATH)
     assert hub.ranges() == []
@@ -315,7 +316,7 @@ def test_a_folder_that_cannot_be_written_is_named(
 ) -> None:
     data_dir.mkdir()
     (data_dir / "models").write_text("in the way")
-    with pytest.raises(AppError, match="tiny--v1 cannot be written"):
+    with pytest.raises(AppError, match="models cannot be written"):
         download(SPEC, PATH)
     (data_dir / "models").unlink()
 

@@ -158,16 +158,6 @@ async def test_the_recommended_models_are_listed_with_what_is_here(
     assert first.speed is None
 
 
-async def test_a_model_whose_package_is_missing_says_so(
-    db: AsyncSession, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.embedding.catalogue._TOKENIZER_PACKAGE", "no_such_package")
-    row = await row_of(db, "ViT-B-16-SigLIP2-256/webli")
-    assert row.state == "unavailable"
-    assert "needs the package no_such_package" in row.reason
-    assert "pip install" in row.reason
-
-
 async def test_what_the_ledger_knows_is_on_the_list(db: AsyncSession, hub: LocalHub) -> None:
     add_session("completed", "ViT-B-16/openai")
     add_session("running", "ViT-B-16/openai", 2)

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import shiboken6
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from app.errors import AppError
 from app.ui.pages.models import words as model_words
 from app.ui.pages.models.card import ModelCard
 from app.ui.parts.confirm import ConfirmDialog, ask
+from app.ui.parts.engine_panel import EnginePanel
 from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.language import person_language
 from app.ui.parts.reveal import reveal
@@ -33,7 +34,9 @@ _ABOUT = (
 
 
 class ModelsPage(Page):
-    """A card for each model; what takes time goes on when the page is left."""
+    """The engine, and a card for each model; what takes time goes on when the page is left."""
+
+    engine_changed = Signal()
 
     def __init__(
         self,
@@ -56,10 +59,13 @@ class ModelsPage(Page):
         self.problem = label(tone="failed")
         self.problem.setWordWrap(True)
         self.problem.hide()
+        self.engine = EnginePanel(backend, runner, invite=False)
+        self.engine.changed.connect(self.engine_changed)
         self._skeleton = Skeleton(8)
         self._skeleton.start()
         self._lay_out()
         self._list = poller.watch(self._fetch, self.show_rows, owner=self, every_s=LIST_EVERY_S)
+        poller.watch(backend.engine.state, self.engine.show_state, owner=self, every_s=LIST_EVERY_S)
         poller.watch(self._fetch_downloads, self.show_downloads, owner=self)
 
     def _lay_out(self) -> None:
@@ -74,7 +80,7 @@ class ModelsPage(Page):
         self.area.setAccessibleName("Models")
         self.area.setWidget(inside)
         self.area.hide()
-        for part in (self.about, self.summary, self.problem, line()):
+        for part in (self.engine, self.about, self.summary, self.problem, line()):
             self.body.addWidget(part)
         self.body.addWidget(self._skeleton, 1)
         self.body.addWidget(self.area, 1)

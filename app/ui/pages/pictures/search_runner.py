@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.api.search_schemas import SearchResultPage
 from app.errors import AppError
 from app.queue.ask import WorkerAwayError
 
 if TYPE_CHECKING:
-    from app.api.search_schemas import SearchHit, SearchQuery, SearchResultPage
+    from app.api.search_schemas import SearchHit, SearchQuery
     from app.services.backend import Backend
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
@@ -132,13 +133,17 @@ class SearchRunner(QObject):
             self._task = None
 
     async def _find(self, query: SearchQuery, offset: int) -> Answer:
-        page, named = await asyncio.gather(
+        found, named = await asyncio.gather(
             self._page(query, offset), self._named(query, offset), return_exceptions=True
         )  # both are over then, also where one fails
-        if isinstance(page, BaseException):
-            raise page
         if isinstance(named, BaseException):
             raise named
+        if isinstance(found, SearchResultPage):
+            page = found
+        elif isinstance(found, AppError) and named and not isinstance(found, WorkerAwayError):
+            page = SearchResultPage(hits=[], nextOffset=None, modelId=0)  # names need no model
+        else:
+            raise found
         best: float | None = None
         if not page.hits and not offset and query.minScore is not None:
             anything = await self._page(query.model_copy(update={"minScore": None}), 0)
@@ -164,6 +169,12 @@ class SearchRunner(QObject):
             return []
         async with self._backend.db() as db:
             return await self._backend.search.named(db, text, query.filter)
+
+    async def _page_or_why(self, query: SearchQuery, offset: int) -> SearchResultPage | AppError:
+        try:
+            return await self._page(query, offset)
+        except AppError as error:
+            return error
 
     async def _page(self, query: SearchQuery, offset: int) -> SearchResultPage:
         """Some results; a page whose pictures are all hidden is passed over."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QScrollArea,
@@ -15,12 +16,13 @@ from PySide6.QtWidgets import (
 from app.api.training_schemas import TrainingSessionCreate
 from app.bundled import RESOURCES
 from app.config import BUILTIN_MODEL, get_settings, save_setting, set_by
-from app.embedding.catalogue import CHOICES, ModelChoice, model_title, recommended
+from app.embedding.catalogue import CURATED, ModelChoice, model_title, recommended
 from app.printable import printable
 from app.services.backend import Backend
 from app.ui.parts import words
 from app.ui.parts.actions import ActionRunner
 from app.ui.parts.choice_box import ChoiceBox
+from app.ui.parts.engine_panel import EnginePanel
 from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.language import person_language
 from app.ui.parts.model_download import DownloadOffer
@@ -36,11 +38,12 @@ _INVITATION = (
 
 
 class FirstRunPage(QScrollArea):
-    """Choose a folder, try the samples, choose the model."""
+    """Choose a folder, try the samples, get the engine, choose the model."""
 
     folder_chosen = Signal(str)
     created = Signal(int)
     """A session with the sample pictures, to be started."""
+    engine_changed = Signal()
 
     def __init__(self, backend: Backend, runner: ActionRunner) -> None:
         super().__init__()
@@ -49,6 +52,9 @@ class FirstRunPage(QScrollArea):
         self.setAccessibleName("Welcome")
         self.choose_button = button("Choose a folder…", "primary", "folder-open")
         self.samples_button = button("Try it with sample pictures", "", "image")
+        self.engine = EnginePanel(backend, runner, invite=True)
+        self.engine.setFixedWidth(WIDTH)
+        self.engine.changed.connect(self.engine_changed)
         self.model = ModelBox(backend, runner)
         self.choose_button.clicked.connect(self._choose)
         self.samples_button.clicked.connect(self._try_samples)
@@ -81,9 +87,15 @@ class FirstRunPage(QScrollArea):
         column.addSpacing(SPACE_XL)
         column.addWidget(line())
         column.addSpacing(SPACE_M)
+        column.addWidget(self.engine)
         column.addWidget(self.model)
         column.addStretch(3)
         return column
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # by the loop, which does not run yet where a page is built
+        QTimer.singleShot(0, self, self.engine.refresh)
 
     def _choose(self) -> None:
         choose_folder(self.window(), "Choose a folder of pictures", self.folder_chosen.emit)
@@ -156,7 +168,7 @@ class ModelBox(QWidget):
         """
         self._shown = spec
         self.choice.clear()
-        for item in CHOICES:
+        for item in CURATED:
             mark = " (recommended)" if item == self._best else ""
             self.choice.addItem(f"{item.title}{mark}", item.spec)
         if self.choice.findData(spec) < 0:
@@ -166,7 +178,7 @@ class ModelBox(QWidget):
         self.choice.setCurrentIndex(self.choice.findData(spec))
         self._about.setText(about_model(spec))
         self.offer.show_model(spec, chosen)
-        self.better_button.setVisible(spec == BUILTIN_MODEL and self._best in CHOICES)
+        self.better_button.setVisible(spec == BUILTIN_MODEL)
 
     def use(self, spec: str) -> None:
         """Put a model in force for the sessions to come."""
@@ -200,7 +212,7 @@ class ModelBox(QWidget):
 
 def about_model(spec: str) -> str:
     """What a model is good for, and what it costs to get."""
-    found = next((item for item in CHOICES if item.spec == spec), None)
+    found = next((item for item in CURATED if item.spec == spec), None)
     if found is None:
         return f"A model of your own, from {words.elide_path(printable(spec), 56)}"
     return f"{found.description} {_cost(found)}"

@@ -90,11 +90,11 @@ class SessionOptions(QWidget):
         self._fill_models()
 
     def _fill_models(self) -> None:
-        from app.embedding.catalogue import CHOICES, model_title, recommended
+        from app.embedding.catalogue import CURATED, model_title, recommended
 
         best = recommended(person_language())
         self.model.clear()
-        for item in CHOICES:
+        for item in CURATED:
             mark = " (recommended)" if item == best else ""
             self.model.addItem(f"{item.title}{mark}", item.spec)
             self.model.setItemData(

@@ -100,17 +100,17 @@ def test_every_model_has_a_card_that_says_what_it_is(qt_loop: Any, backend: Any,
     qt_loop.run(steps())
 
 
-def test_a_model_that_needs_a_package_is_grey_and_says_which(
-    qt_loop: Any, backend: Any, hub: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_model_that_cannot_be_loaded_is_grey_and_says_why(
+    qt_loop: Any, backend: Any, hub: Any
 ) -> None:
-    monkeypatch.setattr("app.embedding.catalogue._TOKENIZER_PACKAGE", "no_such_package")
+    add_session("Old", "completed", model="xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k")
 
     async def steps() -> None:
         async with Parts(backend) as parts:
             page = shown(parts, backend)
             await qt_loop.until(lambda: page.cards)
-            card = page.cards["ViT-B-16-SigLIP2-256/webli"]
-            assert "needs the package no_such_package" in card.reason.text()
+            card = page.cards["xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k"]
+            assert "needs a text model" in card.reason.text()
             assert card.reason.isVisibleTo(page)
             assert not card.title.isEnabled()
             assert not card.action_button.isVisibleTo(page)

@@ -239,3 +239,20 @@ def test_where_nothing_scores_enough_the_best_is_named(qt_loop, backend, hits, b
             assert asking.answers[0].best == best
 
     qt_loop.run(steps())
+
+
+def test_pictures_are_found_by_their_names_where_no_model_can_be_asked(qt_loop, backend) -> None:
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            asking = Asking(backend, parts)
+            asking.service.error = AppError("The engine is not installed.")
+            asking.search_runner.ask(query("beach"), delay_ms=0)
+            await qt_loop.until(lambda: asking.errors)
+            assert not asking.answers
+            asking.service.named_hits = [hit(7, "/photos/beach.jpg")]
+            asking.search_runner.ask(query("beach"), delay_ms=0, again=True)
+            await qt_loop.until(lambda: asking.answers)
+            assert [found.path for found in asking.answers[0].hits] == ["/photos/beach.jpg"]
+            assert len(asking.errors) == 1
+
+    qt_loop.run(steps())

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.bundled import RESOURCES
 from app.config import BUILTIN_MODEL, get_settings, save_setting
-from app.embedding.catalogue import CHOICES, RECOMMENDED
+from app.embedding.catalogue import CURATED, RECOMMENDED
 from app.ui.pages.sessions.first_run import FirstRunPage, about_model
 from app.ui.parts.actions import ActionRunner
 from app.ui.parts.error_dialog import ErrorDialog
@@ -62,7 +62,7 @@ def test_the_built_in_model_says_what_it_cannot_do(page: FirstRunPage) -> None:
     assert get_settings().model == BUILTIN_MODEL
     assert "a thousand kinds" in about_model(BUILTIN_MODEL)
     assert "knows nothing about people" in about_model(BUILTIN_MODEL)
-    assert page.model.better_button.isVisible() == (RECOMMENDED in CHOICES)
+    assert page.model.better_button.isVisible()
 
 
 def test_the_cost_of_a_model_is_said_before_it_is_chosen() -> None:
@@ -71,7 +71,7 @@ def test_the_cost_of_a_model_is_said_before_it_is_chosen() -> None:
 
 def test_a_model_that_is_picked_is_set_for_good(qt_loop: Any, page: FirstRunPage) -> None:
     async def steps() -> None:
-        box, other = page.model, next(item for item in CHOICES if item.spec != BUILTIN_MODEL)
+        box, other = page.model, next(item for item in CURATED if item.spec != BUILTIN_MODEL)
         box.choice.setCurrentIndex(box.choice.findData(other.spec))
         box.choice.activated.emit(box.choice.currentIndex())
         await qt_loop.until(lambda: get_settings().model == other.spec)
