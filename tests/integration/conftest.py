@@ -10,7 +10,7 @@ import pytest
 from drawn_model import DRAWN_MODEL
 from following import draw_pictures
 from ledgers import fresh_ledger
-from warm_processes import WarmWorker, running_children
+from warm_processes import WarmWorker, all_have_ended, running_children
 
 from app.config import get_settings
 from app.db.engine import close_engines
@@ -71,4 +71,4 @@ def supervisor(backend: Backend, warm_workers: None) -> Iterator[Supervisor]:
     runtime.start()
     yield runtime
     runtime.stop()
-    assert not running_children()
+    assert all_have_ended(), running_children()

@@ -17,6 +17,7 @@ from filelock import FileLock
 from redis import Redis
 from warm_processes import running_children
 
+from app import program
 from app.config import get_settings
 from app.queue.connection import address_file, embedded_server, get_redis
 from app.runtime import supervisor as module
@@ -355,5 +356,5 @@ def test_a_second_user_keeps_the_queue_server(run: Callable[[str], Running]) -> 
 
 def test_the_worker_is_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker_command() == [sys.executable, "-P", "-m", "app", "worker", "--child"]
-    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(program, "FROZEN", True)  # as in a package that brings its own Python
     assert worker_command() == [sys.executable, "worker", "--child"]

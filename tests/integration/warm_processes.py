@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -23,6 +24,8 @@ import psutil
 from app.runtime.worker_process import WorkerProcess
 
 COMMAND_WITHIN_S = 180
+ENDED_WITHIN_S = 2.0
+"""As long as an end takes at most, decision record 45."""
 _SERVERS = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")
 _fork_server: Any = multiprocessing.get_context("forkserver")
 _fork_server.set_forkserver_preload(
@@ -115,6 +118,16 @@ def running_children() -> list[psutil.Process]:
     servers = [child for child in this.children() if _is_server(child)]
     found = this.children(recursive=True)
     return [child for child in found if child not in servers and _runs(child)]
+
+
+def all_have_ended() -> bool:
+    """Whether nothing of that runs any more, within the time that an end may take."""
+    deadline = time.monotonic() + ENDED_WITHIN_S
+    while running_children():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _is_server(process: psutil.Process) -> bool:
