@@ -69,11 +69,13 @@ def _serve_parent(arguments: Sequence[str]) -> int | None:
 
 
 def _leave_packaged_libraries() -> None:
-    """Programs of the system that are started from here find the system's own libraries again."""
+    """Programs of the system that are started from here find the system's own libraries again, and
+    this one, started once more, the packaged ones."""
     before = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
     os.environ.pop("LD_LIBRARY_PATH", None)
     if before:
         os.environ["LD_LIBRARY_PATH"] = before
+    os.environ["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
 
 
 def _prepare_process() -> None:

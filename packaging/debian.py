@@ -81,7 +81,7 @@ def build(program: Path, work: Path, target: Path, version: str) -> Path:
     _set_rights(work)
     path = target / f"afterimage_{version}_amd64.deb"
     subprocess.run(
-        ["dpkg-deb", "--build", "--root-owner-group", "-Zxz", work, path],
+        ["dpkg-deb", "--build", "--root-owner-group", "-Zxz", "-z3", work, path],
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -131,7 +131,7 @@ def _archive(program: Path, target: Path, version: str) -> Path:
     with tarfile.open(plain, "w") as archive:
         archive.add(program, f"afterimage-{version}", filter=_of_nobody)
     with path.open("wb") as file:
-        subprocess.run(["xz", "-6", "--threads=0", "--stdout", plain], stdout=file, check=True)
+        subprocess.run(["xz", "-3", "--threads=0", "--stdout", plain], stdout=file, check=True)
     return path
 
 

@@ -24,7 +24,9 @@ mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --no-release-info \
     awk -v name=$codename '$1 == name && $2 == "main" {print $3; exit}')}
 
 mkdir -p "$output"
+umask 022
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/try-package.XXXXXX")
+chmod 755 "$root" # a normal user works in it
 started=
 finish() {
     code=$?
