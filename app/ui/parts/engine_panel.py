@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import shiboken6
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -17,7 +17,7 @@ from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.confirm import ConfirmDialog, ask
 from app.ui.parts.file_dialogs import choose_folder
 from app.ui.parts.model_download import LOOK_EVERY_MS, DownloadBar
-from app.ui.parts.theme import SPACE_S
+from app.ui.parts.theme import SPACE_M, SPACE_S
 from app.ui.parts.widgets import button, label, line
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from app.ui.parts.actions import ActionRunner
 
 MISSING = (
-    "What understands pictures, the engine, is not on this computer yet. It is downloaded once; "
-    "until then, folders can be listed and pictures looked at and found by name."
+    "The engine that understands pictures is not on this computer yet. It is downloaded once; "
+    "until then, you can list folders, look at pictures, and find them by name."
 )
 NONE_FITS = (
-    "What understands pictures, the engine, is not installed, and there is none to download for "
-    "this system."
+    "The engine that understands pictures is not installed, and there is none to download for this "
+    "system."
 )
 
 
@@ -77,7 +77,7 @@ class EnginePanel(QWidget):
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(SPACE_S)
-        for control in (self.choice, self.install_button, self.folder_button, self.remove_button):
+        for control in (self.install_button, self.folder_button, self.remove_button):
             row.addWidget(control)
         row.addStretch()
         column = QVBoxLayout(self)
@@ -85,9 +85,12 @@ class EnginePanel(QWidget):
         column.setSpacing(SPACE_S)
         for part in (self.text, self.computer, self.cost):
             column.addWidget(part)
+        column.addWidget(self.choice, 0, Qt.AlignmentFlag.AlignLeft)
         column.addLayout(row)
         column.addWidget(self.progress)
+        column.addSpacing(SPACE_M)
         column.addWidget(line())
+        column.addSpacing(SPACE_S)
 
     # Looking
 
