@@ -62,6 +62,10 @@ _RESCORED = qe.SearchParams(
 )
 
 
+ENGINE_LEFT = "*/segments/*/.atomicwrite*"
+"""Where the engine writes a file before it gets its name; left there where it was killed."""
+
+
 @dataclass(slots=True)
 class _Collection:
     """One open collection."""
@@ -95,7 +99,7 @@ class EmbeddedStore:
         with translate_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._owner.acquire()
-            for unfinished in folder.glob(".new-*"):
+            for unfinished in (*folder.glob(".new-*"), *folder.glob(ENGINE_LEFT)):
                 shutil.rmtree(unfinished)
 
     def ensure_collection(self, name: str, dimension: int) -> None:

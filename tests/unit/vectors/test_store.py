@@ -324,7 +324,9 @@ class TestEmbeddedStore:
         store.close()
         half_segment = folder_of(folder) / "temp_segments" / "segment_builder_x1"
         half_collection = folder / ".new-d-0123"
-        for half_made in (half_segment, half_collection):
+        segment = next((folder_of(folder) / "segments").iterdir())
+        half_file = segment / ".atomicwrite1x2Y3z"
+        for half_made in (half_segment, half_collection, half_file):
             half_made.mkdir(parents=True)
             (half_made / "segment.json").write_text("{")
         store = EmbeddedStore(folder)
@@ -332,6 +334,7 @@ class TestEmbeddedStore:
         assert store.count("c") == 10
         assert not half_segment.exists()
         assert not half_collection.exists()
+        assert not half_file.exists()
         store.close()
 
     def test_housekeeping_comes_by_itself(
