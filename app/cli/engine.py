@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from app.api.engine_schemas import EngineChoice, EngineState
-from app.errors import AppError
+from app.cli.downloads import follow, freed_text
 from app.services.backend import Backend
-
-POLL_S = 0.2
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -57,40 +51,21 @@ async def _status(options: argparse.Namespace, backend: Backend) -> dict[str, ob
 async def _install(options: argparse.Namespace, backend: Backend) -> dict[str, object]:
     """Stay until it is here; Ctrl-C keeps what was downloaded."""
     wheels = Path(options.wheels).expanduser().absolute() if options.wheels else None
-    task = asyncio.create_task(backend.engine.install(options.variant, wheels))
-    with tqdm(
-        unit="B",
-        unit_scale=True,
-        leave=False,
-        disable=options.json,
-        file=sys.stderr,
-        dynamic_ncols=True,
-    ) as bar:
-        while not task.done():
-            try:
-                await asyncio.wait([task], timeout=POLL_S)
-            except asyncio.CancelledError:
-                tqdm.write("Stopped. Continue with: engine install", file=sys.stderr)
-                backend.engine.stop()
-                await task
-                raise
-            if state := backend.engine.progress():
-                bar.total = state.totalBytes or None
-                bar.set_description(state.phase.capitalize(), refresh=False)
-                bar.update(state.doneBytes - bar.n)
-                bar.refresh()
-    ended = task.result()
-    if ended.phase == "failed":
-        raise AppError(ended.message, ended.hint)
-    state_now = await backend.engine.state()
-    message = f"The engine is installed: {state_now.title}, {state_now.version}."
-    return {**state_now.model_dump(), "text": message}
+    await follow(
+        backend.engine.install(options.variant, wheels),
+        backend.engine.progress,
+        backend.engine.stop,
+        "engine install",
+        show=not options.json,
+    )
+    state = await backend.engine.state()
+    message = f"The engine is installed: {state.title}, {state.version}."
+    return {**state.model_dump(), "text": message}
 
 
 async def _remove(options: argparse.Namespace, backend: Backend) -> dict[str, object]:
     freed = await backend.engine.remove()
-    message = f"{freed / 1e6:,.0f} MB freed." if freed else "There was nothing to delete."
-    return {"freedBytes": freed, "text": message}
+    return {"freedBytes": freed, "text": freed_text(freed)}
 
 
 _ACTIONS = {"status": _status, "install": _install, "remove": _remove}

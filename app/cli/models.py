@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import locale
-import sys
 from collections.abc import Sequence
 
-from tqdm import tqdm
-
-from app.api.model_schemas import ModelDownload, ModelRow
+from app.api.model_schemas import ModelRow
+from app.cli.downloads import follow, freed_text
 from app.cli.foreground import working
 from app.embedding.catalogue import CURATED, check_model
 from app.errors import AppError
 from app.services.backend import Backend
 
-POLL_S = 0.2
 _STATES = {
     "ready": "on this computer",
     "partial": "partly downloaded",
@@ -60,45 +56,26 @@ async def _download(backend: Backend, spec: str, show: bool) -> dict[str, object
     if await backend.models.on_disk(spec):
         return {"spec": spec, "state": "ready", "text": f"{spec} is already on this computer."}
     if spec in {choice.spec for choice in CURATED}:
-        state = await _follow(backend, spec, show)
+        await _follow(backend, spec, show)
     else:  # where it is to be had, only the worker can tell
         async with working(wait_until_ready=True):
-            state = await _follow(backend, spec, show)
-    if state.phase == "failed":
-        raise AppError(state.message, state.hint)
+            await _follow(backend, spec, show)
     return {"spec": spec, "state": "ready", "text": f"{spec} is on this computer now."}
 
 
-async def _follow(backend: Backend, spec: str, show: bool) -> ModelDownload:
-    task = asyncio.create_task(backend.models.download(spec))
-    with tqdm(
-        unit="B",
-        unit_scale=True,
-        leave=False,
-        disable=not show,
-        file=sys.stderr,
-        dynamic_ncols=True,
-    ) as bar:
-        while not task.done():
-            try:
-                await asyncio.wait([task], timeout=POLL_S)
-            except asyncio.CancelledError:
-                tqdm.write(f"Stopped. Continue with: models download {spec}", file=sys.stderr)
-                backend.models.stop_download(spec)
-                await task
-                raise
-            if state := backend.models.downloads().get(spec):
-                bar.total = state.totalBytes or None
-                bar.set_description(state.phase.capitalize(), refresh=False)
-                bar.update(state.doneBytes - bar.n)
-                bar.refresh()
-    return task.result()
+async def _follow(backend: Backend, spec: str, show: bool) -> None:
+    await follow(
+        backend.models.download(spec),
+        lambda: backend.models.downloads().get(spec),
+        lambda: backend.models.stop_download(spec),
+        f"models download {spec}",
+        show=show,
+    )
 
 
 async def _remove(backend: Backend, spec: str, show: bool) -> dict[str, object]:
     freed = await backend.models.remove(spec)
-    message = f"{freed / 1e6:,.0f} MB freed." if freed else "There was nothing to delete."
-    return {"spec": spec, "freedBytes": freed, "text": message}
+    return {"spec": spec, "freedBytes": freed, "text": freed_text(freed)}
 
 
 async def _use(backend: Backend, spec: str, show: bool) -> dict[str, object]:

@@ -17,7 +17,6 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.job import JobStatus
-from rq.registry import StartedJobRegistry
 from sqlalchemy import select
 
 from app.config import get_settings
@@ -28,7 +27,14 @@ from app.db.models import SessionStatus, TrainingSession
 from app.db.types import utc_now
 from app.errors import AppError, first_line
 from app.queue.jobs import JobName, KnownJob
-from app.queue.queues import QUEUE_HIGH, QUEUE_LOW, QUEUE_NORMAL, get_queue, loop_names
+from app.queue.queues import (
+    QUEUE_HIGH,
+    QUEUE_LOW,
+    QUEUE_NORMAL,
+    get_queue,
+    loop_names,
+    started_jobs,
+)
 
 ANSWER_WITHIN_S = 10.0
 TRY_AGAIN_S = 0.2
@@ -100,29 +106,21 @@ def enqueue_session_if_possible(session_id: int) -> None:
 
 
 def _jobs_of(session_id: int) -> tuple[list[str], set[str]]:
-    """Ids of the session's jobs that wait, that a worker is about to start, or that a live worker
-    has started; and the names of the live workers."""
+    """Ids of the session's jobs that a live worker has started, that one is about to start, or that
+    wait; and the names of the live workers."""
     queue = get_queue(QUEUE_HIGH)
-    prefix = _prefix(session_id)
-    waiting = [job_id for job_id in queue.get_job_ids() if job_id.startswith(prefix)]
-    recent = {job_id for job_id, at in _enqueued.items() if time.monotonic() < at + TAKEN_WITHIN_S}
-    taken = {
-        job_id
-        for job_id in recent.union(StartedJobRegistry(queue=queue).get_job_ids(cleanup=False))
-        if job_id.startswith(prefix) and job_id not in waiting
-    }
-    jobs = KnownJob.fetch_many(sorted(taken), connection=queue.connection)
-    alive = _alive_workers()  # asked last: whoever has started a job is in the ledger before it
-    started = [
+    waiting = queue.get_job_ids()
+    recent = [job_id for job_id, at in _enqueued.items() if time.monotonic() < at + TAKEN_WITHIN_S]
+    about_to_start = [
         job.id
-        for job in jobs
-        if job is not None
-        and (
-            job.worker_name in alive
-            or (job.id in recent and job.get_status(refresh=False) == JobStatus.QUEUED)
-        )
+        for job in KnownJob.fetch_many(recent, connection=queue.connection)
+        if job is not None and job.get_status(refresh=False) == JobStatus.QUEUED
     ]
-    return started + waiting, alive
+    jobs = started_jobs(queue)
+    alive = _alive_workers()  # asked last: whoever has started a job is in the ledger before it
+    started = [job.id for job in jobs if job.worker_name in alive]
+    ids = dict.fromkeys([*started, *about_to_start, *waiting])
+    return [job_id for job_id in ids if job_id.startswith(_prefix(session_id))], alive
 
 
 def _prefix(session_id: int) -> str:
@@ -218,8 +216,6 @@ def _once(queue_name: str, job: JobName, job_id: str, **arguments: Any) -> None:
 
 
 def _is_worked_on(queue: Queue, job_id: str) -> bool:
-    """Whether a live worker has started a job; what a killed one had stays started for long."""
-    if job_id not in StartedJobRegistry(queue=queue).get_job_ids(cleanup=False):
-        return False
-    (job,) = KnownJob.fetch_many([job_id], connection=queue.connection)
-    return job is not None and job.worker_name in alive_loops()
+    """Whether a live worker has started a job."""
+    started = next((job for job in started_jobs(queue) if job.id == job_id), None)
+    return started is not None and started.worker_name in alive_loops()

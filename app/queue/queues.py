@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from rq import Queue
+from rq.job import Job
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from app.queue.connection import ANSWER_WITHIN_S, get_redis
@@ -39,6 +41,17 @@ def get_queue(name: str = QUEUE_DEFAULT, within_s: float = ANSWER_WITHIN_S) -> Q
     return Queue(
         name, connection=get_redis(within_s), job_class=KnownJob, serializer=JSONSerializer
     )
+
+
+def started_jobs(queue: Queue) -> list[Job]:
+    """Jobs of a queue that some worker has started; what a killed one had stays started for long.
+
+    Raises:
+        RedisError: the server does not answer.
+    """
+    ids = StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
+    found = KnownJob.fetch_many(ids, connection=queue.connection)
+    return [job for job in found if job is not None]
 
 
 def loop_names(worker: str) -> tuple[str, ...]:

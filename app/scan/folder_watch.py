@@ -192,7 +192,7 @@ def _file_system(folder: str) -> str:
     path, found, longest = os.path.realpath(folder), "", -1
     for partition in psutil.disk_partitions(all=True):
         place = partition.mountpoint
-        inside = path == place or path.startswith(place.rstrip(os.sep) + os.sep)
+        inside = path == place or is_below(path, place)
         if inside and len(place) >= longest:  # of two on one place, the later one is seen
             found, longest = partition.fstype.lower(), len(place)
     return found

@@ -20,12 +20,12 @@ from app.api.library_schemas import (
     LibraryPicture,
 )
 from app.pictures.file_times import storable_ns
+from app.scan.file_walk import is_below
 from app.services.duplicate_service import DuplicateService, members, rank
-from app.services.file_service import FileService
+from app.services.file_service import CHANGED, FileService
 from app.services.library_listing import ids_of, pictures_by_id
 
 GROUPS_AT_ONCE = 200
-CHANGED = "It was changed since."
 KEPT_IS_GONE = "The one that is to be kept is not there any more."
 KEPT_CHANGED = "The one that is to be kept was changed since."
 THE_SAME = "It is the same file as the one that is to be kept."
@@ -112,8 +112,7 @@ def _known(picture: LibraryPicture) -> KnownFile:
 def _kept(pictures: Sequence[LibraryPicture], rule: KeepRule, folder: str) -> LibraryPicture | None:
     """The one that a rule keeps, of the pictures of a group with the best first."""
     if rule == "folder":
-        inside = folder.rstrip(os.sep) + os.sep
-        return next((picture for picture in pictures if picture.path.startswith(inside)), None)
+        return next((picture for picture in pictures if is_below(picture.path, folder)), None)
     if rule == "largest":
         return min(pictures, key=lambda picture: (-picture.size, rank(picture)), default=None)
     if rule == "oldest":

@@ -28,6 +28,7 @@ from app.api.search_schemas import SearchFilter
 from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.db.relocation import is_stored_below
 from app.db.types import normal_path, path_to_text
+from app.scan.file_walk import is_below
 
 CANDIDATES = 2_000
 """Pictures whose path has all the words, of which those are kept that have them at a beginning."""
@@ -116,7 +117,7 @@ def _named(folder: str, parts: Iterable[str]) -> str:
 def _deeper(one: str, other: str) -> str:
     """The one of two folders that lies in the other; empty: neither does."""
     for inner, outer in ((one, other), (other, one)):
-        if inner == outer or inner.startswith(outer.rstrip(os.sep) + os.sep):
+        if inner == outer or is_below(inner, outer):
             return inner
     return ""
 

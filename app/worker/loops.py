@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from itertools import chain
 
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
-from rq.job import Job
-from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
@@ -18,7 +17,7 @@ from app.db.liveness import BEAT_EVERY_S, process_name
 from app.errors import AppError
 from app.queue.connection import get_redis, redis_url
 from app.queue.jobs import KnownJob
-from app.queue.queues import LATE_S, QUEUES, SIDE_QUEUES, get_queue, loop_names
+from app.queue.queues import LATE_S, QUEUES, SIDE_QUEUES, get_queue, loop_names, started_jobs
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ class LoopWorker(SimpleWorker):
     def register_birth(self) -> None:
         """Begin anew, also where this loop lost the server, and the server knows it of old."""
         self.connection.delete(self.key)
-        for job in _started_jobs(self.queues):
+        for job in chain.from_iterable(map(started_jobs, self.queues)):
             if job.worker_name == self.name:  # its end was never noted, and it would count for ever
                 job.delete()
         super().register_birth()  # type: ignore[no-untyped-call]
@@ -75,13 +74,6 @@ class LoopWorker(SimpleWorker):
 
     def unsubscribe(self) -> None:
         """Nothing was subscribed to."""
-
-
-def _started_jobs(queues: Sequence[Queue]) -> Iterator[Job]:
-    for queue in queues:
-        ids = StartedJobRegistry(queue=queue).get_job_ids(cleanup=False)
-        found = KnownJob.fetch_many(ids, connection=queue.connection)
-        yield from (job for job in found if job is not None)
 
 
 class ThreadWorker(LoopWorker):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from following import draw_pictures
-from rq.job import JobStatus
+from rq import Queue
+from rq.job import Job, JobStatus
+from rq.registry import StartedJobRegistry
 
 from app.api.training_schemas import TrainingSessionCreate
 from app.db.engine import get_sync_session, write_transaction
@@ -84,7 +86,7 @@ def test_a_worker_that_came_to_life_meanwhile_is_known(
 ) -> None:
     """It takes the job, and is in the ledger, between two looks of the one who enqueues."""
     first = enqueue_session(session_id)
-    fetch = enqueue.KnownJob.fetch_many
+    look = enqueue.started_jobs
     with write_transaction() as conn:
         conn.execute(WorkerRecord.__table__.delete())
     taken = worker.dequeue_job_and_maintain_ttl(timeout=None)
@@ -92,12 +94,12 @@ def test_a_worker_that_came_to_life_meanwhile_is_known(
     worker.prepare_execution(taken[0])
     worker.prepare_job_execution(taken[0])
 
-    def fetch_while_it_registers(*args: object, **kwargs: object) -> object:
+    def look_while_it_registers(queue: Queue) -> list[Job]:
         with write_transaction() as conn:
             conn.execute(WorkerRecord.__table__.insert().values(name="by-hand", host="a", pid=1))
-        return fetch(*args, **kwargs)
+        return look(queue)
 
-    monkeypatch.setattr(enqueue.KnownJob, "fetch_many", fetch_while_it_registers)
+    monkeypatch.setattr(enqueue, "started_jobs", look_while_it_registers)
     assert enqueue_session(session_id) == first
 
 
@@ -107,6 +109,22 @@ def test_a_job_whose_worker_died_before_it_started_is_replaced(
     first = enqueue_session(session_id)
     assert worker.dequeue_job_and_maintain_ttl(timeout=None) is not None
     monkeypatch.setattr(enqueue, "TAKEN_WITHIN_S", 0.0)
+    second = enqueue_session(session_id)
+    assert second != first
+    assert get_queue(QUEUE_HIGH).get_job_ids() == [second]
+
+
+def test_a_job_that_has_just_ended_is_replaced(session_id: int, worker: LoopWorker) -> None:
+    """A session that is paused and goes on at once has work again."""
+    first = enqueue_session(session_id)
+    taken = worker.dequeue_job_and_maintain_ttl(timeout=None)
+    assert taken is not None
+    job, queue = taken
+    execution = worker.prepare_execution(job)
+    worker.prepare_job_execution(job)
+    assert enqueue_session(session_id) == first
+    job.ended_at = job.started_at
+    worker.handle_job_success(job, queue, StartedJobRegistry(queue=queue), execution)
     second = enqueue_session(session_id)
     assert second != first
     assert get_queue(QUEUE_HIGH).get_job_ids() == [second]
