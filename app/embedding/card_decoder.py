@@ -1,17 +1,20 @@
-"""A process that has an NVIDIA card decode JPEG files: ``python -m app card-decoder``.
+"""A process that has an NVIDIA card decode JPEG files, forked by ``python -m app card-decoder``.
 
 A card's engines for JPEG stand still while processors decode. Most of the work that is left for the
-processor is reading and checking, so there are some of these processes, each with a batch of its
-own. What a card cannot read, or would read wrongly, is left to the processors, see
+processor is reading and checking, so there are some threads, each with a batch of its own. What a
+card cannot read, or would read wrongly, is left to the processors, see
 :mod:`app.pictures.plain_jpeg`. Like the encoder, this module imports torch.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import socket
+import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -22,7 +25,7 @@ from torch.nn import functional
 
 from app.embedding.checkpoint import is_out_of_memory
 from app.pictures.decode import DecodedPicture, PictureError, quietly
-from app.pictures.decoder_process import die_with, receive, send
+from app.pictures.decoder_process import fork_for_worker, receive, send
 from app.pictures.files import FileContent, read_file
 from app.pictures.pixels import REDUCING_GAP, PixelSpec, fit, resized_to
 from app.pictures.plain_jpeg import PlainJpeg, plain_jpeg
@@ -54,7 +57,7 @@ class CardDecoder:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        self.device = device
         self._budget = MOST_MEMORY
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
@@ -124,8 +127,8 @@ class CardDecoder:
             with torch.inference_mode():
                 return list(self._attempt(files, spec))
         except (RuntimeError, ValueError, MemoryError) as error:
-            if self._device.type == "cuda":
-                torch.cuda.synchronize(self._device)  # a card that is lost ends this process
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)  # a card that is lost ends this process
             if is_out_of_memory(error):
                 torch.accelerator.empty_cache()
                 self._budget //= 2
@@ -138,7 +141,7 @@ class CardDecoder:
         from torchcodec.decoders import decode_jpeg  # type: ignore[attr-defined]
 
         sources = [torch.frombuffer(_without_exif(file.data), dtype=torch.uint8) for file in files]
-        decoded = list(decode_jpeg(sources, mode="RGB", device=self._device))
+        decoded = list(decode_jpeg(sources, mode="RGB", device=self.device))
         small = []
         for index, file in enumerate(files):
             whole, decoded[index] = decoded[index], torch.empty(0)  # its memory is used again
@@ -215,21 +218,48 @@ def _without_exif(data: bytes) -> bytearray:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve the worker, whose socket is standard input, until it closes that.
+    """Fork such processes for the worker, see :func:`fork_for_worker`.
 
-    Args:
-        arguments: the device, and the worker's process id.
+    The libraries are loaded here, once. The card is not touched: what is opened on it before a
+    fork is of no use after it.
 
-    Raises:
-        RuntimeError: the card does not decode, or is lost.
     """
-    die_with(int(arguments[1]))
+    import torchcodec.decoders  # noqa: F401 - loaded before forking
+
+    return fork_for_worker(_serve)
+
+
+def _serve(control: socket.socket) -> None:
+    """Have a thread serve each socket that the worker sends, until it closes its end.
+
+    The first message is the device. A card that does not decode, or is lost, ends the process.
+    """
     logging.disable()  # what is wrong with a picture is said by the process that gets it next
-    channel, decoder = socket.socket(fileno=0), CardDecoder(torch.device(arguments[0]))
-    decoder.check()
-    try:
+    with contextlib.suppress(EOFError, OSError):  # the worker has ended
+        device = torch.device(receive(control)[0])
         while True:
-            (paths, spec, max_megapixels), _ = receive(channel)
-            send(channel, decoder.decode(paths, spec, max_megapixels))
-    except (EOFError, OSError):  # the worker has ended
-        return 0
+            message, sockets, _, _ = socket.recv_fds(control, 1, 1)
+            if not message:
+                return
+            channel = socket.socket(fileno=sockets[0])
+            threading.Thread(target=_serve_thread, args=(channel, device), daemon=True).start()
+
+
+def _serve_thread(channel: socket.socket, device: torch.device) -> None:
+    try:
+        with _own_stream(device), contextlib.suppress(EOFError, OSError):
+            decoder = CardDecoder(device)
+            decoder.check()
+            while True:
+                (paths, spec, max_megapixels), _ = receive(channel)
+                send(channel, decoder.decode(paths, spec, max_megapixels))
+    except BaseException:  # noqa: BLE001 - the worker is told by the end of the process
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _own_stream(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """What one thread has the card do does not wait for what another has it do."""
+    if device.type != "cuda":
+        return contextlib.nullcontext()
+    return torch.cuda.stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -14,43 +13,55 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from app.errors import AppError
 from app.pictures.decoder_process import receive, send
-from app.pictures.fork_server import Stopped, start_beside
+from app.pictures.fork_server import LOOK_EVERY_S, Starter, Stopped
 from app.pictures.pixels import PixelSpec
 
 if TYPE_CHECKING:
     from app.embedding.card_decoder import CardPicture
 
 BATCH = 16
-"""Pictures that a process decodes at once; an H100 gains little from more."""
-MOST_PROCESSES = 6
+"""Pictures that are decoded at once; an H100 gains little from more."""
+MOST_PROCESSES = 2
+"""Each opens the card for itself, which takes a second, one after the other."""
+THREADS = 4
+"""Of a process: one decodes on the card while others read and check."""
 CARD_MEMORY = 3 * 1024**3
-"""Bytes of the card that a process may take, with its batch."""
-MEMORY = 4 * 1024**3
-"""Bytes of the computer's memory for each process: PyTorch takes a quarter of it."""
+"""Bytes of the card that a thread may take, with its batch."""
+MEMORY = 1024**3
+"""Bytes of the computer's memory for each thread: PyTorch takes as much for each process."""
 ANSWER_WITHIN_S = 60.0
 """Its start included; a batch takes a tenth of a second."""
 
 
-def processes_for(processors: int, card_memory: int) -> int:
-    """How many processes may decode with a card.
+def threads_for(processors: int, card_memory: int) -> int:
+    """How many threads may decode with a card.
 
     Args:
         processors: how many this computer has.
         card_memory: bytes of the card that are free.
     """
-    if sys.platform != "linux" or find_spec("torchcodec") is None or _useless.is_set():
+    if not may_decode():
         return 0
+    most = MOST_PROCESSES * THREADS
     memory = int(psutil.virtual_memory().available)
-    return min(MOST_PROCESSES, processors // 2, card_memory // CARD_MEMORY, memory // MEMORY)
+    return min(most, processors // 2, card_memory // CARD_MEMORY, memory // MEMORY)
+
+
+def may_decode() -> bool:
+    """Whether the library for it is there and fits, as far as is known."""
+    there = sys.platform == "linux" and find_spec("torchcodec") is not None
+    return there and not _useless.is_set()
+
+
+def has_card() -> bool:
+    """Whether the system has an NVIDIA card, without asking the libraries, which take seconds."""
+    return os.path.exists("/dev/nvidiactl")
 
 
 _useless = threading.Event()
 """Set once a process could not begin: the library does not fit this card, and never will."""
-
-
-_starting = threading.Lock()
-"""One after the other, as each takes seconds of a processor that others decode with meanwhile."""
 
 
 class CardFailedError(Exception):
@@ -62,35 +73,78 @@ class CardClosedError(CardFailedError):
 
 
 class CardProcess:
-    """One process, for one thread.
+    """A process that decodes with a card, started on first use.
 
     Args:
+        server: forks it.
         device: as torch names it.
+    """
+
+    def __init__(self, server: Starter, device: str) -> None:
+        self._server, self._device = server, device
+        self._lock = threading.Lock()
+        self._process: int | None = None
+        self._control: socket.socket | None = None
+
+    def serve(self, channel: socket.socket) -> None:
+        """Have a thread of the process serve a socket.
+
+        Raises:
+            AppError, OSError: it cannot be started, or has ended.
+        """
+        with self._lock:
+            if self._control is None:
+                self._start()
+            assert self._control is not None
+            socket.send_fds(self._control, [b"+"], [channel.fileno()])
+
+    def _start(self) -> None:
+        control, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._process = self._server.start(theirs, 0)
+            send(control, self._device)
+        except BaseException:
+            control.close()
+            raise
+        self._control = control
+
+    def end(self) -> None:
+        """Kill it, which gives back what it has of the card's memory."""
+        with self._lock:
+            if self._control is not None:
+                self._control.close()
+                self._control = None
+            if self._process is not None:
+                self._server.end(self._process)
+                self._process = None
+
+
+class CardThread:
+    """One thread of such a process, for one thread here.
+
+    Args:
         stop: once it is set, whoever waits gets :class:`Stopped`.
     """
 
-    def __init__(self, device: str, stop: threading.Event) -> None:
-        self._device, self._stop = device, stop
+    def __init__(self, process: CardProcess, stop: threading.Event) -> None:
+        self._process, self._stop = process, stop
         self._closed = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
 
     def start(self) -> None:
-        """Start the process and wait until it is ready, which takes seconds; raises as below."""
-        with _starting:
-            try:
-                self._process, self._channel = start_beside(
-                    "card-decoder", self._device, str(os.getpid())
-                )
-            except OSError as error:
-                raise CardFailedError(f"it cannot be started: {error.strerror}") from error
-            try:
-                self.decode([], PixelSpec(1), 0)
-            except CardClosedError:
-                raise
-            except CardFailedError:
-                _useless.set()
-                raise
+        """Start it and wait until it is ready, which takes seconds; raises as below."""
+        self._channel, theirs = socket.socketpair()
+        self._channel.settimeout(LOOK_EVERY_S)
+        try:
+            with theirs:
+                self._process.serve(theirs)
+            self.decode([], PixelSpec(1), 0)
+        except (CardClosedError, Stopped):
+            raise
+        except (AppError, OSError, CardFailedError) as error:
+            _useless.set()
+            raise CardFailedError(str(error)) from error
 
     def decode(
         self, paths: Sequence[str], spec: PixelSpec, max_megapixels: int
@@ -124,9 +178,6 @@ class CardProcess:
         self._closed.set()
 
     def end(self) -> None:
-        """Kill the process; by the thread that used it."""
+        """End it; by the thread that used it."""
         if self._channel is not None:
             self._channel.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()

@@ -204,8 +204,18 @@ def serve_spawned(channel: socket.socket, memory: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Fork decoders for the worker, whose socket is standard input, until it closes that."""
-    control, memory = socket.socket(fileno=0), int(arguments[0])
+    """Fork decoders for the worker, see :func:`fork_for_worker`."""
+    memory = int(arguments[0])
+    return fork_for_worker(lambda channel: serve(channel, memory))
+
+
+def fork_for_worker(serve: Callable[[socket.socket], None]) -> int:
+    """Fork a process for each socket that the worker sends, until it closes standard input.
+
+    Args:
+        serve: what such a process does with its socket.
+    """
+    control = socket.socket(fileno=0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal: the worker ends us
     processes: set[int] = set()
     try:
@@ -215,7 +225,7 @@ def main(arguments: list[str]) -> int:
                 return 0
             order, number = ORDER.unpack(message)
             if order == FORK:
-                answer = _fork(control, sockets[0], memory, number)
+                answer = _fork(control, sockets[0], serve, number)
                 if answer > 0:
                     processes.add(answer)
             else:
@@ -230,8 +240,10 @@ def main(arguments: list[str]) -> int:
             os.waitpid(process, 0)
 
 
-def _fork(control: socket.socket, descriptor: int, memory: int, niceness: int) -> int:
-    """The id of a new decoder, or an errno below zero."""
+def _fork(
+    control: socket.socket, descriptor: int, serve: Callable[[socket.socket], None], niceness: int
+) -> int:
+    """The id of a new process, or an errno below zero."""
     channel, server = socket.socket(fileno=descriptor), os.getpid()
     try:
         process = os.fork()
@@ -239,13 +251,17 @@ def _fork(control: socket.socket, descriptor: int, memory: int, niceness: int) -
         channel.close()
         return -(error.errno or 1)
     if not process:
-        _serve_forked(control, channel, server, memory, niceness)
+        _serve_forked(control, channel, server, serve, niceness)
     channel.close()
     return process
 
 
 def _serve_forked(
-    control: socket.socket, channel: socket.socket, server: int, memory: int, niceness: int
+    control: socket.socket,
+    channel: socket.socket,
+    server: int,
+    serve: Callable[[socket.socket], None],
+    niceness: int,
 ) -> NoReturn:
     code = 1
     try:
@@ -253,7 +269,7 @@ def _serve_forked(
         die_with(server)
         with contextlib.suppress(OSError):  # a sandbox may forbid it; it is only slower then
             os.nice(niceness)
-        serve(channel, memory)
+        serve(channel)
         code = 0
     except BaseException:  # noqa: BLE001 - the fork server's own code must not run here
         traceback.print_exc()

@@ -121,7 +121,8 @@ class Decoders:
         self._stop = stop
         if starter is None:
             memory = limits.memory_alone
-            starter = Spawner(memory) if sys.platform == "win32" else ForkServer(memory, stop)
+            forks = sys.platform != "win32"
+            starter = ForkServer(stop, "decoder", str(memory)) if forks else Spawner(memory)
         self._starter = starter
         self._lock = threading.Lock()
         self._free: defaultdict[int, list[_Decoder]] = defaultdict(list)

@@ -62,16 +62,16 @@ class Starter(Protocol):
 
 
 class ForkServer:
-    """The fork server, started on first use, and again where it was killed.
+    """A fork server, started on first use, and again where it was killed.
 
     Args:
-        memory: bytes that a process may take beyond what it begins with.
         stop: set once nobody is to wait for an answer any more.
+        arguments: of this program, that make it the server.
     """
 
-    def __init__(self, memory: int, stop: threading.Event) -> None:
-        self._memory = memory
+    def __init__(self, stop: threading.Event, *arguments: str) -> None:
         self._stop = stop
+        self._arguments = arguments
         self._lock = threading.Lock()
         self._server: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -127,7 +127,7 @@ class ForkServer:
         return int(ANSWER.unpack(answer)[0])
 
     def _begin(self) -> socket.socket:
-        self._server, control = start_beside("decoder", str(self._memory), **_ONE_THREAD)
+        self._server, control = start_beside(*self._arguments, **_ONE_THREAD)
         return control
 
     def _close(self) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -72,8 +73,29 @@ class _Collection:
 
     shard: qe.EdgeShard
     dimension: int
+    log: Path
+    """The folder of the write-ahead log."""
     changes: int = 0
     """Points stored or deleted since the last housekeeping."""
+    log_files: frozenset[str] = frozenset()
+    """Those of the log when all else was last written to disk."""
+
+    def sync(self) -> None:
+        """Return once the disk holds every update.
+
+        The log suffices, as opening the collection applies it. The engine's own flush writes some
+        thirty files while no other thread can run; it is left for when a file of the log is full.
+        """
+        if sys.platform != "linux" or self._files() != self.log_files:
+            self.shard.flush()
+            self.log_files = self._files()
+            return
+        for name in self.log_files:
+            if name.startswith("open-"):
+                _sync_file(self.log / name)
+
+    def _files(self) -> frozenset[str]:
+        return frozenset(os.listdir(self.log))
 
 
 class EmbeddedStore:
@@ -140,7 +162,7 @@ class EmbeddedStore:
             for batch in chunked(points, POINTS_PER_CALL):
                 stored = qe.UpdateOperation.upsert_points(_to_engine(batch, fence), condition=below)
                 self._update(opened, stored, len(batch))
-            opened.shard.flush()
+            opened.sync()
 
     def set_payloads(self, collection: str, payloads: Mapping[int, Mapping[str, object]]) -> None:
         for ids in chunked(list(payloads), POINTS_PER_CALL):
@@ -151,7 +173,7 @@ class EmbeddedStore:
                         [number], dict(payloads[number])
                     )
                     self._update(opened, replaced, 1)
-                opened.shard.flush()
+                opened.sync()
 
     def vectors(self, collection: str, asset_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
@@ -179,7 +201,7 @@ class EmbeddedStore:
             for batch in chunked(asset_ids, POINTS_PER_CALL):
                 operation = qe.UpdateOperation.delete_points(list(batch))
                 self._update(opened, operation, len(batch))
-            opened.shard.flush()
+            opened.sync()
 
     def count(self, collection: str) -> int:
         with self._use(collection) as opened:
@@ -251,7 +273,7 @@ class EmbeddedStore:
         _, dimension = _read_description(path)
         shard = qe.EdgeShard.load(str(path))
         _add_indexes(shard)  # a collection of an earlier version may lack one
-        return _Collection(shard, dimension)
+        return _Collection(shard, dimension, path / "wal")
 
     def _create(self, name: str, dimension: int) -> None:
         """Make a collection beside its place and rename it, so that no half-made one is found."""
@@ -340,6 +362,15 @@ def _below(fence: int) -> qe.Filter:
 def _to_engine(points: Sequence[VectorPoint], fence: int) -> list[qe.Point]:
     number = {FENCE: fence} if fence else {}
     return [qe.Point(p.asset_id, p.vector.tolist(), {**p.payload, **number}) for p in points]
+
+
+def _sync_file(path: Path) -> None:
+    """Have the disk hold what was written to a file, also by way of memory (Linux)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_description(folder: Path, name: str, dimension: int) -> None:

@@ -20,12 +20,14 @@ from app.db.liveness import process_name
 from app.db.models import EmbeddingModel, WorkerRecord
 from app.db.switching import adopt_weights
 from app.db.types import utc_now
+from app.embedding.card_processes import has_card, may_decode
 from app.engine.place import HOW, MISSING, find_engine, require_engine
 from app.queue.queues import QUEUES
 
 if TYPE_CHECKING:
     from app.embedding.encoder import Encoder
     from app.pictures.decoders import Decoders
+    from app.pictures.fork_server import ForkServer
     from app.vectors.protocol import VectorStore
     from app.worker.background import Background
     from app.worker.near_duplicates import NearDuplicateScan
@@ -59,6 +61,7 @@ class WorkerContext:
         self._search_spec = ""
         self._store: VectorStore | None = None
         self._decoders: Decoders | None = None
+        self._card_server: ForkServer | None = None
         self._encoder_lock = threading.Lock()
         self._search_lock = threading.Lock()
         self._store_lock = threading.Lock()
@@ -104,6 +107,16 @@ class WorkerContext:
                 self._decoders = Decoders(limits, self.stop)
             return self._decoders
 
+    @property
+    def card_server(self) -> ForkServer:
+        """What starts processes that decode with a card."""
+        with self._decoders_lock:
+            if self._card_server is None:
+                from app.pictures.fork_server import ForkServer
+
+                self._card_server = ForkServer(self.stop, "card-decoder")
+            return self._card_server
+
     def encoder(self, model: str, device: str = "auto") -> Encoder:
         """The encoder for a model, loaded unless it is the one in memory.
 
@@ -117,6 +130,8 @@ class WorkerContext:
         with self._encoder_lock:
             if self._encoder is None or self._encoder_key != wanted:
                 self._encoder = None  # two models may not fit into memory together
+                if has_card() and may_decode():
+                    self.card_server.prepare()  # it loads its libraries meanwhile
                 before, self.state = self._states.get(threading.get_ident(), IDLE), LOADING
                 try:
                     self._encoder = self._take_or_load(*wanted)
@@ -208,6 +223,9 @@ class WorkerContext:
             if self._decoders is not None:
                 self._decoders.close()
                 self._decoders = None
+            if self._card_server is not None:
+                self._card_server.close()
+                self._card_server = None
 
 
 def _notice(encoder: Encoder | None) -> str:

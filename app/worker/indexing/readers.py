@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from app.db.jobs import ClaimedJob
-from app.embedding.card_processes import BATCH, CardClosedError, CardFailedError, CardProcess
+from app.embedding.card_processes import BATCH, CardClosedError, CardFailedError, CardThread
 from app.file_types import NAME_ENDINGS
 from app.pictures.fork_server import Stopped
 from app.worker.indexing.picture import Picture
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _FOR_CARDS = tuple(f".{ending}" for ending in NAME_ENDINGS["JPEG"])
 
 Read = Callable[[ClaimedJob], Picture]
-ReadMany = Callable[[CardProcess, Sequence[ClaimedJob]], list[Picture | None]]
+ReadMany = Callable[[CardThread, Sequence[ClaimedJob]], list[Picture | None]]
 """Gives None for each picture that is left to the threads."""
 
 
@@ -44,7 +44,7 @@ class Readers(ThreadPoolExecutor):
 
     Args:
         threads: how many.
-        cards: processes that decode with a card, perhaps none.
+        cards: threads of other processes that decode with a card, perhaps none.
         read_many: reads with one of them.
         initializer: called first by each thread.
     """
@@ -52,7 +52,7 @@ class Readers(ThreadPoolExecutor):
     def __init__(
         self,
         threads: int,
-        cards: Sequence[CardProcess],
+        cards: Sequence[CardThread],
         read_many: ReadMany,
         initializer: Callable[[], None],
     ) -> None:
@@ -103,18 +103,19 @@ class Readers(ThreadPoolExecutor):
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is wanted
             waiting.future.set_exception(error)
 
-    # --- a thread for each card's process ---------------------------------------------------------
+    # --- a thread for each of a card's ------------------------------------------------------------
 
-    def _serve(self, card: CardProcess) -> None:
+    def _serve(self, card: CardThread) -> None:
         try:
             if self._await(BATCH * len(self._cards)):
                 card.start()
+                log.info("a thread decodes with the card")
             while self._await(BATCH):
                 self._read_batch(card, self._take())
         except CardClosedError:
-            log.debug("a card's process was not wanted any more")
+            log.debug("a card was not wanted any more")
         except CardFailedError as error:
-            log.warning("a process decodes no more pictures on the card: %s", error)
+            log.warning("a thread decodes no more pictures with the card: %s", error)
         except Stopped:
             log.info("the worker ends")
         finally:
@@ -136,7 +137,7 @@ class Readers(ThreadPoolExecutor):
                 self._waiting.remove(waiting)
         return [waiting for waiting in batch if waiting.begin()]
 
-    def _read_batch(self, card: CardProcess, batch: Sequence[_Waiting]) -> None:
+    def _read_batch(self, card: CardThread, batch: Sequence[_Waiting]) -> None:
         try:
             pictures = self._read_many(card, [waiting.job for waiting in batch])
         except CardFailedError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import sys
 import threading
@@ -23,7 +24,7 @@ from app.db.jobs import Claim, ClaimedJob
 from app.db.models import AssetVector, ImageAsset
 from app.db.settle import Outcome
 from app.db.vectors import begin_store
-from app.embedding.card_processes import BATCH, CardProcess, processes_for
+from app.embedding.card_processes import BATCH, THREADS, CardProcess, CardThread, threads_for
 from app.errors import AppError, first_line
 from app.pictures.decoders import OpenFile, decode_threads
 from app.pictures.fork_server import Stopped
@@ -69,8 +70,8 @@ class Stages:
         self.decode_threads = decode_threads()
         self._max_megapixels = get_settings().max_image_megapixels
         self._turns = threading.Semaphore(self.decode_threads)
-        self._cards = self._processes_with_cards()
-        self.in_flight = self.decode_threads + READ_AHEAD + 2 * BATCH * len(self._cards)
+        self._card_threads = threads_for(self.decode_threads, encoder.free_memory())
+        self.in_flight = self.decode_threads + READ_AHEAD + 2 * BATCH * self._card_threads
         """Pictures that are read and decoded at once."""
         self._rest_ms: defaultdict[str, float] = defaultdict(float)
 
@@ -86,10 +87,29 @@ class Stages:
         decoders.prepare()
         number = self.decode_threads + READ_AHEAD
         try:
-            with Readers(number, self._cards, self._read_by_card, _give_way) as threads:
+            with (
+                self._cards() as cards,
+                Readers(number, cards, self._read_by_card, _give_way) as threads,
+            ):
                 yield threads
         finally:
             decoders.rest()
+
+    @contextlib.contextmanager
+    def _cards(self) -> Iterator[list[CardThread]]:
+        """Threads of processes that decode with the card, which end with the block."""
+        processes = [
+            CardProcess(context().card_server, str(self.encoder.torch_device))
+            for _ in range(math.ceil(self._card_threads / THREADS))
+        ]
+        try:
+            yield [
+                CardThread(processes[number % len(processes)], context().stop)
+                for number in range(self._card_threads)
+            ]
+        finally:
+            for process in processes:
+                process.end()
 
     def read(self, job: ClaimedJob) -> Picture:
         """Read one file; decode it unless its content is known already.
@@ -106,12 +126,7 @@ class Stages:
                 self._decode(picture, file)
         return picture
 
-    def _processes_with_cards(self) -> list[CardProcess]:
-        """For a card that the model runs on; none where it does not decode."""
-        number = processes_for(self.decode_threads, self.encoder.free_memory())
-        return [CardProcess(str(self.encoder.torch_device), context().stop) for _ in range(number)]
-
-    def _read_by_card(self, card: CardProcess, jobs: Sequence[ClaimedJob]) -> list[Picture | None]:
+    def _read_by_card(self, card: CardThread, jobs: Sequence[ClaimedJob]) -> list[Picture | None]:
         """The same for many; None for each that is left to :meth:`read`.
 
         Raises:

@@ -417,6 +417,60 @@ class TestEmbeddedStore:
         assert store.count("c") == 6000
         store.close()
 
+    def test_a_power_cut_costs_nothing_that_was_written(self, folder: Path, tmp_path: Path) -> None:
+        store = EmbeddedStore(folder)
+        store.ensure_collection("c", 8)
+        before, now = random_vectors(40, 8), random_vectors(40, 8, seed=1)
+        store.upsert("c", points(before))
+        survives = tmp_path / "disk"
+        shutil.copytree(folder, survives)
+        store.upsert("c", points(now[:30], first_id=21))
+        store.set_payloads("c", {5: {**PAYLOAD, "format": "png"}})
+        store.delete("c", [7])
+        log = folder_of(survives) / "wal"  # all else is as it was
+        shutil.rmtree(log)
+        shutil.copytree(folder_of(folder) / "wal", log)
+        store.close()
+
+        store = EmbeddedStore(survives)
+        found = store.vectors("c", list(range(1, 51)))
+        assert found.keys() == set(range(1, 51)) - {7}
+        for number, vector in found.items():
+            wanted = now[number - 21] if number > 20 else before[number - 1]
+            np.testing.assert_array_equal(vector, wanted)
+        of_format = Restriction(formats=["png"])
+        assert [hit.asset_id for hit in store.query("c", now[0], 5, restriction=of_format)] == [5]
+        store.close()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the engine flushes all")
+    def test_the_log_is_on_the_disk_before_a_write_returns(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = EmbeddedStore(folder)
+        store.ensure_collection("c", 8)
+        store.upsert("c", points(random_vectors(1, 8)))
+        synced = []
+        monkeypatch.setattr(
+            os, "fdatasync", lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}"))
+        )
+        log = str(folder_of(folder) / "wal")
+        store.upsert("c", points(random_vectors(1, 8)))
+        store.set_payloads("c", {1: PAYLOAD})
+        store.delete("c", [1])
+        assert [path for path in synced if path == f"{log}/open-1"] == [f"{log}/open-1"] * 3
+        assert {os.path.dirname(path) for path in synced} == {log}
+        store.close()
+
+    def test_the_log_is_shortened_whenever_a_file_of_it_is_full(self, folder: Path) -> None:
+        store = EmbeddedStore(folder)
+        store.ensure_collection("c", 4096)
+        vectors = random_vectors(500, 4096)
+        for _ in range(10):  # 100 MB
+            store.upsert("c", points(vectors))
+        log = list((folder_of(folder) / "wal").iterdir())
+        assert sum(path.stat().st_blocks * 512 for path in log) < 70_000_000
+        store.close()
+
     def test_importing_the_interface_loads_no_engine(self) -> None:
         code = (
             "import sys, app.vectors.factory as s; from app.config import get_settings\n"
