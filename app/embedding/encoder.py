@@ -12,6 +12,8 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -230,12 +232,34 @@ class Encoder:
         return features
 
     def _embed(self, encode: _Encode, rows: torch.Tensor, most: int) -> NDArray[np.float32]:
-        """Embed all rows, up to ``most`` at a time, or as many as memory allows."""
+        """Embed all rows, up to ``most`` at a time.
+
+        On a CPU the parts share the threads, so that not all wait where one has lost its core.
+        """
+        if self.torch_device.type != "cpu":
+            return self._embed_in_turn(encode, rows, most, 0)
+        parts = torch.split(rows, most)
+        at_once = min(self.threads, len(parts))
+        if at_once == 1:
+            return self._embed_in_turn(encode, rows, most, self.threads)
+        threads = self.threads // at_once
+        with ThreadPoolExecutor(at_once, "model") as pool:
+            embed = partial(self._embed_in_turn, encode, most=most, threads=threads)
+            return np.concatenate(list(pool.map(embed, parts)))
+
+    def _embed_in_turn(
+        self, encode: _Encode, rows: torch.Tensor, most: int, threads: int
+    ) -> NDArray[np.float32]:
+        """Embed all rows one part after the other, each as large as memory allows.
+
+        Args:
+            threads: of a CPU, to compute with.
+        """
         parts: list[NDArray[np.float32]] = []
         start, size = 0, most
         while start < len(rows):
             with self._exclusive():
-                part = self._attempt(encode, rows[start : start + size])
+                part = self._attempt(encode, rows[start : start + size], threads)
                 if part is not None:
                     parts.append(part)
                     start += size
@@ -254,10 +278,12 @@ class Encoder:
                     )
         return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
 
-    def _attempt(self, encode: _Encode, rows: torch.Tensor) -> NDArray[np.float32] | None:
+    def _attempt(
+        self, encode: _Encode, rows: torch.Tensor, threads: int
+    ) -> NDArray[np.float32] | None:
         """Unit vectors; None where memory did not suffice."""
         if self.torch_device.type == "cpu":
-            torch.set_num_threads(self.threads)  # for this thread and for this model
+            torch.set_num_threads(threads or self.threads)  # for this thread and for this model
         try:
             with torch.inference_mode():
                 unit: NDArray[np.float32] = (

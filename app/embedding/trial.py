@@ -29,6 +29,9 @@ MIN_AGREEMENT = 0.95
 NEAREST = 10
 ENOUGH = 200
 """Different pictures that are judged by."""
+FEWEST = 8
+"""Pictures at once from which on they are tried: the first few of a session are to be found soon,
+and so is what a search waits for."""
 AS_NEAR = 0.001
 """Cosine by which two pictures may differ and be as near as each other; those taken in one moment
 change places with any precision."""
@@ -53,8 +56,8 @@ class Trial:
 
     def observe(self, batch: NDArray[np.uint8], embeddings: NDArray[np.float32]) -> None:
         """Learn from pictures, shape (n, size, size, 3), and their embeddings, shape (n, d)."""
-        if not self._lock.acquire(blocking=False):
-            return  # a search does not wait for the pictures of a session
+        if len(batch) < FEWEST or not self._lock.acquire(blocking=False):
+            return
         try:
             if self.faithful is None and (new := self._new(batch)):
                 others = self.successor.encode_images(batch[new])

@@ -203,9 +203,9 @@ class EmbeddedStore:
                 self._update(opened, operation, len(batch))
             opened.sync()
 
-    def count(self, collection: str) -> int:
+    def count(self, collection: str, *, exact: bool = True) -> int:
         with self._use(collection) as opened:
-            return opened.shard.count(qe.CountRequest(exact=True))
+            return opened.shard.count(qe.CountRequest(exact=exact))
 
     def query(
         self,

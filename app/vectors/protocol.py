@@ -125,8 +125,13 @@ class VectorStore(Protocol):
     def delete(self, collection: str, asset_ids: Sequence[int]) -> None:
         """Remove points, for good on return; unknown ids are passed over."""
 
-    def count(self, collection: str) -> int:
-        """The exact number of points."""
+    def count(self, collection: str, *, exact: bool = True) -> int:
+        """The number of points.
+
+        Args:
+            exact: each is looked at, which takes longer than a query; otherwise the answer comes at
+                once, and may be off by some while others write.
+        """
 
     def query(
         self,

@@ -158,10 +158,10 @@ class ServerStore:
                 chosen = models.PointIdsList(points=list(batch))
                 self._confirm(self._client.delete(collection, chosen, wait=True))
 
-    def count(self, collection: str) -> int:
+    def count(self, collection: str, *, exact: bool = True) -> int:
         with self._translate_errors():
             self._dimension(collection)
-            return self._client.count(collection, exact=True).count
+            return self._client.count(collection, exact=exact).count
 
     def query(
         self,

@@ -88,7 +88,7 @@ def background(
     Raises:
         AppError: the store cannot be read, or memory does not suffice for a text.
     """
-    number = store.count(collection)
+    number = store.count(collection, exact=False)
     if number < FEWEST:
         return None
     known = context().backgrounds.get(collection)

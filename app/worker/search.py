@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 TEMPLATES = ("{}", "a photo of {}")
 """What a description is put into; the vectors are averaged, as CLIP's authors do with many more
 (Radford et al. 2021, section 3.1.4). The bare text comes first, as people write whole sentences."""
-
+SENTENCE = 5
+"""Words from which on a description is one by itself, and is put into nothing."""
 TEXTS_REMEMBERED = 512
 CLOSEST = 12
 """Pictures that are shown for a text that none of them shows."""
@@ -216,12 +218,18 @@ def _text_vector(model: str, collection: str, text: str) -> NDArray[np.float32]:
 
 def _text_vectors(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float32]:
     """Of unit length, shape (texts, dimension)."""
-    framed = [template.format(text) for text in texts for template in TEMPLATES]
-    vectors = encoder.encode_texts(framed)
-    means = vectors.reshape(len(texts), len(TEMPLATES), -1).mean(axis=1)
+    framed = [_framed(text) for text in texts]
+    vectors = encoder.encode_texts(list(chain.from_iterable(framed)))
+    ends = np.cumsum([len(some) for some in framed])
+    means = np.stack([some.mean(axis=0) for some in np.split(vectors, ends[:-1])])
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     unit: NDArray[np.float32] = (means / lengths).astype(np.float32)
     return unit
+
+
+def _framed(text: str) -> list[str]:
+    templates = TEMPLATES if len(text.split()) < SENTENCE else TEMPLATES[:1]
+    return [template.format(text) for template in templates]
 
 
 def _picture_vector(encoder: Encoder, path: str, region: Region) -> NDArray[np.float32]:

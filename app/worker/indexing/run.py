@@ -33,7 +33,7 @@ from app.worker.maintenance.payloads import refresh_payloads
 
 log = logging.getLogger(__name__)
 
-FIRST_BATCH = 8
+FIRST_BATCH = 4
 """Pictures of a run's first batch; each next one has twice as many, up to the session's own number,
 so that the first pictures are found at once."""
 LOOK_AHEAD = 2

@@ -31,7 +31,7 @@ from whole_open_clip import whole_open_clip
 
 from app.config import get_settings
 from app.embedding import catalogue, loading, measurements, tuning
-from app.embedding.encoder import Encoder
+from app.embedding.encoder import CONVOLUTIONAL_ROWS, Encoder
 from app.embedding.loading import load_encoder
 from app.embedding.measurements import Measurement
 from app.errors import AppError
@@ -203,6 +203,15 @@ def test_lower_precision_is_faithful(spec: str, precision: str, tiny_model: Path
     texts = ["a red circle", "two dogs on a meadow", ""]
     assert cosines(exact.encode_images(batch), lower.encode_images(batch)).min() >= 0.99
     assert cosines(exact.encode_texts(texts), lower.encode_texts(texts)).min() >= 0.99
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_that_share_a_batch_keep_its_order(builtin: Encoder, threads: int) -> None:
+    batch = pictures(3 * CONVOLUTIONAL_ROWS + 1, builtin.pixels.size)
+    alone = np.concatenate([builtin.encode_images(one[None]) for one in batch])
+    shared = copy.copy(builtin)
+    shared.threads = threads
+    np.testing.assert_allclose(shared.encode_images(batch), alone, atol=1e-4)
 
 
 def test_built_in_model(builtin: Encoder) -> None:

@@ -192,7 +192,15 @@ def test_a_trial_goes_on_after_a_restart(model: str) -> None:
 def test_the_same_picture_again_tells_nothing(model: str) -> None:
     encoder = load_encoder(model, "cpu")
     for _ in range(trial.ENOUGH):
-        encoder.encode_images(pictures(1))
+        encoder.encode_images(pictures(1).repeat(trial.FEWEST, axis=0))
+    assert kept() == [measurements.UNTRIED]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_few_pictures_do_not_wait_for_a_trial(model: str) -> None:
+    encoder = load_encoder(model, "cpu")
+    for start in range(0, trial.ENOUGH, trial.FEWEST - 1):
+        encoder.encode_images(pictures(trial.ENOUGH)[start : start + trial.FEWEST - 1])
     assert kept() == [measurements.UNTRIED]
 
 

@@ -137,6 +137,7 @@ class TestBothStores:
         store.flush()
         store.upsert(name, points(new))
         assert store.count(name) == 20
+        assert store.count(name, exact=False) == 20
         assert list(store.ids(name)) == [list(range(1, 21))]
         np.testing.assert_array_equal(store.vectors(name, [5])[5], new[4])
         assert store.query(name, new[4], 1)[0].asset_id == 5
@@ -197,6 +198,7 @@ class TestBothStores:
         store.delete(name, [3, 4, 999])
         store.delete(name, [])
         assert store.count(name) == 18
+        assert store.count(name, exact=False) == 18
         assert not store.vectors(name, [3, 4])
         assert 3 not in {hit.asset_id for hit in store.query(name, vectors[2], 20)}
 
