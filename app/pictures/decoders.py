@@ -19,14 +19,21 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import inf
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
-
-import psutil
 
 from app.api.error_kinds import ErrorKind
 from app.config import get_settings
 from app.pictures.decode import DecodedPicture, FileContent, PictureError, PixelSpec
+from app.pictures.decoder_limits import (
+    PATIENT,
+    KilledDecoderError,
+    Limits,
+    LostDecoderError,
+    Usage,
+    Watch,
+    killed_for_memory,
+    lost,
+)
 from app.pictures.decoder_process import decode_read, read, receive, send
 from app.pictures.files import MAX_FILE_SIZE
 from app.pictures.fork_server import LOOK_EVERY_S, ForkServer, Spawner, Starter, Stopped
@@ -34,55 +41,8 @@ from app.pictures.fork_server import LOOK_EVERY_S, ForkServer, Spawner, Starter,
 T = TypeVar("T")
 P = ParamSpec("P")
 
-MOST_BETWEEN_LOOKS_S = 1.0
-_MB = 1024**2
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one picture may take."""
-
-    memory: int
-    """Bytes of a process, beside the file itself, while others decode as well."""
-    memory_alone: int
-    """The same for a second try; there is one at a time."""
-    processor_s: float = 60.0
-    """Seconds of processor time: an idle computer and a busy one come to the same end."""
-    wall_s: float = 600.0
-    """Seconds on the clock, for a process that hardly gets any of the processor."""
-    stalled_s: float = 20.0
-    """Seconds without any progress of the processor time, after which it hangs."""
-
-
-_PATIENT = Limits(memory=0, memory_alone=0, processor_s=inf, wall_s=inf, stalled_s=inf)
-"""A disk may take long to wake, and a network longer."""
-
-
-def limits_for(processes: int, max_megapixels: int) -> Limits:
-    """Limits that leave half of the memory to the rest of the computer.
-
-    Args:
-        processes: how many may decode at once.
-        max_megapixels: size of the largest picture that is read.
-    """
-    budget = _memory() // 2
-    scale = max(max_megapixels / 200, 1.0)
-    alone = min(int(scale * 4096) * _MB, budget // 2)
-    each = (budget - alone) // max(processes, 1)
-    memory = max(256 * _MB, min(each, 1024 * _MB))
-    return Limits(memory, alone, processor_s=scale * 60, wall_s=scale * 600)
-
-
-def _memory() -> int:
-    """Bytes of memory that this computer has, or this container may use."""
-    total = int(psutil.virtual_memory().total)
-    with contextlib.suppress(OSError, ValueError), open("/sys/fs/cgroup/memory.max") as file:
-        total = min(total, int(file.read()))  # "max" where there is no limit
-    return total
-
-
-class LostDecoderError(PictureError):
-    """The process that decoded is gone; perhaps for a reason that another try does not have."""
+KILLED_AT_MOST = 10
+"""Times that somebody may kill the process of one picture, before that is the picture's failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +87,7 @@ class Decoders:
         self._lock = threading.Lock()
         self._free: defaultdict[int, list[_Decoder]] = defaultdict(list)
         self._alone = threading.Lock()
+        self._killed_for_memory = killed_for_memory()
 
     def read(self, niceness: int, path: str) -> OpenFile:
         """Have a process read a file, as :func:`app.pictures.files.read_file` does.
@@ -139,12 +100,13 @@ class Decoders:
             Stopped: the worker is to end.
             AppError: no process can be started.
         """
-        for attempt in range(2):
+        for attempt in range(KILLED_AT_MOST):
             decoder = self._take(niceness)
-            look = _Watch(decoder.usage, _PATIENT, MAX_FILE_SIZE + self._limits.memory, self._stop)
+            look = Watch(decoder.usage, PATIENT, MAX_FILE_SIZE + self._limits.memory, self._stop)
             done: Done[FileContent] = self._do(decoder, (read, (path,)), b"", look)
-            if attempt or not isinstance(done.error, LostDecoderError):
-                break  # killed by somebody else while it read: once more
+            again = KilledDecoderError if attempt else LostDecoderError
+            if not isinstance(done.error, again):
+                break
         if done.error is not None:
             self._put_back(niceness, decoder)
         return OpenFile(self, niceness, decoder, path, done.result())
@@ -196,7 +158,7 @@ class Decoders:
 
     def _try(self, niceness: int, task: object, data: bytes, memory: int) -> Done[T]:
         decoder = self._take(niceness)
-        look = _Watch(decoder.usage, self._limits, memory + len(data), self._stop)
+        look = Watch(decoder.usage, self._limits, memory + len(data), self._stop)
         done: Done[T] = self._do(decoder, task, data, look)
         self._put_back(niceness, decoder)
         return done
@@ -205,22 +167,31 @@ class Decoders:
         """A second try, with far more memory beside ``size`` bytes of a file."""
         self.rest()  # whatever ended one process may have ended the others, too
         with self._slot_alone():
-            return self._try(niceness, task, data, self._limits.memory_alone + size)
+            for _ in range(KILLED_AT_MOST):
+                done: Done[T] = self._try(niceness, task, data, self._limits.memory_alone + size)
+                if not isinstance(done.error, KilledDecoderError):
+                    break
+        return done
 
-    def _do(self, decoder: _Decoder, task: object, data: bytes, look: _Watch) -> Done[T]:
+    def _do(self, decoder: _Decoder, task: object, data: bytes, look: Watch) -> Done[T]:
         began = time.perf_counter()
         try:
             value, error, ms = decoder.do(task, data, look)
-        except PictureError as lost:
+        except PictureError as passed_a_limit:
             decoder.end(self._starter)
-            return Done(None, lost, (time.perf_counter() - began) * 1000)
+            return Done(None, passed_a_limit, (time.perf_counter() - began) * 1000)
         except (EOFError, OSError):
-            code = decoder.end(self._starter)
-            return Done(None, _lost(code), (time.perf_counter() - began) * 1000)
+            error = lost(decoder.end(self._starter), for_memory=self._memory_was_short())
+            return Done(None, error, (time.perf_counter() - began) * 1000)
         except BaseException:  # stopped, or out of time: nobody wants the answer any more
             decoder.end(self._starter)
             raise
         return Done(value, error, ms)
+
+    def _memory_was_short(self) -> bool:
+        """Whether the system has killed anything for that since the last look, or does not tell."""
+        before, self._killed_for_memory = self._killed_for_memory, killed_for_memory()
+        return before is None or before != self._killed_for_memory
 
     def _put_back(self, niceness: int, decoder: _Decoder) -> None:
         if not decoder.ended:
@@ -280,7 +251,7 @@ class OpenFile:
         decoders, size = self._decoders, self.content.size
         task = (decode_read, (self._path, self.content.sha256, spec, max_megapixels))
         limits = decoders._limits
-        look = _Watch(self._decoder.usage, limits, limits.memory + size, decoders._stop)
+        look = Watch(self._decoder.usage, limits, limits.memory + size, decoders._stop)
         done: Done[DecodedPicture] = decoders._do(self._decoder, task, b"", look)
         if not _is_worth_another_try(done.error):
             return done
@@ -302,7 +273,7 @@ class _Decoder:
         except BaseException:
             self.channel.close()
             raise
-        self.usage = _Usage(self.process)
+        self.usage = Usage(self.process)
 
     def do(
         self, task: object, data: bytes, look: Callable[[], None]
@@ -325,95 +296,10 @@ class _Decoder:
         return starter.end(self.process)
 
 
-class _Usage:
-    """What a process has used so far."""
-
-    def __init__(self, process: int) -> None:
-        self._id = process
-        self._process: psutil.Process | None = None
-
-    def __call__(self) -> tuple[float, int]:
-        """Seconds of processor time, and bytes of memory now.
-
-        Raises:
-            psutil.Error: it has ended.
-        """
-        if self._process is None:
-            self._process = psutil.Process(self._id)
-        times = self._process.cpu_times()
-        return times.user + times.system, self._process.memory_info().rss
-
-
-class _Watch:
-    """Called now and then while a process works; raises once it has passed a limit."""
-
-    def __init__(self, usage: _Usage, limits: Limits, memory: int, stop: threading.Event) -> None:
-        self._usage, self._limits, self._memory, self._stop = usage, limits, memory, stop
-        self._looked = time.monotonic()
-        self._waited_s = self._moved_s = 0.0
-        self._first_s: float | None = None
-        self._last_s = 0.0
-
-    def __call__(self) -> None:
-        if self._stop.is_set():
-            raise Stopped
-        now = time.monotonic()
-        # a computer that sleeps, or a worker that was stopped, is no fault of the picture
-        self._waited_s += min(now - self._looked, MOST_BETWEEN_LOOKS_S)
-        self._looked = now
-        try:
-            used_s, memory = self._usage()
-        except psutil.Error:  # its socket is about to tell
-            return
-        if memory > self._memory:
-            raise LostDecoderError(
-                ErrorKind.OUT_OF_MEMORY,
-                f"Decoding takes more than {self._memory // _MB:,} MB of memory.",
-            )
-        self._check_time(used_s)
-
-    def _check_time(self, used_s: float) -> None:
-        limits = self._limits
-        if self._first_s is None:  # it did other pictures before; what is before counts as theirs
-            self._first_s = used_s
-        if used_s > self._last_s:
-            self._last_s, self._moved_s = used_s, self._waited_s
-        if self._waited_s - self._moved_s > limits.stalled_s:
-            raise LostDecoderError(
-                ErrorKind.TOO_SLOW,
-                f"The decoder made no progress for {limits.stalled_s:g} seconds.",
-            )
-        if used_s - self._first_s > limits.processor_s:
-            raise _too_slow(limits.processor_s, "processor time")
-        if self._waited_s > limits.wall_s:
-            raise _too_slow(limits.wall_s, "time")
-
-
-def _too_slow(seconds: float, of_what: str) -> PictureError:
-    return PictureError(
-        ErrorKind.TOO_SLOW, f"Decoding takes more than {seconds:g} seconds of {of_what}."
-    )
-
-
 def _is_worth_another_try(error: PictureError | None) -> bool:
     return error is not None and (
         isinstance(error, LostDecoderError) or error.kind is ErrorKind.OUT_OF_MEMORY
     )
-
-
-def _lost(code: int) -> LostDecoderError:
-    if code == -9:  # SIGKILL
-        message = "The system killed the decoder of this picture, perhaps because memory was short."
-        return LostDecoderError(ErrorKind.OUT_OF_MEMORY, message)
-    how = _signal_name(code) if code < 0 else f"exit code {code}"
-    return LostDecoderError(ErrorKind.CORRUPT, f"The decoder crashed on this picture ({how}).")
-
-
-def _signal_name(code: int) -> str:
-    try:
-        return signal.Signals(-code).name
-    except ValueError:
-        return f"signal {-code}"
 
 
 def decode_threads() -> int:

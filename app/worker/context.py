@@ -100,7 +100,8 @@ class WorkerContext:
         """The processes that decode; none is started before the first picture comes."""
         with self._decoders_lock:
             if self._decoders is None:
-                from app.pictures.decoders import Decoders, decode_threads, limits_for
+                from app.pictures.decoder_limits import limits_for
+                from app.pictures.decoders import Decoders, decode_threads
 
                 at_once = decode_threads() + OTHERS_WHO_DECODE
                 limits = limits_for(at_once, get_settings().max_image_megapixels)

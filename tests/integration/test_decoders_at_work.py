@@ -47,9 +47,9 @@ if "decoder" in sys.orig_argv:
 PATIENT = """
 import sys
 from dataclasses import replace
-from app.pictures import decoders
-limits_for, patience = decoders.limits_for, float(sys.argv.pop(1))
-decoders.limits_for = lambda *numbers: replace(limits_for(*numbers), processor_s=patience)
+from app.pictures import decoder_limits
+limits_for, patience = decoder_limits.limits_for, float(sys.argv.pop(1))
+decoder_limits.limits_for = lambda *numbers: replace(limits_for(*numbers), processor_s=patience)
 from app.__main__ import main
 sys.exit(main())
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -21,9 +22,11 @@ import pytest
 from PIL import Image
 
 from app.api.error_kinds import ErrorKind
+from app.pictures import decoder_limits
 from app.pictures import decoders as module
 from app.pictures.decode import DecodedPicture, PictureError, PixelSpec, read_file
-from app.pictures.decoders import Decoders, Done, Limits, limits_for
+from app.pictures.decoder_limits import Limits, Watch, killed_for_memory, limits_for
+from app.pictures.decoders import Decoders, Done
 from app.pictures.fork_server import Spawner, Starter, Stopped
 
 MB = 1024**2
@@ -164,6 +167,37 @@ def test_a_process_that_somebody_kills_costs_nothing(make: Make, tmp_path: Path)
     assert tries(tmp_path / "tries") == 2
 
 
+def killing_itself(file: Path, times: int) -> bytes:
+    """Code that is killed so often, and then ends well."""
+    return noting(
+        file,
+        f"import os\nif len(open({str(file)!r}).readlines()) <= {times}:\n"
+        "    os.kill(os.getpid(), 9)",
+    )
+
+
+@pytest.mark.skipif(killed_for_memory() is None, reason="the system does not tell whom it killed")
+def test_whoever_is_killed_again_and_again_but_not_for_memory_is_not_at_fault(
+    make: Make, tmp_path: Path
+) -> None:
+    decoders = make()
+    assert decoders.run(0, exec, killing_itself(tmp_path / "tries", 5)).error is None
+    assert tries(tmp_path / "tries") == 6
+    error = failure(decoders, killing_itself(tmp_path / "always", 99))
+    assert error.kind is ErrorKind.OUT_OF_MEMORY
+    assert tries(tmp_path / "always") == 1 + module.KILLED_AT_MOST
+
+
+@pytest.mark.parametrize("counts", [itertools.count(), itertools.repeat(None)])
+def test_whoever_may_have_been_killed_for_memory_is_tried_twice(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: Iterator[int | None]
+) -> None:
+    monkeypatch.setattr(module, "killed_for_memory", lambda: next(counts))
+    error = failure(make(), killing_itself(tmp_path / "tries", 5))
+    assert error.kind is ErrorKind.OUT_OF_MEMORY
+    assert tries(tmp_path / "tries") == 2
+
+
 def test_a_process_that_was_killed_while_it_had_nothing_to_do_costs_nothing(make: Make) -> None:
     decoders = make()
     process = decoders.run(0, eval, b"__import__('os').getpid()").result()
@@ -281,7 +315,7 @@ def test_all_limits_together_leave_memory_to_others(
     monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     for total in (4, 8, 16, 64, 1024):
-        monkeypatch.setattr(module, "_memory", lambda total=total: total * 1024 * MB)
+        monkeypatch.setattr(decoder_limits, "_memory", lambda total=total: total * 1024 * MB)
         limits = limits_for(processes, 200)
         assert limits.memory_alone <= total * 1024 * MB / 4
         assert limits.memory >= 256 * MB
@@ -359,14 +393,14 @@ def test_a_file_that_changed_before_another_process_reads_it_is_not_taken_for_th
 
 def test_a_disk_may_take_longer_than_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))  # a look each second
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(decoder_limits.time, "monotonic", lambda: next(clock))
 
     def look_often(limits: Limits) -> None:
-        watch = module._Watch(lambda: (0.0, 0), limits, MB, threading.Event())
+        watch = Watch(lambda: (0.0, 0), limits, MB, threading.Event())
         for _ in range(100):
             watch()
 
-    look_often(module._PATIENT)
+    look_often(decoder_limits.PATIENT)
     with pytest.raises(PictureError, match="no progress for 20 seconds"):
         look_often(LIMITS)
 
@@ -405,7 +439,7 @@ def test_an_exception_in_the_thread_that_waits_ends_its_process(
         raise TimeIsUp
 
     decoders = make()
-    monkeypatch.setattr(module._Watch, "__call__", out_of_time)
+    monkeypatch.setattr(Watch, "__call__", out_of_time)
     with pytest.raises(TimeIsUp):
         decoders.run(0, exec, HANG)
     assert decoders._free[0] == []
@@ -413,7 +447,8 @@ def test_an_exception_in_the_thread_that_waits_ends_its_process(
 
 _WORKER = """
 import sys, threading
-from app.pictures.decoders import Decoders, limits_for
+from app.pictures.decoder_limits import limits_for
+from app.pictures.decoders import Decoders
 print("the main module runs", flush=True)
 decoders = Decoders(limits_for(2, 200), threading.Event())
 hang = b"import os; os.write(1, b'x'); open({file!r}, 'a').write(f'{{os.getpid()}} '); {code}"
