@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from local_hub import LocalHub
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing downloads at test time
@@ -21,6 +22,8 @@ sys.path.append(str(Path(__file__).parent.parent / "packaging"))  # the drawing 
 from app import masking
 from app.config import Settings, get_settings, variable
 from app.db.engine import get_sync_engine
+from app.embedding import measurements
+from app.private_files import make_private_folder
 from app.queue.connection import close_redis
 from app.runtime import redis_server
 from app.worker.context import context
@@ -72,6 +75,21 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all processes of this run of pytest."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_dir_of_many(shared_folder: Path) -> Iterator[None]:
+    """What is made for many tests at once does not lie in the data folder of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AFTERIMAGE_DATA_DIR", str(shared_folder / "data"))
+        yield
+
+
+@pytest.fixture(scope="session")
 def session_folder() -> Iterator[str]:
     """Where the sockets of data folders with a long path lie; its own path is short."""
     with tempfile.TemporaryDirectory(prefix="s", dir="/tmp" if os.name == "posix" else None) as one:
@@ -101,3 +119,30 @@ def data_dir(
         get_sync_engine().dispose()
         get_sync_engine.cache_clear()
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def measured(data_dir: Path, tmp_path: Path, shared_folder: Path) -> Iterator[None]:
+    """What earlier tests measured of their models is known, as at every start but the first."""
+    known = shared_folder / measurements.FILE_NAME
+    if known.exists():
+        make_private_folder(data_dir)
+        shutil.copy(known, data_dir)
+    yield
+    if (data_dir / measurements.FILE_NAME).exists():
+        shutil.copy(data_dir / measurements.FILE_NAME, tmp_path / "measured")
+        (tmp_path / "measured").replace(known)  # at once: others read it
+
+
+@pytest.fixture
+def hub() -> Iterator[LocalHub]:
+    """A server on this computer, which has no files yet."""
+    hub = LocalHub()
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    """A folder for wheels, see :mod:`small_wheels`."""
+    return tmp_path / "wheels"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-import psycopg
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -17,8 +16,9 @@ from app.locks import holders
 BUSY_TIMEOUT_S = 30
 """So long a statement waits for another program that writes to a SQLite ledger."""
 
-DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, sqlite3.Error, psycopg.Error)
-"""What may be the database's doing; :func:`ledger_error` says whether it is."""
+DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, sqlite3.Error)
+"""What may be the database's doing; :func:`ledger_error` says whether it is. Those of PostgreSQL's
+driver come as a ``DBAPIError``, so that it is imported only where there is such a ledger."""
 
 _TRANSIENT_STATES = ("08", "25P03", "40", "53", "55", "57")
 """Of SQLSTATE: connection, idle for too long, rollback, resources, object in use, operator."""
@@ -41,9 +41,7 @@ def ledger_error(error: BaseException) -> LedgerError | None:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(cause)
-    if isinstance(cause, psycopg.Error):
-        return _of_postgresql(cause)
-    return None
+    return _of_postgresql(cause) if isinstance(error, DBAPIError) else None
 
 
 def raise_plain(error: BaseException) -> None:
@@ -93,7 +91,11 @@ def _of_sqlite(error: sqlite3.Error) -> LedgerError | None:
     return None
 
 
-def _of_postgresql(error: psycopg.Error) -> LedgerError | None:
+def _of_postgresql(error: BaseException | None) -> LedgerError | None:
+    import psycopg  # there where this is its error, and a tenth of what a command imports
+
+    if not isinstance(error, psycopg.Error):
+        return None
     state = error.sqlstate or ""
     lost = not state and isinstance(error, psycopg.OperationalError)
     wrong = not state and isinstance(error, psycopg.ProgrammingError)  # an option in the address

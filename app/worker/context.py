@@ -25,6 +25,9 @@ from app.engine.place import HOW, MISSING, find_engine, require_engine
 from app.queue.queues import QUEUES
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from app.embedding.encoder import Encoder
     from app.pictures.decoders import Decoders
     from app.pictures.fork_server import ForkServer
@@ -51,6 +54,8 @@ class WorkerContext:
         """By device, a folder on it in which this process has read pictures."""
         self.backgrounds: dict[str, Background] = {}
         """By collection."""
+        self.text_vectors: dict[tuple[str, str], NDArray[np.float32]] = {}
+        """By collection and text, those asked for last at the end; shape (dimension,)."""
         self.duplicate_scans: dict[tuple[int, datetime], NearDuplicateScan] = {}
         """The one that this process has begun, between two of its slices of time; by model and
         request."""

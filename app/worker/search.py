@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -210,9 +209,14 @@ def _stored_vector(store: VectorStore, collection: str, asset_id: int) -> NDArra
     return found
 
 
-@lru_cache(maxsize=TEXTS_REMEMBERED)
 def _text_vector(model: str, collection: str, text: str) -> NDArray[np.float32]:
-    vector: NDArray[np.float32] = _text_vectors(_encoder(model, collection), [text])[0]
+    known, key = context().text_vectors, (collection, text)
+    vector = known.pop(key, None)
+    if vector is None:
+        vector = _text_vectors(_encoder(model, collection), [text])[0]
+    known[key] = vector  # now the newest
+    while len(known) > TEXTS_REMEMBERED:
+        known.pop(next(iter(known)))
     return vector
 
 

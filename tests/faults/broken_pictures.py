@@ -154,8 +154,13 @@ def _png_bomb(rng: random.Random) -> tuple[str, bytes]:
 def _text_bomb(rng: random.Random) -> tuple[str, bytes]:
     """A picture with a text that unpacks to a great many bytes."""
     data = encoded("png", "RGB")
-    text = b"Comment\0\0" + zlib.compress(bytes(rng.choice((1, 70, 300)) * 2**20), 9)
+    text = b"Comment\0\0" + _packed_zeros(rng.choice((1, 70, 300)))
     return "png", data[:33] + _chunk(b"zTXt", text) + data[33:]
+
+
+@cache
+def _packed_zeros(megabytes: int) -> bytes:
+    return zlib.compress(bytes(megabytes * 2**20), 9)
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -30,6 +30,8 @@ from app.config import Settings, get_settings, variable
 REPOSITORY = TESTS.parent
 MARK = "AFTERIMAGE_SCENE"
 LOOK_S = 0.03
+CLOCK_S = 2.0
+"""So much the system may be wrong about when a process began."""
 LISTENERS_EVERY_S = 0.5
 REST_WITHIN_S = 90.0
 ENDS_WITHIN_S = 30.0
@@ -146,6 +148,7 @@ class Scene:
         self.plan = Plan(self.place / "plan")
         self._mark = f"{os.getpid()}-{time.time_ns()}"
         self._next_listeners = 0.0
+        self._oldest = time.time() - CLOCK_S
         self._earlier = 0
         """The newest session before the last ``index``."""
         for name in ("work", "temporary", "output"):
@@ -259,6 +262,8 @@ class Scene:
         found = {}
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
+                if process.create_time() < self._oldest:
+                    continue  # not of this scene; to read its environment takes its time
                 if process.status() != psutil.STATUS_ZOMBIE and self._is_ours(process):
                     found[process.pid] = process
         return found

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from drawing import distinct_scenes, draw
+from drawn_model import DRAWN_MODEL
 from sqlalchemy import event, select
 
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
+from app.config import get_settings
 from app.db.engine import (
     close_engines,
     get_sync_engine,
@@ -31,6 +33,12 @@ from app.services.training_service import TrainingService
 from app.worker.context import context
 from app.worker.indexing.jobs import train_session
 from app.worker.maintenance.ledger_check import verify_ledger
+
+
+@pytest.fixture(autouse=True)
+def drawn_model(measured: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERIMAGE_MODEL", DRAWN_MODEL)
+    get_settings.cache_clear()
 
 
 @pytest.fixture
@@ -124,8 +132,6 @@ def _disk_full() -> Exception:
 def test_a_disk_too_small_for_the_ledger_is_named(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.config import get_settings
-
     (small_disk / "ballast").write_bytes(bytes(350_000))
     monkeypatch.setenv("AFTERIMAGE_DATA_DIR", str(small_disk / "data"))
     get_settings.cache_clear()
@@ -140,8 +146,6 @@ def test_a_disk_too_small_for_the_ledger_is_named(
 def test_a_read_only_data_folder_is_named(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.config import get_settings
-
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     monkeypatch.setenv("AFTERIMAGE_DATA_DIR", str(small_disk / "data"))
     get_settings.cache_clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from warm_processes import WarmWorker, all_have_ended, running_children
 
 from app.config import get_settings
 from app.db.engine import close_engines
-from app.embedding import measurements
-from app.private_files import make_private_folder
 from app.queue.reconcile import reconcile
 from app.runtime import supervisor as supervisor_module
 from app.runtime.supervisor import Supervisor
@@ -23,19 +20,7 @@ from app.services.backend import Backend
 
 
 @pytest.fixture(autouse=True)
-def measured(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What earlier tests measured of their models is known, as at every start but the first."""
-    known = tmp_path_factory.getbasetemp() / measurements.FILE_NAME
-    if known.exists():
-        make_private_folder(data_dir)
-        shutil.copy(known, data_dir)
-    yield
-    if (data_dir / measurements.FILE_NAME).exists():
-        shutil.copy(data_dir / measurements.FILE_NAME, known)
-
-
-@pytest.fixture(autouse=True)
-def drawn_model(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def drawn_model(measured: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The setting ``MODEL`` of this process and of the workers that it starts."""
     monkeypatch.setenv("AFTERIMAGE_MODEL", DRAWN_MODEL)
     get_settings.cache_clear()

@@ -13,6 +13,8 @@ from drawing import Scene, draw, random_scene
 
 from app.api.training_schemas import LedgerReport, TrainingProgress
 from app.config import get_settings
+from app.db.engine import get_sync_session
+from app.db.models import TrainingSession
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
 from app.vectors.factory import open_store
@@ -31,7 +33,7 @@ def draw_pictures(folder: Path, number: int, seed: str) -> list[Scene]:
 
 
 async def until(
-    condition: Callable[[], Awaitable[bool]], within: float = 90.0, every: float = 0.05
+    condition: Callable[[], Awaitable[bool]], within: float = 90.0, every: float = 0.1
 ) -> None:
     """Wait until ``condition`` holds, and fail after ``within`` seconds."""
     deadline = time.monotonic() + within
@@ -48,9 +50,12 @@ async def progress_of(backend: Backend, session_id: int) -> TrainingProgress:
 async def finished(backend: Backend, session_id: int, within: float = 120.0) -> TrainingProgress:
     """Wait for the end of a session."""
 
+    def status() -> str:  # the whole progress takes ten times as much of the processor
+        with get_sync_session() as db:
+            return db.get_one(TrainingSession, session_id).status
+
     async def done() -> bool:
-        progress = await progress_of(backend, session_id)
-        return progress.status not in ("pending", "running")
+        return await asyncio.to_thread(status) not in ("pending", "running")
 
     await until(done, within)
     return await progress_of(backend, session_id)

@@ -24,7 +24,7 @@ from app.services.backend import Backend
 from app.vectors.factory import open_store
 from app.worker.maintenance.ledger_check import verify_ledger
 
-PICTURES = 1_000
+PICTURES = 400
 BATCH = 8
 
 
@@ -91,7 +91,7 @@ async def test_two_workers_share_a_session_and_one_may_be_killed(
         async def both_work() -> bool:
             return await asyncio.to_thread(holders) == {one.name, two.name}
 
-        await until(both_work, every=0.01)
+        await until(both_work, every=0.02)
         one.kill()
         killed_at = (await progress_of(shared, session_id)).progress.current
         await asyncio.to_thread(reconcile, [one.name])  # as whoever watched over it would

@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -190,16 +188,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
 
 
 async def run(*arguments: str, code: int = 0) -> str:
-    if "download" in arguments:  # a library reads the hub's address as soon as it is imported
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "app", "models", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
-    else:
-        done = await asyncio.to_thread(run_app, "models", *arguments)
+    done = await asyncio.to_thread(run_app, "models", *arguments)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout if code == 0 else done.stderr

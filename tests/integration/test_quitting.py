@@ -98,15 +98,15 @@ def ours() -> list[psutil.Process]:
     return found
 
 
-def wait_for(condition: Callable[[], object], within_s: float = 60) -> None:
+def wait_for(condition: Callable[[], object], within_s: float = 60, every_s: float = 0.02) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 def nothing_runs_soon() -> None:
-    wait_for(lambda: not ours(), SOON_S + GRACE_S)
+    wait_for(lambda: not ours(), SOON_S + GRACE_S, every_s=0.1)  # to look takes a while
 
 
 def window_with(worker: str, *arguments: str) -> list[str]:

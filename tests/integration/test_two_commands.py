@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from following import draw_pictures
 from sqlalchemy import select
+from warm_processes import run_app
 
 from app.db.engine import get_sync_session
 from app.db.models import TrainingSession
@@ -109,7 +110,7 @@ def test_a_command_goes_on_when_the_window_closes(
 def test_a_start_beside_somebody_elses_worker_answers_and_leaves_it_the_work(
     data_dir: Path, pictures: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    assert finished(start("index", str(pictures), "--json"))["status"] == "completed"
+    assert json.loads(run_app("index", str(pictures), "--json").stdout)["status"] == "completed"
     worker = start("worker")
     wait_for(lambda: worker_pid(data_dir))
     pid = worker_pid(data_dir)

@@ -15,8 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from sqlalchemy import select
 from two_halves import program_folder, use_engine
 
+from app.db.engine import get_sync_session
+from app.db.models import TrainingSession
 from app.engine.place import HOW, MISSING
 from app.pictures.thumbnail_paths import thumbnail_file
 from app.queue.thumbnail_requests import ThumbnailRequests
@@ -26,17 +30,25 @@ NOT_SOURCE = (".*", "*.egg-info", "__pycache__", "build", "dist", "docs", "tests
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(shared_folder: Path) -> Path:
     """Built from the source distribution, so this is known to be whole as well."""
-    folder = tmp_path_factory.mktemp("wheel")
+    folder = shared_folder / "wheel"
+    with FileLock(folder.with_suffix(".lock")):  # once for all processes of pytest
+        if not folder.exists():
+            build(folder.with_suffix(".partial")).rename(folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def build(folder: Path) -> Path:
+    """The folder, with a source distribution and a wheel in it."""
     source = folder / "source"  # a build leaves its work in the checkout
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*NOT_SOURCE))
     packed = ("--formats", "tar", "--dist-dir", folder)  # to compress it takes ten seconds
     run(sys.executable, "setup.py", "sdist", *packed, cwd=source)
     (sdist,) = folder.glob("*.tar")
     pip("wheel", "--no-cache-dir", "--no-build-isolation", "--wheel-dir", folder, sdist)
-    (built,) = folder.glob("*.whl")
-    return built
+    return folder
 
 
 @pytest.fixture
@@ -105,15 +117,25 @@ def test_the_installed_program_indexes_searches_and_verifies(
 
     afterimage = programs / "afterimage"
     assert "pictures indexed" in run(afterimage, cwd=folder)  # no screen, so the samples
-    found = json.loads(run(afterimage, "search", "a cat", "--json", cwd=folder))
+    worker = subprocess.Popen(
+        [afterimage, "worker"], cwd=folder, env=surroundings(), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert worker.stdout is not None
+        assert worker.stdout.readline().startswith("Processing queues")
+        found = json.loads(run(afterimage, "search", "a cat", "--json", cwd=folder))
+        assert json.loads(run(afterimage, "verify", "--json", cwd=folder))["problems"] == []
+    finally:
+        worker.terminate()
+        worker.communicate(timeout=60)
+    assert worker.returncode == 0
     assert Path(found["hits"][0]["path"]).name == "cat.jpg"
     assert Path(found["hits"][0]["path"]).is_relative_to(programs.parent)
-    assert json.loads(run(afterimage, "verify", "--json", cwd=folder))["problems"] == []
     assert list(folder.iterdir()) == []
 
 
 def test_without_the_engine_everything_else_works_and_indexing_goes_on_once_it_is_there(
-    bare_programs: Path, tmp_path: Path
+    bare_programs: Path, data_dir: Path, tmp_path: Path
 ) -> None:
     afterimage, samples = bare_programs / "afterimage", tmp_path / "samples"
     samples.mkdir()
@@ -123,16 +145,19 @@ def test_without_the_engine_everything_else_works_and_indexing_goes_on_once_it_i
     state = json.loads(run(afterimage, "engine", "--json", cwd=tmp_path))
     assert (state["ready"], state["own"]) == (False, False)
 
-    def progress() -> dict[str, object]:
-        found = run(afterimage, "sessions", "--json", cwd=tmp_path)
-        return dict((json.loads(found) or [{}])[0])
+    def waits() -> bool:
+        with get_sync_session() as db:
+            return bool(db.scalar(select(TrainingSession.waiting_for)))
 
     indexing = subprocess.Popen(
         [afterimage, "index", samples], cwd=tmp_path, env=surroundings(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
-        wait_until(lambda: progress().get("waitingFor") == f"{MISSING} {HOW}.")
+        wait_until((data_dir / "run" / "worker.json").exists)
+        wait_until(waits)
+        (session,) = json.loads(run(afterimage, "sessions", "--json", cwd=tmp_path))
+        assert session["waitingFor"] == f"{MISSING} {HOW}."
         picture = str(samples / "cat.jpg")
         asked = ThumbnailRequests().request([picture], 256)
         wait_until(lambda: bool(ThumbnailRequests().answered([asked])))

@@ -2,14 +2,18 @@
 
 To import them takes seconds of processor time, which is most of what a test of the whole program
 takes. So a process of the standard library's fork server imports them once, and each worker or
-command is a fork of it: a process of its own that runs the same code with the same arguments and
-environment. Tests of how the program starts, and of what it starts, start it from nothing.
+command is a fork of it, and so are the worker and the fork server for decoders that these start: a
+process of its own that runs the same code with the same arguments and environment. Tests of how the
+program starts, and of what it starts, start it from nothing.
 """
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
+import multiprocessing.forkserver
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,8 +23,12 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import IO, Any
 
+import huggingface_hub.constants
 import psutil
 
+from app.pictures import fork_server
+from app.program import program_command
+from app.runtime import supervisor
 from app.runtime.worker_process import WorkerProcess
 
 COMMAND_WITHIN_S = 180
@@ -29,7 +37,19 @@ ENDED_WITHIN_S = 2.0
 _SERVERS = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")
 _fork_server: Any = multiprocessing.get_context("forkserver")
 _fork_server.set_forkserver_preload(
-    ["app.cli.commands", "app.worker.main", "app.embedding.loading", "app.vectors.embedded"]
+    [
+        "app.cli.commands",
+        "app.worker.main",
+        "app.worker.functions",
+        "app.worker.indexing.stages",
+        "app.embedding.loading",
+        "app.vectors.embedded",
+        "app.vectors.factory",
+        "app.pictures.decoders",
+        "alembic.command",
+        "aiosqlite",
+        "pathspec",
+    ]
 )
 
 
@@ -37,14 +57,14 @@ class WarmWorker(WorkerProcess):
     """Takes the place of :class:`app.runtime.worker_process.WorkerProcess`."""
 
     def _start(self, command: Sequence[str], output: IO[bytes]) -> Any:
-        return _Process(command, output, output, {})
+        return _Process(command, output.fileno(), output.fileno())
 
 
 def run_app(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end, with these environment variables beside those there are."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         command = [sys.executable, "-m", "app", *arguments]
-        process = _Process(command, output, errors, variables)
+        process = _Process(command, output.fileno(), errors.fileno(), variables)
         process.stdin.close()
         code = process.wait(COMMAND_WITHIN_S)
         return subprocess.CompletedProcess(command, code, _text(output), _text(errors))
@@ -55,24 +75,42 @@ def _text(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
+def _start_beside(*arguments: str, **variables: str) -> tuple[_Process, socket.socket]:
+    """Takes the place of :func:`app.pictures.fork_server.start_beside`."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(fork_server.LOOK_EVERY_S)
+    with theirs, open(os.devnull, "wb") as nowhere:
+        command = program_command(*arguments)
+        return _Process(command, nowhere.fileno(), 2, variables, theirs.fileno()), ours
+
+
 class _Process:
-    """What is needed of ``subprocess.Popen``."""
+    """What is needed of ``subprocess.Popen``.
+
+    Args:
+        output, errors, stdin: descriptors for its streams; without the last one, a pipe.
+        variables: of its environment, beside those of this process.
+    """
 
     def __init__(
         self,
         command: Sequence[str],
-        output: IO[bytes],
-        errors: IO[bytes],
-        variables: Mapping[str, str],
+        output: int,
+        errors: int,
+        variables: Mapping[str, str] | None = None,
+        stdin: int | None = None,
     ) -> None:
         reading, self.stdin = _fork_server.Pipe(duplex=False)
+        if stdin is not None:
+            reading.close()
+            reading = Connection(os.dup(stdin))
         with (
             reading,
-            Connection(os.dup(output.fileno()), readable=False) as written,
-            Connection(os.dup(errors.fileno()), readable=False) as complained,
+            Connection(os.dup(output), readable=False) as written,
+            Connection(os.dup(errors), readable=False) as complained,
         ):
             streams = (reading, written, complained)
-            arguments = (list(command[1:]), {**os.environ, **variables}, streams)
+            arguments = (list(command[1:]), {**os.environ, **(variables or {})}, streams)
             self._process = _fork_server.Process(target=_become, args=arguments, daemon=True)
             self._process.start()
         self.pid = self._process.pid
@@ -101,15 +139,25 @@ def _become(
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(environment)
+    importlib.reload(huggingface_hub.constants)  # the hub's address, and that of its cache
     options = [argument for argument in arguments if argument != "-P"]
     if options[:2] == ["-m", "app"]:
         from app.__main__ import main
 
+        _start_warm_ones()
         sys.argv = options[1:]
         sys.exit(main())
     assert options[0] == "-c", options
     sys.argv = ["-c", *options[2:]]
     exec(options[1], {"__name__": "__main__"})
+
+
+def _start_warm_ones() -> None:
+    """What this process starts is forked as well, by the server that it is a fork of itself."""
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+    multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+    supervisor.WorkerProcess = WarmWorker  # type: ignore[misc]
+    fork_server.start_beside = _start_beside  # type: ignore[assignment]
 
 
 def running_children() -> list[psutil.Process]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,6 @@ from app.ui.parts.engine_panel import EnginePanel
 @pytest.fixture(autouse=True)
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_the_engine(monkeypatch)
-
-
-@pytest.fixture
-def hub() -> Iterator[LocalHub]:
-    hub = LocalHub()
-    yield hub
-    hub.close()
 
 
 def with_engines(backend: Any, hub: LocalHub, wheels: Path, files: dict[str, str] = WORKS) -> Any:

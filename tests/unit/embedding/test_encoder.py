@@ -90,7 +90,7 @@ def tiny(tiny_model: Path) -> Encoder:
 
 @pytest.fixture(scope="module")
 def builtin() -> Encoder:
-    return load_encoder("builtin", "cpu")
+    return load_encoder("builtin", "cpu", "fp32")
 
 
 TEXTS = ["a red circle", "two dogs", "", "more words than any model takes " * 50]
@@ -180,6 +180,7 @@ def real_sized(shape: tuple[int, int]) -> tuple[bytes, NDArray[np.float32]]:
         return data, model.encode_image(whole, True).numpy()
 
 
+@pytest.mark.usefixtures("measured")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("shape", [(4000, 3000), (4000, 6000)], ids=["12 megapixels", "24"])
 def test_the_quick_way_equals_the_full_one_on_real_sizes(
@@ -193,6 +194,7 @@ def test_the_quick_way_equals_the_full_one_on_real_sizes(
     assert cosines(ours.encode_images(quick[None]), full).min() >= 0.99
 
 
+@pytest.mark.usefixtures("measured")
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 @pytest.mark.parametrize("spec", ["builtin", "tiny"])
 def test_lower_precision_is_faithful(spec: str, precision: str, tiny_model: Path) -> None:

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +29,6 @@ from app.transfer import DownloadProgress
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_the_engine(monkeypatch)
     monkeypatch.setattr(transfer, "_PAUSE_SECONDS", 0.01)
-
-
-@pytest.fixture
-def hub() -> Iterator[LocalHub]:
-    hub = LocalHub()
-    yield hub
-    hub.close()
-
-
-@pytest.fixture
-def wheels(tmp_path: Path) -> Path:
-    return tmp_path / "wheels"
 
 
 @pytest.fixture

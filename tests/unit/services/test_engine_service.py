@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,18 +21,6 @@ from app.services.engine_service import EngineService
 @pytest.fixture(autouse=True)
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_the_engine(monkeypatch)
-
-
-@pytest.fixture
-def hub() -> Iterator[LocalHub]:
-    hub = LocalHub()
-    yield hub
-    hub.close()
-
-
-@pytest.fixture
-def wheels(tmp_path: Path) -> Path:
-    return tmp_path / "wheels"
 
 
 def service(

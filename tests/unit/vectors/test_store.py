@@ -24,7 +24,9 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+import stored_vectors
 from numpy.typing import NDArray
+from stored_vectors import BATCH, PAYLOAD, known_vectors, random_vectors, unit
 
 from app.api.search_schemas import Restriction
 from app.config import get_settings
@@ -36,23 +38,6 @@ from app.vectors.protocol import UnknownCollectionError, VectorPoint, VectorStor
 from app.vectors.server import ServerStore
 
 SERVER_URL = os.environ.get("TEST_QDRANT_URL", "")
-PAYLOAD = {
-    "folder": ["/", "/home", "/home/Bilder ü"],
-    "taken_at": 1_700_000_000,
-    "format": "jpeg",
-    "orientation": "landscape",
-}
-
-
-def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The same directions, at unit length; shape (…, dimension)."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / lengths).astype(np.float32)
-
-
-def random_vectors(number: int, dimension: int, seed: int = 0) -> NDArray[np.float32]:
-    """Random directions, shape (number, dimension)."""
-    return unit(np.random.default_rng(seed).standard_normal((number, dimension)))
 
 
 def clustered_vectors(number: int, dimension: int, seed: int) -> NDArray[np.float32]:
@@ -484,39 +469,13 @@ class TestEmbeddedStore:
         subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-DIMENSION = 512
-BATCH = 32
-STORE_UNTIL_KILLED = """
-import sys
-from pathlib import Path
-from app.vectors import embedded
-from tests.unit.vectors.test_store import BATCH, DIMENSION, PAYLOAD, VectorPoint, known_vectors
-embedded.HOUSEKEEPING_POINTS = 5000
-store = embedded.EmbeddedStore(Path(sys.argv[1]))
-store.ensure_collection("c", DIMENSION)
-first = int(sys.argv[2])
-while True:
-    vectors = known_vectors(range(first, first + BATCH))
-    store.upsert("c", [VectorPoint(first + i, v, PAYLOAD) for i, v in enumerate(vectors)])
-    first += BATCH
-    print(first, flush=True)
-"""
-
-
-def known_vectors(asset_ids: range) -> NDArray[np.float32]:
-    """The vectors that belong to these ids, shape (ids, 512), cheap to make again."""
-    base = random_vectors(64, DIMENSION)
-    return np.stack([np.roll(base[i % 64], i // 64) for i in asset_ids])
-
-
 def test_what_was_acknowledged_survives_kill_9(folder: Path) -> None:
     acknowledged = 0
     for _ in range(3):
         child = subprocess.Popen(
-            [sys.executable, "-c", STORE_UNTIL_KILLED, folder, str(acknowledged)],
+            [sys.executable, stored_vectors.__file__, folder, str(acknowledged)],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parents[3],
         )
         assert child.stdout is not None
         output = [child.stdout.readline()]

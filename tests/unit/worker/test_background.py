@@ -32,7 +32,7 @@ def scenes() -> list[Scene]:
 
 
 @pytest.fixture
-def collection(data_dir: object, scenes: list[Scene]) -> Iterator[str]:
+def collection(measured: None, scenes: list[Scene]) -> Iterator[str]:
     """Forty drawn pictures in an index, with the ids 1 to 40."""
     context.cache_clear()
     fresh_ledger()

@@ -41,7 +41,7 @@ COLLECTION = "test"
 
 
 @pytest.fixture(autouse=True)
-def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def ledger(measured: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A ledger with one model, and an empty store."""
     monkeypatch.setenv("AFTERIMAGE_PRECISION", "fp32")  # which one is quickest is not measured
     get_settings.cache_clear()

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from ledger_rows import add_many, add_pictures, add_session
-from own_trash import own_trash
 from page_parts import save_picture
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
@@ -23,8 +22,7 @@ from search_parts import Shown, hit
 from app.api.file_schemas import ActProgress, ActResult
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import FileAct, ImageAsset
-from app.services import file_act, file_moves
-from app.ui.pages.pictures import browser as library_browser
+from app.services import file_moves
 from app.ui.pages.pictures.terms import Term
 from app.ui.parts import programs
 from app.ui.parts.confirm import ConfirmDialog
@@ -36,12 +34,7 @@ Key, Modifier = Qt.Key, Qt.KeyboardModifier
 CONTROL_SHIFT = Modifier.ControlModifier | Modifier.ShiftModifier
 
 
-@pytest.fixture(autouse=True)
-def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(file_act, "enqueue_payload_refresh", lambda: None)
-    monkeypatch.setattr(library_browser, "EVERY_S", 0.0)
-    monkeypatch.setattr(library_browser, "REST", 0)
-    return own_trash(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("trash")
 
 
 class Page:

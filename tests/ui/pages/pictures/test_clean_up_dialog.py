@@ -7,24 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from own_trash import own_trash
 from page_parts import save_picture
 from search_parts import Shown
 
 from app.api.library_schemas import CleanUpPlan, KnownFile
 from app.db.engine import write_transaction
 from app.db.models import ImageAsset
-from app.services import file_act
-from app.ui.pages.pictures import browser as library_browser
 from app.ui.pages.pictures.clean_up import nothing_goes, total_text, where_text
 
-
-@pytest.fixture(autouse=True)
-def trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(file_act, "enqueue_payload_refresh", lambda: None)
-    monkeypatch.setattr(library_browser, "EVERY_S", 0.0)
-    monkeypatch.setattr(library_browser, "REST", 0)
-    return own_trash(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("trash")
 
 
 def add_copies(folder: Path, *names: str, colour: str) -> None:
