@@ -186,8 +186,9 @@ class Pages(QObject):
         AboutDialog(self._window).open()
 
     def _settings(self) -> None:
-        dialog = SettingsDialog(self._window, self._runner, self._window.commands)
-        dialog.restart_wanted.connect(self._window.settings_saved)
+        window = self._window
+        dialog = SettingsDialog(window, self._runner, window.commands, window.memory)
+        dialog.restart_wanted.connect(window.settings_saved)
         dialog.open()
 
     def _guide(self) -> None:
