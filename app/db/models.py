@@ -382,7 +382,7 @@ class FileAct(Base):
     """Of the file before the act, in bytes, and its time; -1 where it could not be looked at."""
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     message: Mapped[str] = mapped_column(Text, default="")
-    """Why it failed, as a sentence."""
+    """Why it failed, as a sentence; of a row that was begun, how far it came."""
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 

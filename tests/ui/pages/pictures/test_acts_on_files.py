@@ -29,7 +29,7 @@ from app.ui.pages.pictures.terms import Term
 from app.ui.parts import programs
 from app.ui.parts.confirm import ConfirmDialog
 from app.ui.pictures import file_acts
-from app.ui.pictures.act_words import outcome, trash_question, under_way
+from app.ui.pictures.act_words import interrupted, outcome, trash_question, under_way
 from app.ui.pictures.contact_sheet import write_contact_sheet
 
 Key, Modifier = Qt.Key, Qt.KeyboardModifier
@@ -425,8 +425,13 @@ def test_what_an_earlier_run_had_begun_is_settled_when_the_page_is_seen(
             return conn.execute(FileAct.__table__.select()).one().state
 
     async def steps() -> None:
-        async with Shown(backend, tmp_path):
+        async with Shown(backend, tmp_path) as shown:
             await qt_loop.until(lambda: state() == "done")
+            bar = shown.page.act_bar
+            await qt_loop.until(bar.isVisible)
+            begin = "Afterimage ended while pictures were being moved to the trash: "
+            assert bar.text.text() == f"{begin}1 picture was moved."
+            assert not bar.undo_button.isVisible()
 
     qt_loop.run(steps())
 
@@ -509,6 +514,19 @@ def result(**values: Any) -> ActResult:
 )
 def test_what_came_of_an_act_is_said_plainly(values: dict[str, Any], said: str) -> None:
     assert outcome(result(**values)) == said
+
+
+def test_what_came_of_an_act_of_the_last_run_is_said_plainly() -> None:
+    begin = "Afterimage ended while pictures were being moved to best: "
+    lost = (("/p/a.jpg", "Afterimage ended before."), ("/p/b.jpg", "Afterimage ended before."))
+    assert interrupted(result()) == f"{begin}2 pictures were moved."
+    assert interrupted(result(failed=lost)) == f"{begin}2 pictures were moved, 2 were not."
+    assert interrupted(result(done=(), failed=lost[:1])) == (
+        f"{begin}1 was not. a.jpg: Afterimage ended before."
+    )
+    assert interrupted(result(kind="restore", folder=None, done=(1,))) == (
+        "Afterimage ended while pictures were being restored: 1 picture was restored."
+    )
 
 
 def test_questions_and_progress_name_the_number() -> None:
