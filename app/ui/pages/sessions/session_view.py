@@ -104,9 +104,8 @@ class SessionView(QWidget):
         )
         self.banner = Banner()
         self.panel = ProgressPanel()
-        self.updates = UpdatePanel(
-            backend, runner, self.update_actions, UpdateWatch(self, backend, runner, poller)
-        )
+        self.watch = UpdateWatch(self, backend, runner, poller)
+        self.updates = UpdatePanel(backend, runner, self.update_actions, self.watch)
         self.chips = {status: CountChip(status) for status in FILTERS}
         self.chip_row = QWidget()
         self.search_button = button("Search these pictures", icon_name="magnifying-glass")

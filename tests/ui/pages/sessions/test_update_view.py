@@ -262,6 +262,31 @@ def test_new_pictures_are_told_of_and_can_be_put_off(
     run(qt_loop, backend, session_id, steps)
 
 
+def test_a_picture_that_the_program_moved_here_itself_is_told_of_no_longer(
+    qt_loop, backend, folder
+) -> None:
+    session_id = add_session("One", "completed", str(folder), config={"watch": True})
+
+    async def steps(shown: Shown) -> None:
+        news, moved = shown.panel.news, folder / "moved.jpg"
+
+        def arrived() -> bool:
+            moved.touch()
+            return news.isVisible()
+
+        await qt_loop.until(arrived, within=30)
+        add_pictures(session_id, {"completed": [str(moved)]})
+        status = moved.stat()
+        with write_transaction() as conn:
+            known = update(ImageAsset).where(ImageAsset.path == str(moved))
+            conn.execute(known.values(size=status.st_size, mtime_ns=status.st_mtime_ns))
+        assert news.isVisible()
+        shown.view.watch.look_again()
+        await qt_loop.until(lambda: not news.isVisible())
+
+    run(qt_loop, backend, session_id, steps)
+
+
 def test_the_words_of_an_update() -> None:
     at = NOON - timedelta(minutes=3)
     found = UpdateSummary(new=12, changed=3, missing=2, at=at)
