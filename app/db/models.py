@@ -215,6 +215,8 @@ class TrainingSession(Base):
     config: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     status: Mapped[str] = mapped_column(String(16), default=SessionStatus.PENDING.value)
     error_message: Mapped[str | None] = mapped_column(Text)
+    error_kind: Mapped[str | None] = mapped_column(String(16))
+    """A :class:`SessionErrorKind`; None: another one."""
     waiting_for: Mapped[str | None] = mapped_column(Text)
     """Why a running session stands still for the moment, as a sentence; it goes on by itself."""
 

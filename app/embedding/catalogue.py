@@ -30,6 +30,10 @@ WEIGHTS_FILES = (  # in the order in which OpenCLIP prefers them
 _BUILTIN_FOLDER = RESOURCES / "builtin-model"
 
 
+class ModelError(AppError):
+    """A model cannot be had; another one may take its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
     """A model that is worth choosing, and what a person wants to know before doing so."""

@@ -83,6 +83,7 @@ class Pages(QObject):
         self.sessions.why_failed_requested.connect(self.show_failed)
         self.sessions.view.pictures_wanted.connect(self.show_pictures)
         self.sessions.search_requested.connect(self.search_in)
+        self.sessions.view.ways.models_wanted.connect(lambda: self._window.show_page("models"))
         self.sessions.no_sessions.connect(self._show_invitation)
         self._poller.problem.connect(self._show_problem)
         self.sessions.active_progress.connect(self._look)
