@@ -7,13 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Signal
-from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
-    QKeyEvent,
-    QShowEvent,
-)
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.api.search_schemas import SearchFilter, SearchQuery
@@ -21,8 +15,8 @@ from app.errors import AppError
 from app.ui.pages.pictures.answering_line import AnsweringLine
 from app.ui.pages.pictures.browsed import LibraryPictures
 from app.ui.pages.pictures.browser import INVITATION, LibraryBrowser
+from app.ui.pages.pictures.drops import PictureDrops
 from app.ui.pages.pictures.duplicates import DuplicatePanel
-from app.ui.pages.pictures.field import DropHint, dropped_files
 from app.ui.pages.pictures.model_line import ModelLine
 from app.ui.pages.pictures.results import SearchResults
 from app.ui.pages.pictures.results_line import ResultsLine
@@ -104,12 +98,11 @@ class PicturesPage(Page):
         self.acts = FileActs(self, backend, runner, self.act_bar, memory, self._grids())
         self.selection = SelectionBar(self.acts.all, self._grids())
         self.title.setMinimumHeight(self.selection.sizeHint().height())  # nothing moves for it
-        self._drop_hint = DropHint(self)
-        self.setAcceptDrops(True)
         self._lay_out()
         self._connect()
         self._connect_results()
         self._add_keys()
+        self.drops = PictureDrops(self, bar, self._grids())
         self._recall()
         poller.watch(
             self._fetch_sessions,
@@ -139,7 +132,7 @@ class PicturesPage(Page):
         bar, browser = self.bar, self.browser
         bar.changed.connect(self._changed)
         bar.entered.connect(self._ask_at_once)
-        bar.group_removed.connect(browser.leave_group)
+        bar.group_removed.connect(browser.side.leave_group)
         bar.field.left_down.connect(self._go_to_pictures)
         bar.thumbs.changed.connect(self._refine)
         bar.side_button.toggled.connect(browser.show_side)
@@ -266,7 +259,7 @@ class PicturesPage(Page):
         self._changed(delay_ms=0)
 
     def _group_changed(self) -> None:
-        self.bar.set_group(self.browser.group())
+        self.bar.set_group(self.browser.side.group())
         self._changed()
 
     def _show_duplicates(self) -> None:
@@ -368,7 +361,7 @@ class PicturesPage(Page):
             async with self._backend.db() as db:
                 await self._backend.search.prepare(db)
 
-    # Keys, drops
+    # Keys
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -387,27 +380,3 @@ class PicturesPage(Page):
             self.browser.pictures.split.close_preview()
         else:
             self.focus_field()
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if self.field.isEnabled() and not self.chips.full and dropped_files(event.mimeData()):
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
-            if event.source() is None:
-                self._drop_hint.cover()
-        else:
-            event.ignore()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._drop_hint.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._drop_hint.hide()
-        grid = next((grid for grid in self._grids() if event.source() is grid), None)
-        if grid is None:
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
-            self.bar.add_pictures(dropped_files(event.mimeData()))
-        elif not grid.rect().contains(grid.mapFrom(self, event.position().toPoint())):
-            event.accept()
-            for tile in grid.selected_tiles():
-                self.chips.add(Term(path=tile.path, asset_id=tile.asset_id))
