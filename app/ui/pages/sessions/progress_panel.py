@@ -86,7 +86,7 @@ class ProgressPanel(QWidget):
 
     def _show_drawings(self, progress: TrainingProgress, samples: list[Sample]) -> None:
         running = progress.status == "running"
-        fast = running and bool(samples or not progress.stalled)
+        fast = running and bool(samples or not (progress.stalled or progress.waitingFor))
         self.chart.set_samples(samples)
         self._speed_part.setVisible(fast)
         self.stages.set_times(progress.stageTimes)

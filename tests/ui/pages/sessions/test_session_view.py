@@ -193,6 +193,7 @@ def test_a_session_that_waits_says_what_for(qt_loop, backend, tmp_path) -> None:
             assert shown.view.banner.isVisible()
             assert shown.view.banner.text.text() == why
             assert shown.view.panel.left.text() == "Waiting"
+            assert not shown.view.panel.chart.isVisible()  # there is no speed to be measured
             assert second_line(found, False) == "Waiting · 0 of 1"
             set_columns(session_id, status="paused")
             shown.show(await progress(backend, session_id))
