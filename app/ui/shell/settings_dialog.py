@@ -33,7 +33,7 @@ from app.ui.parts.widgets import button, label, line
 from app.ui.pictures.file_acts import ASKED_KEY
 from app.ui.shell import autostart
 
-SIZE = QSize(640, 680)
+SIZE = QSize(640, 730)
 NEW_SESSIONS = ("exclude", "update_every_hours", "training_batch_size")
 OF_THE_WORKER = (
     "device",
