@@ -64,7 +64,7 @@ class ModelChoice:
 
 RECOMMENDED = ModelChoice(
     "ViT-B-32-256/datacomp_s34b_b86k",
-    "CLIP ViT-B/32, 256 pixels",
+    "CLIP ViT-B/32-256",
     "Fast on any computer, and good with photographs of every kind.",
     605,
     512,

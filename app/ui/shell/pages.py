@@ -105,6 +105,7 @@ class Pages(QObject):
                 self.pictures = page
                 page.new_session_wanted.connect(self.new_session)
                 page.models_wanted.connect(lambda: self._window.show_page("models"))
+                page.sessions_wanted.connect(lambda: self._window.show_page("sessions"))
                 page.acts.changed.connect(lambda *_: self.sessions.view.watch.look_again())
             yield page
 

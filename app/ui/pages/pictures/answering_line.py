@@ -45,6 +45,7 @@ class AnsweringLine(QWidget):
     """
 
     models_wanted = Signal()
+    sessions_wanted = Signal()
     indexing = Signal(bool)
     """After each look: whether a session runs."""
 
@@ -68,9 +69,9 @@ class AnsweringLine(QWidget):
         self.notice.close_button.hide()  # what is so stays said; an offer has Not now
         self.decline_button = button("Not now", "quiet")
         self.download = DownloadBar()
-        self.other_button = button("Choose another model…")
         self.builtin_button = button("Use the built-in model")
-        self.folder_button = button("Choose a model folder…")
+        self.other_button = button("Use another model…")
+        self.folder_button = button("Use a model folder…")
         self._lay_out()
         self._connect()
         self._watch = self._begin_watch()
@@ -80,7 +81,7 @@ class AnsweringLine(QWidget):
         top.addWidget(self.notice, 1)
         top.addWidget(self.decline_button)
         self._ways = QWidget()
-        for way in (self.other_button, self.builtin_button, self.folder_button):
+        for way in (self.builtin_button, self.other_button, self.folder_button):
             ways.addWidget(way)
         ways.addStretch()
         for row in (top, ways):
@@ -151,9 +152,13 @@ class AnsweringLine(QWidget):
 
     def _say(self, chosen: ModelRow, answers: ModelRow) -> None:
         wanted = self._wanted == chosen.spec
-        offer = "" if wanted or chosen.sessions else "Show models"
         text = self._problem or answering(chosen, answers, wanted)
-        self.notice.show_message("hourglass", text, offer, self.models_wanted.emit)
+        if wanted or chosen.indexing:
+            self.notice.show_message("hourglass", text)
+        elif chosen.sessions:
+            self.notice.show_message("pause-circle", text, "Show sessions", self._show_sessions)
+        else:
+            self.notice.show_message("hourglass", text, "Show models", self.models_wanted.emit)
 
     def _offer(self, chosen: ModelRow, rows: list[ModelRow]) -> None:
         self._show_nothing()
@@ -206,6 +211,9 @@ class AnsweringLine(QWidget):
         self._show_nothing()
         self.hide()
 
+    def _show_sessions(self) -> None:
+        self.sessions_wanted.emit()
+
     def _stop(self) -> None:
         self._backend.models.stop_download(self._wanted)
         self._want("")
@@ -249,6 +257,9 @@ def answering(chosen: ModelRow, answers: ModelRow, wanted: bool) -> str:
     used = "the built-in model" if answers.spec == BUILTIN_MODEL else answers.title
     if not wanted and not chosen.sessions:
         return f"Searches use {used}: no picture is indexed with {chosen.title} yet."
+    if not wanted and not chosen.indexing:
+        part = f"{words.count(chosen.vectors)} of {words.plural(chosen.pictures, 'picture')}"
+        return f"Searches use {used}: {chosen.title} knows {part}, and nothing is being indexed."
     if chosen.state != "ready" and not chosen.sessions:
         return f"Searches use {used} until {chosen.title} is here and has indexed your pictures."
     known = f": {words.count(chosen.vectors)} of {words.count(chosen.pictures)}"

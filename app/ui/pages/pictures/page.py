@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.api.search_schemas import SearchFilter, SearchQuery
@@ -26,7 +26,7 @@ from app.ui.pages.pictures.size_slider import SizeSlider
 from app.ui.pages.pictures.terms import Term
 from app.ui.parts.commands import bind
 from app.ui.parts.session_names import full_names
-from app.ui.parts.theme import SPACE_M, SPACE_S
+from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import Page
 from app.ui.pictures.act_bar import ActBar
 from app.ui.pictures.file_acts import FileActs
@@ -53,6 +53,7 @@ class PicturesPage(Page):
 
     new_session_wanted = Signal()
     models_wanted = Signal()
+    sessions_wanted = Signal()
 
     @classmethod
     def in_steps(cls, context: PictureContext, memory: QSettings) -> Iterator[PicturesPage | None]:
@@ -142,6 +143,7 @@ class PicturesPage(Page):
         browser.looked.connect(self._show_what_is_there)
         self.size_slider.changed.connect(self._resize_pictures)
         self.answering.models_wanted.connect(self.models_wanted)
+        self.answering.sessions_wanted.connect(self.sessions_wanted)
         self.answering.indexing.connect(self._show_indexing)
         self.models.looked.connect(self._show_models)
         self.models.switched.connect(self._ask_again)
@@ -149,6 +151,7 @@ class PicturesPage(Page):
         self.acts.changed.connect(self._show_files)
         browser.duplicates.agreed.connect(self.acts.clean_up)
         self.selection.has_selection.connect(self.models.make_room)
+        self.selection.has_selection.connect(self._make_room)
 
     def _connect_results(self) -> None:
         results, line, runner = self.results, self.line, self.search_runner
@@ -182,6 +185,12 @@ class PicturesPage(Page):
     def _resize_pictures(self, height: int) -> None:
         for grid in self._grids():
             grid.set_picture_height(height)
+
+    def _make_room(self, *_: object) -> None:
+        """What can be done with pictures is named where there is room for it."""
+        beside = (self.title, self.models, self.size_slider)
+        taken = sum(part.sizeHint().width() for part in beside) + 2 * (SPACE_L + SPACE_XL)
+        self.selection.set_room(self.width() - taken)
 
     def _grids(self) -> tuple[PictureGrid, PictureGrid]:
         return self.browser.pictures.grid, self.results.grid
@@ -370,6 +379,10 @@ class PicturesPage(Page):
             self._prepared = True
             for work in (self._prepare, self.acts.settle_interrupted):
                 self._poller.track(self._runner.run(None, work))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._make_room()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape:

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,27 @@ def test_trashed_results_go_at_once_and_the_place_stays(qt_loop, backend, tmp_pa
             assert len(service.asked) == 1  # nothing was looked for again
             page.page.acts.undo.trigger()
             await qt_loop.until(lambda: results.model.rowCount() == 195)
+
+    qt_loop.run(steps())
+
+
+def test_what_can_be_done_is_named_where_there_is_room(qt_loop, backend, tmp_path) -> None:
+    beside, alone = (
+        Qt.ToolButtonStyle.ToolButtonTextBesideIcon,
+        Qt.ToolButtonStyle.ToolButtonIconOnly,
+    )
+
+    async def steps() -> None:
+        async with opened(qt_loop, backend, tmp_path) as page:
+            page.select(0)
+            bar, whole = page.page.selection, page.page
+            for width, style in ((1200, beside), (820, alone), (1200, beside)):
+                whole.resize(width, 600)
+                await qt_loop.until(lambda: bar.width() >= bar.sizeHint().width())
+                assert {item.toolButtonStyle() for item in bar.buttons} == {style}
+                assert whole.minimumSizeHint().width() <= 816
+                places = [item.geometry() for item in (*bar.buttons, bar.clear_button)]
+                assert all(one.right() < two.left() for one, two in pairwise(places))
 
     qt_loop.run(steps())
 
