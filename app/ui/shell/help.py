@@ -38,7 +38,7 @@ from app.ui.pictures.viewer import KEYS as IN_VIEWER
 
 GUIDE = RESOURCES / "user-guide.md"
 GUIDE_SIZE = QSize(760, 820)
-KEYS_SIZE = QSize(1240, 700)
+KEYS_SIZE = QSize(1100, 700)
 BETWEEN = SPACE_XL * 2
 """From one column of keys to the next."""
 LINE_HEIGHT = 120

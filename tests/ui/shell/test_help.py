@@ -113,7 +113,7 @@ def test_what_the_program_is_can_be_read(qtbot: Any, window: MainWindow) -> None
     assert "MIT" in said
 
 
-@pytest.mark.parametrize(("width", "columns"), [(1400, 3), (851, 2), (440, 1)])
+@pytest.mark.parametrize(("width", "columns"), [(1100, 3), (851, 2), (440, 1)])
 def test_keys_stand_in_as_many_columns_as_fit_and_scroll_down_only(
     qt_loop: Any, backend: Any, window: MainWindow, width: int, columns: int
 ) -> None:
