@@ -140,7 +140,7 @@ class FailedView(Page):
         self.split.addWidget(self.causes)
         self.split.addWidget(right)
         self.split.setStretchFactor(1, 1)
-        self.split.setSizes([270, 650])
+        self.split.setSizes([250, 670])
         self.stack = QStackedWidget()
         for content in (self._skeleton, self._empty, self.split):
             self.stack.addWidget(content)
