@@ -35,6 +35,7 @@ STILL_EVERY_S = 10.0
 """While nothing is on its way: looking goes through all pictures."""
 WANTED = "search/wanted-model"
 DECLINED = "search/larger-model-declined"
+NOTHING_YET = "Nothing can be found by describing it yet, and nothing is being indexed."
 
 
 class AnsweringLine(QWidget):
@@ -115,8 +116,11 @@ class AnsweringLine(QWidget):
         """Show what there is to say, and go on with what a person wants."""
         chosen = next((row for row in rows if row.inUse), None)
         answers = next((row for row in rows if any(index.inSearch for index in row.indexes)), None)
+        indexing = any(row.indexing for row in rows)
         if chosen is None or answers is None:
             self._show_nothing()
+            if not indexing and any(row.sessions for row in rows):
+                self._say_stopped(NOTHING_YET)
         elif self._wanted == chosen.spec:
             self._go_on(chosen, answers, rows)
         elif chosen is not answers:
@@ -127,7 +131,6 @@ class AnsweringLine(QWidget):
 
         seen = (self.notice, self.download, self._ways)
         self.setVisible(not all(part.isHidden() for part in seen))
-        indexing = any(row.indexing for row in rows)
         still = answers is not None and not self._wanted and not indexing
         self._watch.every_s = STILL_EVERY_S if still else EVERY_S
         self.indexing.emit(indexing)
@@ -156,9 +159,12 @@ class AnsweringLine(QWidget):
         if wanted or chosen.indexing:
             self.notice.show_message("hourglass", text)
         elif chosen.sessions:
-            self.notice.show_message("pause-circle", text, "Show sessions", self._show_sessions)
+            self._say_stopped(text)
         else:
             self.notice.show_message("hourglass", text, "Show models", self.models_wanted.emit)
+
+    def _say_stopped(self, text: str) -> None:
+        self.notice.show_message("pause-circle", text, "Show sessions", self.sessions_wanted.emit)
 
     def _offer(self, chosen: ModelRow, rows: list[ModelRow]) -> None:
         self._show_nothing()
@@ -210,9 +216,6 @@ class AnsweringLine(QWidget):
         self._memory.setValue(DECLINED, recommended(person_language()).spec)
         self._show_nothing()
         self.hide()
-
-    def _show_sessions(self) -> None:
-        self.sessions_wanted.emit()
 
     def _stop(self) -> None:
         self._backend.models.stop_download(self._wanted)

@@ -14,7 +14,13 @@ from app.api.model_schemas import ModelDownload, ModelIndex, ModelRow
 from app.config import BUILTIN_MODEL
 from app.embedding.catalogue import RECOMMENDED, RECOMMENDED_FOR_OTHERS
 from app.errors import AppError
-from app.ui.pages.pictures.answering_line import DECLINED, WANTED, AnsweringLine, offering
+from app.ui.pages.pictures.answering_line import (
+    DECLINED,
+    NOTHING_YET,
+    WANTED,
+    AnsweringLine,
+    offering,
+)
 
 LARGER = RECOMMENDED.spec
 
@@ -171,6 +177,27 @@ def test_that_nothing_goes_on_is_said_with_the_way_to_the_sessions(
             )
             with qtbot.waitSignal(line.sessions_wanted, timeout=0, raising=True):
                 line.notice.button.click()
+
+    qt_loop.run(steps())
+
+
+def test_a_first_session_that_stands_still_is_told_of(qt_loop, backend, memory, qtbot) -> None:
+    async def steps() -> None:
+        models = Models()
+        models.rows[0].indexes = []  # the only session has indexed nothing
+        models.rows[0].indexing = True
+        async with Line(backend, memory, models) as line:
+            line.show_rows(models.rows)
+            assert not line.isVisible()
+            models.rows[0].indexing = False
+            line._watch.now()
+            await qt_loop.until(line.notice.isVisible)
+            assert line.notice.text.text() == NOTHING_YET
+            with qtbot.waitSignal(line.sessions_wanted, timeout=0, raising=True):
+                line.notice.button.click()
+            models.rows[0].sessions = 0
+            line._watch.now()
+            await qt_loop.until(lambda: not line.isVisible())
 
     qt_loop.run(steps())
 
