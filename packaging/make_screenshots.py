@@ -198,6 +198,23 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
     pages.sessions.view.update_actions.actions["update"].trigger()
     await asyncio.sleep(3)
     await studio.take("session-updated")
+    await _change_model(window, pages, studio, root.parent / "Larger model")
+
+
+async def _change_model(window: MainWindow, pages: Pages, studio: Studio, folder: Path) -> None:
+    """The line over the results, while another model than the chosen one answers."""
+    from app.config import BUILTIN_MODEL
+    from app.embedding.catalogue import model_folder
+
+    own = model_folder(BUILTIN_MODEL)
+    assert own is not None
+    shutil.copytree(own, folder)  # the same weights under another name are another model
+    assert pages.pictures is not None
+    line = pages.pictures.answering
+    line.use_folder(str(folder))
+    window.show_page("pictures")
+    await _until(lambda: "until" in line.notice.text.text() and line.isVisible(), settle=3.0)
+    await studio.take("pictures-answering")
 
 
 async def _find(window: MainWindow, pages: Pages, studio: Studio) -> None:

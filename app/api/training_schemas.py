@@ -116,6 +116,8 @@ class TrainingProgress(BaseModel):
     precision: str | None
     errorMessage: str | None
     """Why the session failed, in a sentence."""
+    errorKind: str | None = None
+    """``model``: its model could not be downloaded or loaded; another one can take its place."""
     skipped: dict[str, int]
     """Files left out by the walk, by reason."""
     totalBytes: int

@@ -22,6 +22,9 @@ from app.db.models import (
 from app.db.statuses import ActKind, ActState
 from app.db.types import utc_now
 
+COPIED = "Its copy is whole, and the original is about to go."
+"""The message of a row that was begun, where a file moves to another disk and came this far."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
@@ -77,6 +80,11 @@ def retarget(conn: Connection, row_id: int, target: str) -> None:
     conn.execute(update(FileAct).where(FileAct.id == row_id).values(target=target))
 
 
+def note_copied(conn: Connection, row_id: int) -> None:
+    """To be committed before the copy takes its place: if both are found, only one is to stay."""
+    conn.execute(update(FileAct).where(FileAct.id == row_id).values(message=COPIED))
+
+
 def settle(conn: Connection, settled: Sequence[SettledFile]) -> None:
     """Write down what became of files that were begun, and have the ledger go along."""
     for file in settled:
@@ -114,6 +122,12 @@ def done_files(conn: Connection, act: str) -> Sequence[Row[Any]]:
         .where(FileAct.act == act, FileAct.state == ActState.DONE)
         .order_by(FileAct.id)
     ).all()
+
+
+def all_files(conn: Connection, act: str) -> Sequence[Row[Any]]:
+    """Every file of an act, as far as it was written down."""
+    rows = select(FileAct.__table__).where(FileAct.act == act)
+    return conn.execute(rows.order_by(FileAct.id)).all()
 
 
 def begun_files(conn: Connection, machine: str) -> Sequence[Row[Any]]:

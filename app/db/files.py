@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.db.models import ImageAsset
+from app.db.models import ImageAsset, TrainingJob
 from app.db.types import path_to_text
 
 _ENTERING = 7262
@@ -112,6 +112,22 @@ def among_ids(
 ) -> ColumnElement[bool]:
     """That a column is one of these numbers, as one parameter however many there are."""
     return _among(conn, column, list(ids), BigInteger())
+
+
+def states_in_session(
+    conn: Connection, session_id: int, paths: Iterable[str]
+) -> dict[str, tuple[int, int]]:
+    """Size and time, as the ledger has them, of those of these files that a session has."""
+    rows = conn.execute(
+        select(ImageAsset.path, ImageAsset.size, ImageAsset.mtime_ns)
+        .join(TrainingJob, TrainingJob.asset_id == ImageAsset.id)
+        .where(
+            TrainingJob.session_id == session_id,
+            ImageAsset.missing_since.is_(None),
+            among_paths(conn, paths),
+        )
+    )
+    return {path: (size, mtime_ns) for path, size, mtime_ns in rows}
 
 
 def _among(

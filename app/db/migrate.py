@@ -17,7 +17,7 @@ from app.db.errors import DATABASE_ERRORS, backup_folder, backups, raise_plain
 from app.errors import AppError
 from app.locks import holders
 
-SCHEMA_REVISION = "0008"
+SCHEMA_REVISION = "0009"
 """The newest revision; a test compares it with Alembic's. Naming it here spares every start that
 has nothing to upgrade the import of Alembic."""
 

@@ -215,6 +215,8 @@ class TrainingSession(Base):
     config: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     status: Mapped[str] = mapped_column(String(16), default=SessionStatus.PENDING.value)
     error_message: Mapped[str | None] = mapped_column(Text)
+    error_kind: Mapped[str | None] = mapped_column(String(16))
+    """A :class:`SessionErrorKind`; None: another one."""
     waiting_for: Mapped[str | None] = mapped_column(Text)
     """Why a running session stands still for the moment, as a sentence; it goes on by itself."""
 
@@ -382,7 +384,7 @@ class FileAct(Base):
     """Of the file before the act, in bytes, and its time; -1 where it could not be looked at."""
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     message: Mapped[str] = mapped_column(Text, default="")
-    """Why it failed, as a sentence."""
+    """Why it failed, as a sentence; of a row that was begun, how far it came."""
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 

@@ -65,6 +65,7 @@ def session_progress(db: Session, session: TrainingSession) -> TrainingProgress:
         device=session.device,
         precision=session.precision,
         errorMessage=session.error_message,
+        errorKind=session.error_kind,
         skipped=session.skipped,
         totalBytes=session.total_bytes,
         activeSeconds=session.active_ms / 1000 + _since(session.running_since, now).total_seconds(),

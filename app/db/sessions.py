@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.clock import ledger_now
 from app.db.models import SESSION_MOVES, JobStatus, SessionStatus, TrainingJob, TrainingSession
-from app.db.statuses import sources_of
+from app.db.statuses import SessionErrorKind, sources_of
 from app.errors import AppError
 
 
@@ -42,9 +42,7 @@ def lock_sessions(conn: Connection, session_ids: Iterable[int]) -> None:
         conn.execute(rows.order_by(TrainingSession.id).with_for_update(key_share=True))
 
 
-def move_session(
-    conn: Connection, session_id: int, target: SessionStatus, *, error_message: str | None = None
-) -> bool:
+def move_session(conn: Connection, session_id: int, target: SessionStatus) -> bool:
     """Move a session to ``target`` from any status that allows it; False where none does."""
     moved = conn.execute(
         update(TrainingSession)
@@ -52,13 +50,22 @@ def move_session(
             TrainingSession.id == session_id,
             TrainingSession.status.in_(sources_of(SESSION_MOVES, target)),
         )
-        .values(status=target.value, error_message=error_message, waiting_for=None)
+        .values(status=target.value, error_message=None, error_kind=None, waiting_for=None)
     ).rowcount
     if moved and target is SessionStatus.RUNNING:
         start_clock(conn, session_id)
     elif moved:
         stop_clock(conn, session_id)
     return bool(moved)
+
+
+def fail_session(
+    conn: Connection, session_id: int, reason: str, kind: SessionErrorKind | None = None
+) -> None:
+    """Move a running session to failed, and note why."""
+    if move_session(conn, session_id, SessionStatus.FAILED):
+        why = update(TrainingSession).where(TrainingSession.id == session_id)
+        conn.execute(why.values(error_message=reason, error_kind=kind and kind.value))
 
 
 def reopen_session(conn: Connection, session_id: int) -> None:

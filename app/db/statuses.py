@@ -14,6 +14,13 @@ class SessionStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class SessionErrorKind(StrEnum):
+    """What a session failed for, where a person has a choice."""
+
+    MODEL = "model"
+    """Its model could not be downloaded or loaded."""
+
+
 class JobStatus(StrEnum):
     PENDING = "pending"
     RUNNING = "running"

@@ -30,6 +30,10 @@ WEIGHTS_FILES = (  # in the order in which OpenCLIP prefers them
 _BUILTIN_FOLDER = RESOURCES / "builtin-model"
 
 
+class ModelError(AppError):
+    """A model cannot be had; another one may take its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
     """A model that is worth choosing, and what a person wants to know before doing so."""
@@ -60,7 +64,7 @@ class ModelChoice:
 
 RECOMMENDED = ModelChoice(
     "ViT-B-32-256/datacomp_s34b_b86k",
-    "CLIP ViT-B/32, 256 pixels",
+    "CLIP ViT-B/32-256",
     "Fast on any computer, and good with photographs of every kind.",
     605,
     512,

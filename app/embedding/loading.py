@@ -10,6 +10,7 @@ import warnings
 import torch
 
 from app.embedding import tuning
+from app.embedding.catalogue import ModelError
 from app.embedding.checkpoint import Checkpoint, load_checkpoint
 from app.embedding.encoder import Encoder
 from app.errors import AppError, first_line
@@ -27,11 +28,15 @@ def load_encoder(
         busy: something else keeps the processors busy meanwhile.
 
     Raises:
-        AppError: there is no such model, its files are missing or damaged, it cannot be
-            downloaded, the device is not there, or memory does not suffice.
+        ModelError: there is no such model, its files are missing or damaged, it cannot be
+            downloaded, or memory does not suffice.
+        AppError: the device is not there, or the model cannot run on it.
     """
     torch_device = _find_device(device)
-    encoder = _first_use(load_checkpoint(spec))
+    try:
+        encoder = _first_use(load_checkpoint(spec))
+    except AppError as error:
+        raise ModelError(error.message, error.hint, transient=error.transient) from error
     try:
         encoder.move(torch_device)
         return tuning.tuned(encoder, precision, busy=busy)

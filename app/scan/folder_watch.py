@@ -12,16 +12,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 
 import psutil
 from watchfiles import Change, watch
 
 from app.api.update_schemas import WatchedFolder
-from app.db.files import FoundFile
+from app.db.engine import get_sync_engine
+from app.db.errors import DATABASE_ERRORS
+from app.db.files import FoundFile, states_in_session
 from app.db.types import text_to_path
 from app.errors import first_line
+from app.pictures.file_times import storable_ns
 from app.printable import printable
 from app.scan.exclusions import Exclusions
 from app.scan.file_walk import WalkReport, is_below, walk
@@ -55,6 +58,8 @@ log = logging.getLogger(__name__)
 class FolderWatch:
     """Counts the distinct new and changed pictures of a session's folders, in a thread of its own.
 
+    What the ledger knows as it is does not count: the program may have moved it there itself.
+
     Args:
         on_count: called in that thread with the number so far, at most every second or so.
         on_problem: called there with a sentence, where the folders cannot be watched.
@@ -72,6 +77,7 @@ class FolderWatch:
         self._on_count, self._on_problem = on_count, on_problem
         self._seen: set[str] = set()
         self._known: set[int] | None = None
+        self._counting = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=f"watch-{watched.session_id}", daemon=True
@@ -82,6 +88,14 @@ class FolderWatch:
         """Count from nothing again: what was there has been indexed."""
         self._seen = set()
         self._known = None
+
+    def look_again(self) -> None:
+        """Count no longer what the ledger has come to know; not for the window's thread."""
+        with self._counting:
+            seen, before = self._seen, len(self._seen)
+            seen -= self._as_in_ledger(seen)
+        if len(seen) != before and not self._stop.is_set():
+            self._on_count(len(seen))
 
     def close(self) -> None:
         """End the thread, and wait for it unless a disk that is away holds it."""
@@ -135,14 +149,16 @@ class FolderWatch:
                 state = hash((file.path, file.size, file.mtime_ns))
                 states.add(state)
                 if known is not None and state not in known and len(seen) < COUNTED:
-                    seen.add(file.path)
+                    seen.add(text_to_path(file.path))
                 if self._stop.is_set():
                     return
         if report.unreadable:  # a disk that is away for a moment tells nothing of its files
             return
         if known is None:
             self._known = states
-        elif seen != self._seen:
+            return
+        seen -= self._as_in_ledger(seen)
+        if seen != self._seen:
             self._seen = seen
             self._on_count(len(seen))
 
@@ -151,20 +167,38 @@ class FolderWatch:
             self._on_problem(sentence)
 
     def _take(self, changes: Iterable[tuple[Change, str]]) -> None:
-        seen, before = self._seen, len(self._seen)
-        for change, path in changes:
-            if self._is_left_out(path):
-                continue
-            if change is Change.deleted:
-                seen.discard(path)
-            elif self._is_picture(path):
-                seen.add(path)
-            elif change is Change.added and self._watched.recursive and len(seen) < COUNTED:
-                # a folder that was moved or copied here; nothing is told of what is in it
-                found = self._walk(path, True, WalkReport())
-                seen.update(text_to_path(file.path) for file in islice(found, COUNTED))
+        with self._counting:
+            seen, before = self._seen, len(self._seen)
+            arrived: set[str] = set()
+            for change, path in changes:
+                if self._is_left_out(path):
+                    continue
+                if change is Change.deleted:
+                    seen.discard(path)
+                    arrived.discard(path)
+                elif self._is_picture(path):
+                    arrived.add(path)
+                elif change is Change.added and self._watched.recursive and len(seen) < COUNTED:
+                    # a folder that was moved or copied here; nothing is told of what is in it
+                    found = self._walk(path, True, WalkReport())
+                    arrived.update(text_to_path(file.path) for file in islice(found, COUNTED))
+            known = self._as_in_ledger(arrived)
+            seen |= arrived - known
+            seen -= known  # what was put back as it had been
         if len(seen) != before and not self._stop.is_set():
             self._on_count(len(seen))
+
+    def _as_in_ledger(self, paths: Collection[str]) -> set[str]:
+        """Those of these files that the session has, as they are."""
+        if not paths:
+            return set()
+        try:
+            with get_sync_engine().connect() as conn:
+                states = states_in_session(conn, self._watched.session_id, paths)
+        except DATABASE_ERRORS as error:  # a number that is too large is put right by an update
+            log.info("session %d: %s", self._watched.session_id, first_line(error))
+            return set()
+        return {path for path, state in states.items() if state == _state_of(path)}
 
     def _walk(self, folder: str, recursive: bool, report: WalkReport) -> Iterator[FoundFile]:
         return walk(folder, self._watched.extensions, recursive, report, self._exclusions)
@@ -179,6 +213,14 @@ class FolderWatch:
         folder = not self._is_picture(path)
         begin = next((item for item in self._watched.folders if is_below(path, item)), None)
         return begin is None or bool(self._exclusions.of_path(path, begin, folder=folder))
+
+
+def _state_of(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_size, storable_ns(status.st_mtime_ns)
 
 
 def sends_no_events(folder: str) -> bool:

@@ -186,8 +186,17 @@ class Act:
             if target != plan.target:
                 with write_transaction() as conn:
                     file_acts.retarget(conn, row, target)
-            put = file_moves.copy if self.kind == ActKind.COPY else file_moves.move
-            put(plan.source, target, partial_of(target, row), self._step, self.progress.stop.is_set)
+            way = (
+                plan.source,
+                target,
+                partial_of(target, row),
+                self._step,
+                self.progress.stop.is_set,
+            )
+            if self.kind == ActKind.COPY:
+                file_moves.copy(*way)
+            else:
+                file_moves.move(*way, lambda: self._note_copied(row))
         except BaseException:
             file_moves.release(target)
             raise
@@ -195,6 +204,11 @@ class Act:
             file_moves.forget_note(plan.source)
         self._folders |= {os.path.dirname(target), os.path.dirname(plan.source)}
         return target
+
+    def _note_copied(self, row: int) -> None:
+        """From now on the next start may finish this move to another disk."""
+        with write_transaction() as conn:
+            file_acts.note_copied(conn, row)
 
     def _step(self, written: int) -> None:
         self.bytes_done += written

@@ -92,6 +92,7 @@ def move(
     partial: str,
     step: Callable[[int], None],
     stop: Callable[[], bool],
+    on_whole: Callable[[], None],
 ) -> None:
     """Have a file take the place of the empty one at ``target``; the other arguments are those of
     :func:`copy`, for another file system.
@@ -108,7 +109,7 @@ def move(
         else:
             step(os.lstat(target).st_size)
             return
-    copy(source, target, partial, step, stop)
+    copy(source, target, partial, step, stop, on_whole)
     flush_folder(os.path.dirname(target))  # a power cut must not keep only the other disk's part
     try:
         os.unlink(source)
@@ -118,12 +119,28 @@ def move(
         raise NotDoneError(_reason(error)) from error
 
 
+def finish_move(source: str, target: str) -> None:
+    """Remove the original of a copy that has taken its place, where a power cut left both.
+
+    Raises:
+        NotDoneError: they are not the same any more, or the original cannot be removed.
+    """
+    with _plainly():
+        if os.path.samestat(looked_at(source), looked_at(target)):
+            raise NotDoneError("Both places are the same one.")
+        if _digest(source) != _digest(target):
+            raise NotDoneError("It was changed since it was copied, so both files were kept.")
+        flush_folder(os.path.dirname(target))
+        os.unlink(source)
+
+
 def copy(
     source: str,
     target: str,
     partial: str,
     step: Callable[[int], None],
     stop: Callable[[], bool],
+    on_whole: Callable[[], None] = lambda: None,
 ) -> None:
     """Have a copy of a file take the place of the empty one at ``target``, with its times.
 
@@ -131,6 +148,7 @@ def copy(
         partial: where it is written until it is whole; in the same folder.
         step: called with how many bytes more were written.
         stop: whether to end; asked after each of them.
+        on_whole: called once the copy was compared, right before it takes its place.
 
     Raises:
         NotDoneError: the file cannot be read, or changes while it is.
@@ -149,6 +167,7 @@ def copy(
             with suppress(PermissionError):  # some file systems have no rights to set
                 copystat(source, partial)
             os.utime(partial, ns=(after.st_atime_ns, after.st_mtime_ns))
+            on_whole()
             os.replace(partial, target)
         except OSError as error:
             raise folder_error(os.path.dirname(target), error) from error

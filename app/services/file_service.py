@@ -24,11 +24,12 @@ from app.db.engine import get_sync_engine, write_transaction
 from app.db.file_acts import SettledFile
 from app.db.files import among_paths
 from app.db.models import ImageAsset
-from app.db.statuses import ActKind
+from app.db.statuses import ActKind, ActState
 from app.db.types import normal_path
 from app.pictures.file_times import storable_ns
 from app.services import file_moves
 from app.services.file_act import Act, Check, Item, partial_of
+from app.services.file_moves import NotDoneError
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +83,14 @@ class FileService:
         await db.commit()
         return await asyncio.to_thread(act.run, [Item(file) for file in files])
 
-    async def settle_interrupted(self, db: AsyncSession) -> int:
-        """Find out what became of files that an act had begun with when the program ended; how
-        many. Nothing is moved: what was not done stays undone."""
+    async def settle_interrupted(self, db: AsyncSession) -> list[ActResult]:
+        """Find out what became of files that an act had begun with when the program ended.
+
+        A move to another disk whose copy is whole is finished; what was not done stays undone.
+
+        Returns:
+            each act that was interrupted, with all that is known of it.
+        """
         await db.commit()
         return await asyncio.to_thread(_settle_interrupted)
 
@@ -137,7 +143,7 @@ def _unless_changed(file: ChosenFile, row: Any) -> str:
 # --- after a power cut ---------------------------------------------------------------------------
 
 
-def _settle_interrupted() -> int:
+def _settle_interrupted() -> list[ActResult]:
     with get_sync_engine().connect() as conn:
         rows = file_acts.begun_files(conn, platform.node())
     settled = [_what_became(row) for row in rows]
@@ -145,12 +151,30 @@ def _settle_interrupted() -> int:
         with write_transaction() as conn:
             file_acts.settle(conn, settled)
         log.info("%d files of an interrupted act were looked at", len(settled))
-    return len(settled)
+    with get_sync_engine().connect() as conn:
+        return [_told(file_acts.all_files(conn, act)) for act in dict.fromkeys(r.act for r in rows)]
+
+
+def _told(rows: Sequence[Any]) -> ActResult:
+    """What came of an act, by the log."""
+    done = [row for row in rows if row.state == ActState.DONE]
+    kind = ActKind(rows[0].kind)
+    folders = {os.path.dirname(row.target or "") for row in rows}
+    to_one = kind in (ActKind.COPY, ActKind.MOVE) and len(folders) == 1
+    return ActResult(
+        act=rows[0].act,
+        kind=kind.value,
+        folder=folders.pop() if to_one else None,
+        done=tuple(row.asset_id for row in done),
+        bytes=sum(row.size for row in done),
+        failed=tuple((row.source, row.message) for row in rows if row.state == ActState.FAILED),
+        can_undo=False,
+    )
 
 
 def _what_became(row: Any) -> SettledFile:
-    """Where the file of an act that broke off is. What is there stays there."""
-    not_done = SettledFile(row.id, "The program ended before.", row.target)
+    """Where the file of an act that broke off is."""
+    not_done = SettledFile(row.id, "Afterimage ended before.", row.target)
     if row.kind == ActKind.TRASH:
         return not_done if os.path.lexists(row.source) else SettledFile(row.id)
     with suppress(OSError):
@@ -159,8 +183,16 @@ def _what_became(row: Any) -> SettledFile:
         status = os.lstat(row.target)
     except OSError:
         return not_done
-    if status.st_size != row.size or (row.kind != ActKind.COPY and os.path.lexists(row.source)):
+    beside = row.kind != ActKind.COPY and os.path.lexists(row.source)
+    if status.st_size != row.size or (beside and row.message != file_acts.COPIED):
         file_moves.release(row.target)
         return not_done
+    if beside:
+        try:
+            file_moves.finish_move(row.source, row.target)
+        except NotDoneError as error:
+            return SettledFile(row.id, str(error), row.target)
+    if row.kind == ActKind.RESTORE:
+        file_moves.forget_note(row.source)
     time_ns = storable_ns(status.st_mtime_ns)
     return SettledFile(row.id, "", row.target, os.path.dirname(row.target), time_ns)

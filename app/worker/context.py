@@ -127,8 +127,8 @@ class WorkerContext:
         """The encoder for a model, loaded unless it is the one in memory.
 
         Raises:
-            AppError: the engine is not there yet, the model cannot be had, or there is no such
-                device.
+            ModelError: the model cannot be had.
+            AppError: the engine is not there yet, or there is no such device.
         """
         require_engine()
         settings = get_settings()

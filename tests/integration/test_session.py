@@ -257,3 +257,4 @@ async def test_a_model_that_cannot_be_loaded_fails_the_session_with_a_sentence(
     assert progress.status == "failed"
     assert progress.errorMessage is not None
     assert "could not be downloaded" in progress.errorMessage
+    assert progress.errorKind == "model"

@@ -193,7 +193,9 @@ class ElidedLabel(QLabel):
         return self._full
 
     def sizeHint(self) -> QSize:
-        return QSize(self.fontMetrics().horizontalAdvance(self._full), super().sizeHint().height())
+        # one more: the width of a text is rounded, and what is rounded off would shorten it
+        width = self.fontMetrics().horizontalAdvance(self._full) + 1
+        return QSize(width, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())

@@ -50,6 +50,22 @@ def outcome(result: ActResult) -> str:
     return " ".join(parts)
 
 
+def interrupted(result: ActResult) -> str:
+    """What came of an act that the program did not live to see the end of."""
+    verb = {"copy": "copied", "move": "moved", "trash": "moved"}.get(result.kind, "restored")
+    where = folder_name(result.folder) if result.folder else ""
+    to = " to the trash" if result.kind == "trash" else where and f" to {where}"
+    parts = [f"{_were(len(result.done), 'picture')} {verb}"] if result.done else []
+    parts += [f"{_were(len(result.failed))} not"] if result.failed else []
+    first = f"Afterimage ended while pictures were being {verb}{to}: {', '.join(parts)}."
+    return f"{first} {_not_done(result)}" if len(result.failed) == 1 else first
+
+
+def _were(number: int, noun: str = "") -> str:
+    counted = words.plural(number, noun) if noun else words.count(number)
+    return f"{counted} {'was' if number == 1 else 'were'}"
+
+
 def _what_was_done(result: ActResult) -> str:
     to = f" to {folder_name(result.folder)}" if result.folder else ""
     return {

@@ -17,7 +17,14 @@ from app.ui.parts.confirm import ask
 from app.ui.parts.file_dialogs import choose_folder, choose_program, save_file
 from app.ui.parts.programs import DesktopProgram, installed_programs, open_with
 from app.ui.parts.theme import icon
-from app.ui.pictures.act_words import file_name, folder_name, outcome, trash_question, under_way
+from app.ui.pictures.act_words import (
+    file_name,
+    folder_name,
+    interrupted,
+    outcome,
+    trash_question,
+    under_way,
+)
 from app.ui.pictures.actions import SHORTCUTS
 from app.ui.pictures.contact_sheet import write_contact_sheet
 from app.ui.pictures.grid import PictureGrid
@@ -89,6 +96,8 @@ class FileActs(QObject):
         self._done: list[ActResult] = []
         """What can be undone, the last act last."""
         self._settling, self._settled = asyncio.Lock(), False
+        self._unsaid = ""
+        """Of an act of the last run, while one of this run is shown."""
         self.open_with = self._action("Open &with", "app-window")
         self.copy_to = self._action("Copy to &folder…", "folder-plus")
         self.move_to = self._action("Move to fol&der…", "folder-simple")
@@ -264,13 +273,16 @@ class FileActs(QObject):
         self._set_busy(False)
 
     async def settle_interrupted(self) -> None:
-        """Look once what became of files that an act had begun with when the program ended; before
-        anything new begins."""
+        """Look once what became of files that an act had begun with when the program ended, and say
+        so; before anything new begins."""
         async with self._settling:
             if not self._settled:
                 async with self._backend.db() as db:
-                    await self._backend.files.settle_interrupted(db)
+                    found = await self._backend.files.settle_interrupted(db)
                 self._settled = True
+                self._unsaid = " ".join(map(interrupted, found))
+                if found and not self._busy:
+                    self._tell("", found[-1])
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
@@ -283,17 +295,21 @@ class FileActs(QObject):
         elif result.can_undo:
             self._done.append(result)
         self.look()
-        self._bar.show_outcome(
-            outcome(result),
-            good=not (result.failed or result.left),
-            can_undo=result.can_undo,
-            failed=list(result.failed),
-        )
+        self._tell(outcome(result), result)
         for viewer in self._page.window().findChildren(PictureViewer):
             if viewer.isVisible():  # it covers the bar
                 viewer.note.setText(self._bar.text.text())
         if result.done:
             self.changed.emit(result, list(ranges))
+
+    def _tell(self, sentence: str, result: ActResult) -> None:
+        sentence, self._unsaid = f"{self._unsaid} {sentence}".strip(), ""
+        self._bar.show_outcome(
+            sentence,
+            good=not (result.failed or result.left),
+            can_undo=result.can_undo,
+            failed=list(result.failed),
+        )
 
     # Other programs
 

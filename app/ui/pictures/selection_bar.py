@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_XS, icon
-from app.ui.parts.widgets import ICON_BESIDE_TEXT, label
+from app.ui.parts.widgets import ICON_BESIDE_TEXT, label, text_width
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
 
     from app.ui.pictures.grid import PictureGrid
 
+Style = Qt.ToolButtonStyle
+
 
 class SelectionBar(QWidget):
-    """Shown while something is selected in the grid that is seen; its buttons have icons only.
+    """Shown while something is selected in the grid that is seen; its buttons have words where
+    there is room for them.
 
     Args:
         actions: a button each, in this order.
@@ -46,6 +49,10 @@ class SelectionBar(QWidget):
         row.addSpacing(SPACE_XS)
         for item in (*self.buttons, self.clear_button):
             row.addWidget(item)
+        self._without = row.sizeHint().width()
+        self._set_style(Style.ToolButtonTextBesideIcon)
+        self._with_words = row.sizeHint().width() + text_width("99,999", "count")
+        self._set_style(Style.ToolButtonIconOnly)
         self.clear_button.clicked.connect(self._clear)
         for grid in grids:
             grid.selectionModel().selectionChanged.connect(self.look)
@@ -60,6 +67,18 @@ class SelectionBar(QWidget):
         self.setVisible(number > 0)
         self.has_selection.emit(number > 0)
 
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._without, super().minimumSizeHint().height())
+
+    def set_room(self, width: int) -> None:
+        """Have as many pixels at most."""
+        wide = width >= self._with_words
+        self._set_style(Style.ToolButtonTextBesideIcon if wide else Style.ToolButtonIconOnly)
+
+    def _set_style(self, style: Style) -> None:
+        for item in self.buttons:
+            item.setToolButtonStyle(style)
+
     def _clear(self) -> None:
         for grid in self._grids:
             if grid.isVisible():
@@ -71,7 +90,6 @@ def _button(action: QAction) -> QToolButton:
     made = QToolButton()
     made.setDefaultAction(action)
     made.setIconSize(ICON_BESIDE_TEXT)
-    made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
     made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
     made.setAccessibleName(action.toolTip())
     return made

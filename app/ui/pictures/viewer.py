@@ -41,7 +41,7 @@ KEYS = (
     ("All of the picture", "0"),
     ("Pixel for pixel", "1"),
     ("Search for a part of it", "S"),
-    ("Side by side, where two to four are selected", "C"),
+    ("Two to four side by side", "C"),
     ("Details", "I"),
     ("Full screen", "F11"),
     ("Back to the pictures", "Esc"),

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import (
     QAction,
     QKeySequence,
+    QResizeEvent,
     QShortcut,
     QTextBlockFormat,
     QTextCursor,
@@ -37,8 +38,9 @@ from app.ui.pictures.viewer import KEYS as IN_VIEWER
 
 GUIDE = RESOURCES / "user-guide.md"
 GUIDE_SIZE = QSize(760, 820)
-KEYS_SIZE = QSize(800, 700)
-COLUMNS = 2
+KEYS_SIZE = QSize(1100, 700)
+BETWEEN = SPACE_XL * 2
+"""From one column of keys to the next."""
 LINE_HEIGHT = 120
 """Percent."""
 _PICTURE = re.compile(r"^!\[.*\)\n\n?", re.MULTILINE)
@@ -81,22 +83,7 @@ class KeysDialog(QDialog):
         super().__init__(window)
         self.setWindowTitle("Keys")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        groups = [(title, keys) for title, keys in keys_of(window) if keys]
-        content = QWidget()
-        columns = QHBoxLayout(content)
-        columns.setContentsMargins(SPACE_XL, SPACE_XL, SPACE_XL, SPACE_XL)
-        columns.setSpacing(SPACE_XL * 2)
-        for some in _shared(groups, COLUMNS):
-            column = QVBoxLayout()
-            column.setSpacing(SPACE_L)
-            for title, keys in some:
-                column.addLayout(_group(title, keys))
-            column.addStretch()
-            columns.addLayout(column, 1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidget(content)
+        self.columns = KeysInColumns([group for group in keys_of(window) if group[1]])
         self.close_button = button("Close", "primary")
         self.close_button.clicked.connect(self.accept)
         bottom = QHBoxLayout()
@@ -105,10 +92,49 @@ class KeysDialog(QDialog):
         bottom.addWidget(self.close_button)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(area)
+        rows.addWidget(self.columns)
         rows.addLayout(bottom)
         fit_size(self, KEYS_SIZE)
         self.close_button.setFocus()
+
+
+class KeysInColumns(QScrollArea):
+    """Groups of keys in as many columns as there is room for; what is left scrolls down."""
+
+    def __init__(self, groups: Sequence[tuple[str, Keys]]) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._groups = [(_group(title, keys), len(keys) + 2) for title, keys in groups]
+        self._widest = max(part.sizeHint().width() for part, _lines in self._groups)
+        self.number = 0
+        """Of columns."""
+        self._arrange(1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        room = self.viewport().width() - 2 * SPACE_XL + BETWEEN
+        self._arrange(max(room // (self._widest + BETWEEN), 1))
+        super().resizeEvent(event)
+
+    def _arrange(self, number: int) -> None:
+        if number == self.number:
+            return
+        self.number = number
+        content, before = QWidget(), self.takeWidget()
+        columns = QHBoxLayout(content)
+        columns.setContentsMargins(SPACE_XL, SPACE_XL, SPACE_XL, SPACE_XL)
+        columns.setSpacing(BETWEEN)
+        for some in _shared(self._groups, number):
+            column = QVBoxLayout()
+            column.setSpacing(SPACE_L)
+            for part in some:
+                column.addWidget(part)
+            column.addStretch()
+            columns.addLayout(column, 1)
+        self.setWidget(content)  # the groups are in it by now
+        if before is not None:
+            before.deleteLater()
 
 
 def _space_out(document: QTextDocument) -> None:
@@ -171,24 +197,24 @@ def _plain(text: str) -> str:
     return text.replace("&", "").removesuffix("…")
 
 
-def _shared(
-    groups: Sequence[tuple[str, Keys]], number: int
-) -> Iterable[Sequence[tuple[str, Keys]]]:
-    """The groups in order, in so many columns of about the same height."""
-    lines = [len(keys) + 2 for _title, keys in groups]
-    columns: list[list[tuple[str, Keys]]] = [[]]
+def _shared(groups: Sequence[tuple[QWidget, int]], number: int) -> Iterable[Sequence[QWidget]]:
+    """The groups in order, each with its lines, in so many columns of about the same height."""
+    whole = sum(lines for _part, lines in groups)
+    columns: list[list[QWidget]] = [[]]
     filled = 0
-    for group, height in zip(groups, lines, strict=True):
-        ends_at = sum(lines) * len(columns) / number
-        if columns[-1] and filled + height / 2 > ends_at and len(columns) < number:
+    for part, lines in groups:
+        ends_at = whole * len(columns) / number
+        if columns[-1] and filled + lines / 2 > ends_at and len(columns) < number:
             columns.append([])
-        columns[-1].append(group)
-        filled += height
+        columns[-1].append(part)
+        filled += lines
     return columns
 
 
-def _group(title: str, keys: Keys) -> QGridLayout:
-    grid = QGridLayout()
+def _group(title: str, keys: Keys) -> QWidget:
+    group = QWidget()
+    grid = QGridLayout(group)
+    grid.setContentsMargins(0, 0, 0, 0)
     grid.setVerticalSpacing(SPACE_S)
     grid.setHorizontalSpacing(SPACE_L)
     grid.setColumnStretch(0, 1)
@@ -196,4 +222,4 @@ def _group(title: str, keys: Keys) -> QGridLayout:
     for row, (what, key) in enumerate(keys, 1):
         grid.addWidget(label(what), row, 0)
         grid.addWidget(label(key, tone="secondary"), row, 1, Qt.AlignmentFlag.AlignRight)
-    return grid
+    return group

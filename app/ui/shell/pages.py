@@ -83,6 +83,7 @@ class Pages(QObject):
         self.sessions.why_failed_requested.connect(self.show_failed)
         self.sessions.view.pictures_wanted.connect(self.show_pictures)
         self.sessions.search_requested.connect(self.search_in)
+        self.sessions.view.ways.models_wanted.connect(lambda: self._window.show_page("models"))
         self.sessions.no_sessions.connect(self._show_invitation)
         self._poller.problem.connect(self._show_problem)
         self.sessions.active_progress.connect(self._look)
@@ -104,6 +105,8 @@ class Pages(QObject):
                 self.pictures = page
                 page.new_session_wanted.connect(self.new_session)
                 page.models_wanted.connect(lambda: self._window.show_page("models"))
+                page.sessions_wanted.connect(lambda: self._window.show_page("sessions"))
+                page.acts.changed.connect(lambda *_: self.sessions.view.watch.look_again())
             yield page
 
     def _build_models(self) -> Iterator[QWidget | None]:
@@ -186,8 +189,9 @@ class Pages(QObject):
         AboutDialog(self._window).open()
 
     def _settings(self) -> None:
-        dialog = SettingsDialog(self._window, self._runner, self._window.commands)
-        dialog.restart_wanted.connect(self._window.settings_saved)
+        window = self._window
+        dialog = SettingsDialog(window, self._runner, window.commands, window.memory)
+        dialog.restart_wanted.connect(window.settings_saved)
         dialog.open()
 
     def _guide(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSettings, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -28,11 +28,12 @@ from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.commands import SCHEMES, Commands
 from app.ui.parts.fields import devices, error_label, field, set_error
 from app.ui.parts.fitting import fit_size
-from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
+from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import button, label, line
+from app.ui.pictures.file_acts import ASKED_KEY
 from app.ui.shell import autostart
 
-SIZE = QSize(640, 680)
+SIZE = QSize(640, 730)
 NEW_SESSIONS = ("exclude", "update_every_hours", "training_batch_size")
 OF_THE_WORKER = (
     "device",
@@ -91,19 +92,23 @@ class SettingsDialog(QDialog):
 
     Args:
         commands: its colour schemes are among the choices.
+        memory: whether to ask before pictures go to the trash is noted there.
     """
 
     restart_wanted = Signal()
     """The worker has to start again for what was saved."""
 
-    def __init__(self, parent: QWidget, runner: ActionRunner, commands: Commands) -> None:
+    def __init__(
+        self, parent: QWidget, runner: ActionRunner, commands: Commands, memory: QSettings
+    ) -> None:
         super().__init__(parent)
-        self._runner, self._commands = runner, commands
+        self._runner, self._commands, self._memory = runner, commands, memory
         self.setWindowTitle("Settings")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.colours, self.schedule = ChoiceBox(), ChoiceBox()
         self.device, self.precision, self.log_level = ChoiceBox(), ChoiceBox(), ChoiceBox()
         self.autostart = QCheckBox("Start in the tray when I log in")
+        self.ask_trash = QCheckBox("Ask before pictures are moved to the trash")
         self.exclude, self.exclude_error = QLineEdit(), error_label()
         self.batch, self.decoders, self.megapixels = QSpinBox(), QSpinBox(), QSpinBox()
         self._fields: dict[str, ChoiceBox | QSpinBox | QLineEdit] = {
@@ -130,6 +135,7 @@ class SettingsDialog(QDialog):
         _offer(self.colours, SCHEMES, shown)
         self.colours.setAccessibleName("Colours")
         self.autostart.setChecked(autostart.is_on())
+        self.ask_trash.setChecked(self._memory.value(ASKED_KEY, "") != "no")
         rhythms = [(hours, title.capitalize()) for hours, title in SCHEDULES]
         hours = settings.update_every_hours
         _offer(self.schedule, rhythms, hours, f"Every {hours} hours")
@@ -158,9 +164,11 @@ class SettingsDialog(QDialog):
         column.addWidget(label("Window", "section"))
         window = QGridLayout()
         window.setHorizontalSpacing(SPACE_L)
+        window.setVerticalSpacing(SPACE_M)
         window.addLayout(field("Colours", self.colours), 0, 0)
         if autostart.is_known_here():
             window.addWidget(self.autostart, 0, 1, Qt.AlignmentFlag.AlignBottom)
+        window.addWidget(self.ask_trash, 1, 0, 1, 2)
         for number in range(2):
             window.setColumnStretch(number, 1)
         column.addLayout(window)
@@ -237,6 +245,7 @@ class SettingsDialog(QDialog):
 
     def _done(self, changed: dict[str, object]) -> None:
         self._commands.schemes[self.colours.currentData()].trigger()
+        self._memory.setValue(ASKED_KEY, "" if self.ask_trash.isChecked() else "no")
         logging.getLogger("app").setLevel(get_settings().log_level)
         self.accept()
         if any(name in OF_THE_WORKER for name in changed):

@@ -22,7 +22,9 @@ from app.db.jobs import Claim
 from app.db.models import JobStatus, SessionStatus, TrainingJob, TrainingSession
 from app.db.progress import ProgressTracker
 from app.db.settle import settle, settle_unchanged
+from app.db.statuses import SessionErrorKind
 from app.db.types import utc_now
+from app.embedding.catalogue import ModelError
 from app.errors import AppError, first_line
 from app.pictures.fork_server import Stopped
 from app.worker.context import IDLE, WorkerContext, register_model
@@ -349,10 +351,9 @@ class SessionRun:
     def _give_up(self, error: Exception, reason: AppError) -> None:
         """The session cannot go on: say why on it; what is done is kept."""
         log.error("session %d stops", self.session_id, exc_info=error)
+        kind = SessionErrorKind.MODEL if isinstance(reason, ModelError) else None
         with write_transaction() as conn:
-            sessions.move_session(
-                conn, self.session_id, SessionStatus.FAILED, error_message=str(reason)
-            )
+            sessions.fail_session(conn, self.session_id, str(reason), kind)
 
     def _tidy(self) -> None:
         """Hold nothing any more, however long the ledger is away: nobody else would notice."""

@@ -25,6 +25,17 @@ from app.ui.parts.widgets import (
 )
 
 
+@pytest.mark.parametrize("role", ["body", "secondary", "section", "count"])
+def test_a_text_with_the_room_that_it_asks_for_is_whole(qtbot: Any, role: Any) -> None:
+    for number in range(100):
+        text = f"Searching {number * 37} of {number * 97:,} pictures with Built-in model"
+        shortened = ElidedLabel(text, role=role)
+        qtbot.addWidget(shortened)
+        shortened.resize(shortened.sizeHint())
+        shortened.show()
+        assert shortened.text() == text
+
+
 @pytest.fixture
 def bar(qt_loop: Any) -> ProgressBar:
     bar = ProgressBar()

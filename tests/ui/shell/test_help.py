@@ -111,3 +111,35 @@ def test_what_the_program_is_can_be_read(qtbot: Any, window: MainWindow) -> None
     said = " ".join(text.text() for text in about.findChildren(QLabel))
     assert "Version" in said
     assert "MIT" in said
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1100, 3), (851, 2), (440, 1)])
+def test_keys_stand_in_as_many_columns_as_fit_and_scroll_down_only(
+    qt_loop: Any, backend: Any, window: MainWindow, width: int, columns: int
+) -> None:
+    async def steps() -> None:
+        runner, poller = ActionRunner(window, backend), Poller(window)
+        pages = Pages(window, backend, runner, poller)
+        window.have_page("pictures")
+        keys = KeysDialog(window)
+        keys.resize(900, 446)
+        keys.open()
+        keys.resize(width, 446)  # as high as a screen of 480 has room for
+        await qt_loop.until(lambda: keys.columns.number == columns)
+        await qt_loop.until(lambda: keys.columns.verticalScrollBar().maximum() > 0)
+        assert keys.columns.horizontalScrollBar().maximum() == 0
+        inside = keys.columns.widget()
+        assert inside.width() == keys.columns.viewport().width()
+        shown = inside.findChildren(QLabel)
+        for text in shown:
+            place = text.mapTo(inside, text.rect().topLeft()).x()
+            assert place >= 0
+            assert place + text.sizeHint().width() <= inside.width(), text.text()
+        groups = {"File", "Session", "View", "Help", "Pictures", "Search", "A picture", "Failed"}
+        assert groups <= {text.text() for text in shown}
+        keys.close()
+        await poller.close()
+        await runner.close()
+        pages.deleteLater()
+
+    qt_loop.run(steps())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -15,6 +15,7 @@ from app.api.exclude_patterns import clean
 from app.config import Settings, get_settings, set_by, variable
 from app.ui.parts.actions import ActionRunner
 from app.ui.parts.commands import Commands
+from app.ui.pictures.file_acts import ASKED_KEY
 from app.ui.shell import autostart
 from app.ui.shell.settings_dialog import SettingsDialog
 
@@ -49,7 +50,9 @@ class Opened:
         self.commands = Commands(parent)
         self.commands.schemes["system"].setChecked(True)
         self.restarts: list[bool] = []
-        self.dialog = SettingsDialog(parent, ActionRunner(parent), self.commands)
+        file = get_settings().data_dir / "window.ini"
+        self.memory = QSettings(str(file), QSettings.Format.IniFormat)
+        self.dialog = SettingsDialog(parent, ActionRunner(parent), self.commands, self.memory)
         self.dialog.restart_wanted.connect(lambda: self.restarts.append(True))
         self.closed: list[int] = []
         self.dialog.finished.connect(self.closed.append)
@@ -133,6 +136,22 @@ def test_colours_and_the_start_with_the_desktop_are_chosen_here(
         again.dialog.autostart.setChecked(False)
         await again.save(qt_loop)
         assert not autostart.is_on()
+
+    qt_loop.run(steps())
+
+
+def test_the_question_before_the_trash_can_be_had_back(qt_loop: Any, parent: QWidget) -> None:
+    async def steps() -> None:
+        opened = Opened(parent)
+        assert opened.dialog.ask_trash.isChecked()
+        opened.memory.setValue(ASKED_KEY, "no")  # as "Do not ask again" does
+        again = Opened(parent)
+        box = again.dialog.ask_trash
+        assert not box.isChecked()
+        QTest.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
+        await again.save(qt_loop)
+        assert again.memory.value(ASKED_KEY) != "no"
+        assert Opened(parent).dialog.ask_trash.isChecked()
 
     qt_loop.run(steps())
 

@@ -23,6 +23,7 @@ from app.db.models import (
     TrainingSession,
 )
 from app.db.settle import Outcome, expire_leases, settle, settle_unchanged
+from app.db.statuses import SessionErrorKind
 from app.db.switching import adopt_weights
 from app.db.types import utc_now
 from app.db.vectors import begin_store
@@ -365,6 +366,31 @@ def test_a_session_moves_only_as_the_table_says(start: str, target: str, allowed
         conn.execute(update(TrainingSession).values(status=start))
         assert sessions.move_session(conn, session_id, SessionStatus(target)) is allowed
     assert the_session(session_id).status == (target if allowed else start)
+
+
+def test_a_failed_session_keeps_why_until_it_goes_on() -> None:
+    session_id = new_session(1)
+    with write_transaction() as conn:
+        sessions.fail_session(conn, session_id, "No network.", SessionErrorKind.MODEL)
+    session = the_session(session_id)
+    assert (session.status, session.error_message, session.error_kind) == (
+        "failed",
+        "No network.",
+        "model",
+    )
+    with write_transaction() as conn:
+        sessions.move_session(conn, session_id, SessionStatus.RUNNING)
+    session = the_session(session_id)
+    assert (session.error_message, session.error_kind) == (None, None)
+
+
+def test_a_session_that_does_not_run_does_not_fail() -> None:
+    session_id = new_session(1)
+    with write_transaction() as conn:
+        sessions.move_session(conn, session_id, SessionStatus.PAUSED)
+        sessions.fail_session(conn, session_id, "No network.", SessionErrorKind.MODEL)
+    session = the_session(session_id)
+    assert (session.status, session.error_message) == ("paused", None)
 
 
 def test_time_paused_does_not_count_as_running_time() -> None:

@@ -31,6 +31,7 @@ from whole_open_clip import whole_open_clip
 
 from app.config import get_settings
 from app.embedding import catalogue, loading, measurements, tuning
+from app.embedding.catalogue import ModelError
 from app.embedding.encoder import CONVOLUTIONAL_ROWS, Encoder
 from app.embedding.loading import load_encoder
 from app.embedding.measurements import Measurement
@@ -508,8 +509,11 @@ def test_search_while_the_model_leaves_the_device(tiny: Encoder) -> None:
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="there is an accelerator")
 @pytest.mark.parametrize("device", ["cuda", "cuda:3", "mps"])
 def test_absent_device(device: str, tiny_model: Path) -> None:
-    with pytest.raises(AppError, match=f"DEVICE is set to {device}, but PyTorch can use only cpu"):
+    with pytest.raises(
+        AppError, match=f"DEVICE is set to {device}, but PyTorch can use only cpu"
+    ) as caught:
         load_encoder(str(tiny_model), device)
+    assert not isinstance(caught.value, ModelError)  # another model does not help
 
 
 def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -541,7 +545,7 @@ def test_device_that_does_not_work(tiny_model: Path, monkeypatch: pytest.MonkeyP
 def test_truncated_weights(folder: Path, length: int) -> None:
     file = folder / "open_clip_model.safetensors"
     file.write_bytes(file.read_bytes()[:length])
-    with pytest.raises(AppError, match="safetensors is damaged or incomplete"):
+    with pytest.raises(ModelError, match="safetensors is damaged or incomplete"):
         load_encoder(str(folder))
 
 
@@ -571,14 +575,14 @@ def test_pytorch_weights(folder: Path, tiny: Encoder) -> None:
 def test_weights_of_another_model(folder: Path, part: str, changes: dict[str, object]) -> None:
     config = {**TINY, part: {**TINY[part], **changes}}
     (folder / catalogue.CONFIG_FILE).write_text(json.dumps({"model_cfg": config}))
-    with pytest.raises(AppError, match="belong to a model other than tiny"):
+    with pytest.raises(ModelError, match="belong to a model other than tiny"):
         load_encoder(str(folder))
 
 
 def test_configuration_that_makes_no_sense(folder: Path) -> None:
     config = {**TINY, "vision_cfg": {"no_such_option": 1}}
     (folder / catalogue.CONFIG_FILE).write_text(json.dumps({"model_cfg": config}))
-    with pytest.raises(AppError, match=r"The model tiny cannot be built: .*no_such_option"):
+    with pytest.raises(ModelError, match=r"The model tiny cannot be built: .*no_such_option"):
         load_encoder(str(folder))
 
 
@@ -587,7 +591,7 @@ def test_tokenizer_that_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch
         raise OSError(f"Can't load the tokenizer for {name}")
 
     monkeypatch.setattr(open_clip, "get_tokenizer", no_tokenizer)
-    with pytest.raises(AppError, match="The tokenizer of the model tiny is missing or damaged"):
+    with pytest.raises(ModelError, match="The tokenizer of the model tiny is missing or damaged"):
         load_encoder(str(folder))
 
 
@@ -596,7 +600,7 @@ def test_not_enough_memory_to_load(folder: Path, monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes.")
 
     monkeypatch.setattr(open_clip, "create_model", no_memory)
-    with pytest.raises(AppError, match="not enough memory to load the model tiny"):
+    with pytest.raises(ModelError, match="not enough memory to load the model tiny"):
         load_encoder(str(folder))
 
 
@@ -604,10 +608,10 @@ def test_not_enough_memory_to_load(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_unknown_tag() -> None:
-    with pytest.raises(AppError, match="has no weights called laion2b_s34b_b80k") as caught:
+    with pytest.raises(ModelError, match="has no weights called laion2b_s34b_b80k") as caught:
         load_encoder("ViT-B-32/laion2b_s34b_b80k")
     assert "laion2b_s34b_b79k" in caught.value.hint
-    with pytest.raises(AppError, match="OpenCLIP has no weights for the model ViT-S-16"):
+    with pytest.raises(ModelError, match="OpenCLIP has no weights for the model ViT-S-16"):
         load_encoder("ViT-S-16/openai")
 
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ledgers import fresh_ledger
+from sqlalchemy import update
 
 from app.api.update_schemas import WatchedFolder
+from app.db.engine import write_transaction
+from app.db.models import ImageAsset, TrainingJob, TrainingSession
 from app.scan import folder_watch
 from app.scan.folder_watch import FolderWatch
+
+
+@pytest.fixture(autouse=True)
+def _ledger() -> None:
+    fresh_ledger()
 
 
 @pytest.fixture
@@ -80,6 +90,56 @@ async def test_new_pictures_are_counted_once_each_and_nothing_else_is(root: Path
     finally:
         heard.watch.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("watch")]
+
+
+def enter(path: Path) -> None:
+    """Have session 1 know a file as it is."""
+    status = path.stat()
+    row = {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    with write_transaction() as conn:
+        session = {"id": 1, "name": "s", "root_path": "/", "model": "builtin"}
+        conn.execute(TrainingSession.__table__.insert().prefix_with("OR IGNORE").values(session))
+        asset = conn.execute(ImageAsset.__table__.insert().values(row)).inserted_primary_key[0]
+        conn.execute(TrainingJob.__table__.insert().values(session_id=1, asset_id=asset))
+
+
+def rename(old: Path, new: Path) -> None:
+    """Move a file and have the ledger go along, as an act on files does."""
+    old.rename(new)
+    with write_transaction() as conn:
+        conn.execute(update(ImageAsset).where(ImageAsset.path == str(old)).values(path=str(new)))
+
+
+async def test_what_the_program_moved_itself_is_not_new(root: Path) -> None:
+    for number in (0, 2):
+        enter(root / "album 0" / f"{number}.jpg")
+    heard = Heard(root)
+    try:
+        await watching(heard, root)
+        rename(root / "album 0" / "0.jpg", root / "album 1" / "0.jpg")
+        (root / "new.jpg").touch()
+        await heard.until(lambda: heard.number == 1)
+        assert heard.watch._seen == {str(root / "new.jpg")}
+        (root / "album 1" / "0.jpg").write_bytes(b"edited since")
+        await heard.until(lambda: heard.number == 2)
+    finally:
+        heard.watch.close()
+
+
+async def test_what_the_ledger_learns_later_is_no_longer_new(root: Path) -> None:
+    heard = Heard(root)
+    try:
+        await watching(heard, root)
+        for number in (6, 7):
+            (root / f"{number}.jpg").touch()
+        await heard.until(lambda: heard.number == 2)
+        enter(root / "7.jpg")
+        await asyncio.to_thread(heard.watch.look_again)
+        assert heard.number == 1
+        os.utime(root / "7.jpg", (1, 1))
+        await heard.until(lambda: heard.number == 2)
+    finally:
+        heard.watch.close()
 
 
 async def test_pictures_of_a_folder_that_was_moved_here_are_counted(
@@ -165,6 +225,8 @@ async def test_a_network_folder_is_looked_through(
         heard.number = -1
         (root / "album 0" / "one more.jpg").touch()
         await heard.until(lambda: heard.number == 1)
+        enter(root / "album 0" / "one more.jpg")
+        await heard.until(lambda: heard.number == 0)
     finally:
         heard.watch.close()
     assert heard.problem == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -272,7 +273,8 @@ async def test_an_update_that_is_quicker_leaves_one_picture(db: AsyncSession, ro
     old.rename(new)  # and the program is cut off here
     summary = await UpdateService().update(db, session_id)
     assert (summary.moved, summary.new, summary.missing) == (1, 0, 0)
-    assert await service.settle_interrupted(db) == 1
+    (found,) = await service.settle_interrupted(db)
+    assert (found.done, found.failed) == ((asset(old).id,), ())
     assert paths_known(missing=True) == {str(old)}
     assert str(new) in paths_known()
     assert logged()[0][1] == "done"
@@ -475,7 +477,10 @@ def begin(kind: ActKind, path: Path, target: Path | None) -> int:
         return file_acts.begin(conn, "act", os.uname().nodename, kind, [plan])[0]
 
 
-@pytest.mark.parametrize("cut", ["before", "name taken", "moved", "half a copy", "both"])
+@pytest.mark.parametrize(
+    "cut",
+    ["before", "name taken", "moved", "half a copy", "not replaced", "both", "copied"],
+)
 async def test_a_cut_in_a_move_leaves_one_picture_and_a_true_log(
     db: AsyncSession, root: Path, cut: str
 ) -> None:
@@ -491,17 +496,81 @@ async def test_a_cut_in_a_move_leaves_one_picture_and_a_true_log(
     elif cut == "half a copy":
         new.touch()
         partial.write_bytes(b"x")
-    elif cut == "both":
+    elif cut in ("both", "copied"):
         shutil.copy2(old, new)
-    assert await service.settle_interrupted(db) == 1
-    assert await service.settle_interrupted(db) == 0
-    moved = cut == "moved"
+    if cut in ("copied", "not replaced"):
+        with write_transaction() as conn:
+            file_acts.note_copied(conn, row)
+    if cut == "not replaced":
+        new.touch()
+        shutil.copy2(old, partial)
+    (found,) = await service.settle_interrupted(db)
+    assert await service.settle_interrupted(db) == []
+    moved = cut in ("moved", "copied")
+    assert (len(found.done), len(found.failed)) == (int(moved), int(not moved))
+    assert (found.kind, found.folder, found.can_undo) == ("move", str(new.parent), False)
     assert logged()[0][1] == ("done" if moved else "failed")
     assert asset(new if moved else old).id == number
-    assert (old.exists(), new.exists()) == (not moved, cut in ("moved", "both"))
+    assert (old.exists(), new.exists()) == (not moved, moved or cut == "both")
     assert not partial.exists()
     summary = await UpdateService().update(db, session_id)
     assert (summary.missing, summary.moved, summary.new) == (0, 0, int(cut == "both"))
+
+
+@pytest.mark.parametrize("which", ["old", "new"])
+async def test_a_file_that_was_edited_after_a_cut_is_kept_beside_its_copy(
+    db: AsyncSession, root: Path, which: str
+) -> None:
+    await indexed(db, root)
+    old, new = root / "album 0" / "2.jpg", root / "album 1" / "2.jpg"
+    row = begin(ActKind.MOVE, old, new)
+    with write_transaction() as conn:
+        file_acts.note_copied(conn, row)
+    shutil.copy2(old, new)
+    edited = old if which == "old" else new
+    edited.write_bytes(bytes(len(edited.read_bytes())))
+    (found,) = await service.settle_interrupted(db)
+    assert [reason for _, reason in found.failed] == [
+        "It was changed since it was copied, so both files were kept."
+    ]
+    assert old.exists()
+    assert new.exists()
+    assert str(old) in paths_known()
+
+
+async def test_a_place_that_is_the_same_under_another_name_loses_nothing(
+    db: AsyncSession, root: Path
+) -> None:
+    await indexed(db, root)
+    old = root / "album 0" / "2.jpg"
+    (root / "link").symlink_to(old.parent)
+    row = begin(ActKind.MOVE, old, root / "link" / "2.jpg")
+    with write_transaction() as conn:
+        file_acts.note_copied(conn, row)
+    (found,) = await service.settle_interrupted(db)
+    assert (found.done, old.exists()) == ((), True)
+
+
+async def test_a_process_that_is_killed_between_two_disks_leaves_one_picture(
+    db: AsyncSession, root: Path, elsewhere: Path
+) -> None:
+    session_id = await indexed(db, root)
+    (file,) = chosen(root / "album 0" / "2.jpg")
+    killed = "import os, signal; os.unlink = lambda _: os.kill(os.getpid(), signal.SIGKILL)"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", f"{killed}\n{MOVER}", str(elsewhere), stdin=asyncio.subprocess.PIPE
+    )
+    await process.communicate(f"{file.asset_id} {file.path}\n".encode())
+    assert process.returncode == -signal.SIGKILL
+    assert Path(file.path).exists()
+    assert os.listdir(elsewhere) == ["2.jpg"]
+    (found,) = await service.settle_interrupted(db)
+    assert (found.done, found.failed) == ((file.asset_id,), ())
+    assert not Path(file.path).exists()
+    assert (elsewhere / "2.jpg").read_bytes() == b"xxx"
+    assert asset(elsewhere / "2.jpg").id == file.asset_id
+    summary = await UpdateService().update(db, session_id)
+    assert (summary.unchanged, summary.new, summary.missing) == (3, 0, 0)
 
 
 async def test_a_cut_in_a_trashing_is_seen_from_where_the_file_is(
@@ -512,7 +581,8 @@ async def test_a_cut_in_a_trashing_is_seen_from_where_the_file_is(
     for path in (gone, there):
         begin(ActKind.TRASH, path, None)
     gone.unlink()
-    assert await service.settle_interrupted(db) == 2
+    (found,) = await service.settle_interrupted(db)
+    assert (found.kind, len(found.done), len(found.failed)) == ("trash", 1, 1)
     assert [row[1] for row in logged()] == ["done", "failed"]
     assert paths_known(missing=True) == {str(gone)}
 
@@ -582,5 +652,5 @@ async def test_what_another_machine_has_begun_is_left_alone(db: AsyncSession, ro
     plan = PlannedFile(1, str(path), None, 1, 1)
     with write_transaction() as conn:
         file_acts.begin(conn, "act", "another", ActKind.TRASH, [plan])
-    assert await service.settle_interrupted(db) == 0
+    assert await service.settle_interrupted(db) == []
     assert [row[1] for row in logged()] == ["begun"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -140,7 +141,7 @@ class FailedView(Page):
         self.split.addWidget(self.causes)
         self.split.addWidget(right)
         self.split.setStretchFactor(1, 1)
-        self.split.setSizes([220, 700])
+        self.split.setSizes([250, 670])
         self.stack = QStackedWidget()
         for content in (self._skeleton, self._empty, self.split):
             self.stack.addWidget(content)
@@ -181,12 +182,15 @@ class FailedView(Page):
         async with self._backend.db() as db:
             groups = await self._backend.pictures.failure_groups(db, self._session_id)
             names: dict[int, str] = {}
-            old = time.monotonic() - self._named_at > NAMES_EVERY_S
-            if self._session_id is None and groups and old and self.isVisible():
+            if groups and self._names_are_old() and self.isVisible():
                 self._named_at = time.monotonic()
                 sessions = await self._backend.training.list_sessions(db)
                 names = full_names(sessions)
         return groups, names, outcome if retried is self._retried else None
+
+    def _names_are_old(self) -> bool:
+        late = time.monotonic() - self._named_at > NAMES_EVERY_S
+        return self._session_id is None and late
 
     def _deliver(self, answer: tuple[list[FailureGroup], dict[int, str], Outcome | None]) -> None:
         groups, names, outcome = answer
@@ -359,6 +363,11 @@ class FailedView(Page):
         if row is not None:
             path = row.path
             self._runner.run(self.show_button, lambda: reveal(path))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._names_are_old():
+            QTimer.singleShot(0, self, self._watch.now)  # by the loop, once it runs
 
     def _did(self, sentence: str) -> None:
         self.table.clearSelection()

@@ -35,6 +35,7 @@ STILL_EVERY_S = 10.0
 """While nothing is on its way: looking goes through all pictures."""
 WANTED = "search/wanted-model"
 DECLINED = "search/larger-model-declined"
+NOTHING_YET = "Nothing can be found by describing it yet, and nothing is being indexed."
 
 
 class AnsweringLine(QWidget):
@@ -45,6 +46,7 @@ class AnsweringLine(QWidget):
     """
 
     models_wanted = Signal()
+    sessions_wanted = Signal()
     indexing = Signal(bool)
     """After each look: whether a session runs."""
 
@@ -68,9 +70,9 @@ class AnsweringLine(QWidget):
         self.notice.close_button.hide()  # what is so stays said; an offer has Not now
         self.decline_button = button("Not now", "quiet")
         self.download = DownloadBar()
-        self.other_button = button("Choose another model…")
         self.builtin_button = button("Use the built-in model")
-        self.folder_button = button("Choose a model folder…")
+        self.other_button = button("Use another model…")
+        self.folder_button = button("Use a model folder…")
         self._lay_out()
         self._connect()
         self._watch = self._begin_watch()
@@ -80,7 +82,7 @@ class AnsweringLine(QWidget):
         top.addWidget(self.notice, 1)
         top.addWidget(self.decline_button)
         self._ways = QWidget()
-        for way in (self.other_button, self.builtin_button, self.folder_button):
+        for way in (self.builtin_button, self.other_button, self.folder_button):
             ways.addWidget(way)
         ways.addStretch()
         for row in (top, ways):
@@ -114,8 +116,11 @@ class AnsweringLine(QWidget):
         """Show what there is to say, and go on with what a person wants."""
         chosen = next((row for row in rows if row.inUse), None)
         answers = next((row for row in rows if any(index.inSearch for index in row.indexes)), None)
+        indexing = any(row.indexing for row in rows)
         if chosen is None or answers is None:
             self._show_nothing()
+            if not indexing and any(row.sessions for row in rows):
+                self._say_stopped(NOTHING_YET)
         elif self._wanted == chosen.spec:
             self._go_on(chosen, answers, rows)
         elif chosen is not answers:
@@ -126,7 +131,6 @@ class AnsweringLine(QWidget):
 
         seen = (self.notice, self.download, self._ways)
         self.setVisible(not all(part.isHidden() for part in seen))
-        indexing = any(row.indexing for row in rows)
         still = answers is not None and not self._wanted and not indexing
         self._watch.every_s = STILL_EVERY_S if still else EVERY_S
         self.indexing.emit(indexing)
@@ -151,9 +155,16 @@ class AnsweringLine(QWidget):
 
     def _say(self, chosen: ModelRow, answers: ModelRow) -> None:
         wanted = self._wanted == chosen.spec
-        offer = "" if wanted or chosen.sessions else "Show models"
         text = self._problem or answering(chosen, answers, wanted)
-        self.notice.show_message("hourglass", text, offer, self.models_wanted.emit)
+        if wanted or chosen.indexing:
+            self.notice.show_message("hourglass", text)
+        elif chosen.sessions:
+            self._say_stopped(text)
+        else:
+            self.notice.show_message("hourglass", text, "Show models", self.models_wanted.emit)
+
+    def _say_stopped(self, text: str) -> None:
+        self.notice.show_message("pause-circle", text, "Show sessions", self.sessions_wanted.emit)
 
     def _offer(self, chosen: ModelRow, rows: list[ModelRow]) -> None:
         self._show_nothing()
@@ -249,6 +260,9 @@ def answering(chosen: ModelRow, answers: ModelRow, wanted: bool) -> str:
     used = "the built-in model" if answers.spec == BUILTIN_MODEL else answers.title
     if not wanted and not chosen.sessions:
         return f"Searches use {used}: no picture is indexed with {chosen.title} yet."
+    if not wanted and not chosen.indexing:
+        part = f"{words.count(chosen.vectors)} of {words.plural(chosen.pictures, 'picture')}"
+        return f"Searches use {used}: {chosen.title} knows {part}, and nothing is being indexed."
     if chosen.state != "ready" and not chosen.sessions:
         return f"Searches use {used} until {chosen.title} is here and has indexed your pictures."
     known = f": {words.count(chosen.vectors)} of {words.count(chosen.pictures)}"

@@ -7,25 +7,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from app.api.library_schemas import LibraryGroup
 from app.api.search_schemas import SearchFilter
 from app.ui.pages.pictures.browsed import ORDERS, LibraryPictures, heading_of
 from app.ui.pages.pictures.duplicate_browser import DuplicateBrowser
 from app.ui.pages.pictures.duplicates import DuplicatePanel
 from app.ui.pages.pictures.library_reader import LibraryReader, Overview
 from app.ui.pages.pictures.nodes import LibraryNode
-from app.ui.pages.pictures.tree import GroupTree
+from app.ui.pages.pictures.side import GroupSide
 from app.ui.parts import words
 from app.ui.parts.theme import SPACE_S
-from app.ui.parts.widgets import EmptyState, Skeleton, button
+from app.ui.parts.widgets import EmptyState, Skeleton
 
 if TYPE_CHECKING:
     from app.api.library_schemas import Listing, PictureState
     from app.ui.pictures.context import PictureContext
 
-GROUPINGS = (("folders", "Folders"), ("dates", "Dates"), ("duplicates", "Duplicates"))
 GROUPING_KEY = "library/grouping"
 ORDER_KEY = "pictures/order"
 PANEL_KEY = "pictures/panel"
@@ -73,15 +71,14 @@ class LibraryBrowser(QWidget):
         self._wanted: tuple[str, PictureState] | None = None
         self._only = SearchFilter()
         self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
-        self.tabs = QTabBar()
-        self.folders, self.dates = GroupTree("Folders"), GroupTree("Dates")
+        self.side = GroupSide(panel)
+        self.tabs, self.folders, self.dates = self.side.tabs, self.side.folders, self.side.dates
         self.pictures, self.panel = pictures, panel
         self.duplicates = DuplicateBrowser(
             context.backend, context.runner, context.poller, self.panel, self.pictures
         )
-        self.export_button = button("Export CSV…", icon_name="export")
-        self.lists, self.stack, self.right = QStackedWidget(), QStackedWidget(), QStackedWidget()
-        self.side = QWidget()
+        self.export_button = self.side.export_button
+        self.stack, self.right = QStackedWidget(), QStackedWidget()
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self._skeleton = Skeleton()
         self._slow = QTimer(self, singleShot=True, interval=Skeleton.DELAY_MS)
@@ -94,20 +91,6 @@ class LibraryBrowser(QWidget):
         self._watch = self._poller.watch(self._fetch, self._deliver, owner=self, every_s=EVERY_S)
 
     def _lay_out(self) -> None:
-        for _, text in GROUPINGS:
-            self.tabs.addTab(text)
-        self.tabs.setExpanding(False)
-        self.tabs.setDrawBase(False)
-        self.tabs.setAccessibleName("Groups of pictures")
-        for part in (self.folders, self.dates, self.panel):
-            self.lists.addWidget(part)
-        column = QVBoxLayout(self.side)
-        column.setContentsMargins(0, 0, SPACE_S, 0)
-        column.setSpacing(SPACE_S)
-        column.addWidget(self.tabs)
-        column.addWidget(self.lists, 1)
-        column.addWidget(self.export_button, 0, Qt.AlignmentFlag.AlignLeft)
-        self.side.setMinimumWidth(250)
         beside = QWidget()
         self._beside = QVBoxLayout(beside)
         self._beside.addWidget(self.right)
@@ -124,7 +107,6 @@ class LibraryBrowser(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.stack)
-        self.export_button.hide()
 
     def _connect(self) -> None:
         assert self.invitation.button is not None
@@ -146,20 +128,10 @@ class LibraryBrowser(QWidget):
         )
 
     def _recall(self) -> None:
-        keys = [key for key, _ in GROUPINGS]
-        noted = str(self._memory.value(GROUPING_KEY, ""))
-        self.tabs.setCurrentIndex(keys.index(noted) if noted in keys else 0)
+        self.side.recall(str(self._memory.value(GROUPING_KEY, "")))
         order = str(self._memory.value(ORDER_KEY, ""))
         self.pictures.set_order(order)
         self._place_side(self._memory.value(PANEL_KEY, "shown") != "hidden")
-
-    @property
-    def grouping(self) -> str:
-        """``folders``, ``dates`` or ``duplicates``."""
-        return GROUPINGS[self.tabs.currentIndex()][0]
-
-    def _tree(self) -> GroupTree | None:
-        return {"folders": self.folders, "dates": self.dates}.get(self.grouping)
 
     # What the page asks for
 
@@ -177,17 +149,6 @@ class LibraryBrowser(QWidget):
         if only != self._only:
             self._only = only
             self._soon.start()
-
-    def group(self) -> LibraryNode | None:
-        """The folder or time that is chosen; None: all pictures, or duplicates."""
-        tree = self._tree()
-        node = tree.chosen() if tree else None
-        return node if node is not None and node.group != LibraryGroup() else None
-
-    def leave_group(self) -> None:
-        """Choose all pictures."""
-        if (tree := self._tree()) is not None:
-            tree.setCurrentIndex(tree.nodes.index(0, 0))
 
     @property
     def has_pictures(self) -> bool | None:
@@ -246,7 +207,7 @@ class LibraryBrowser(QWidget):
         before = self._node
         self.folders.show_nodes(overview.folders)
         self.dates.show_nodes(overview.dates)
-        tree = self._tree()
+        tree = self.side.tree()
         if tree is None:
             self.duplicates.show(overview.model_id)
         elif before is not None and self._node is before:  # else another one is read already
@@ -256,14 +217,12 @@ class LibraryBrowser(QWidget):
         self.looked.emit()
 
     def _show_grouping(self, *_: int) -> None:
-        self._memory.setValue(GROUPING_KEY, self.grouping)
-        self.lists.setCurrentIndex(self.tabs.currentIndex())
-        self.export_button.setVisible(self.grouping == "duplicates")
+        self._memory.setValue(GROUPING_KEY, self.side.grouping)
         if self._overview is None:
             return
         self._asked += 1
         self._node = self._listing = None
-        tree = self._tree()
+        tree = self.side.tree()
         if tree is None:
             self.duplicates.show(self._overview.model_id)
         else:
@@ -276,7 +235,7 @@ class LibraryBrowser(QWidget):
     # The pictures of one group
 
     def _show_node(self, node: LibraryNode | None) -> None:
-        tree = self._tree()
+        tree = self.side.tree()
         if tree is None or node is not tree.chosen():
             return  # the other tree has changed
         self._node = node
@@ -298,7 +257,7 @@ class LibraryBrowser(QWidget):
         Args:
             ranges: rows that they were in, as first and last of each run; none: not in sight.
         """
-        if self._tree() is not None and self._node is not None:
+        if self.side.tree() is not None and self._node is not None:
             self._load(acted=ranges)
         else:
             self.duplicates.reload(anew=True)

@@ -1,18 +1,14 @@
-"""The field a description is typed into, and the files that are dropped around it."""
+"""The field a description is typed into."""
 
 from __future__ import annotations
 
-import os
-from urllib.parse import unquote_to_bytes
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QLineEdit
 
-from PySide6.QtCore import QMimeData, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QLineEdit, QWidget
-
-from app.ui.parts.theme import SPACE_L, font, icon, theme
+from app.ui.parts.theme import font, icon
 
 MAX_LENGTH = 2_000
-MOST_DROPPED = 20
 HINT = "Describe a picture, or narrow down: 2019, in:Norway, type:heic, name:IMG_12"
 RECENT = "Earlier searches and examples"
 KEYS = (
@@ -63,46 +59,3 @@ class SearchField(QLineEdit):
             event.ignore()
         else:
             super().keyPressEvent(event)
-
-
-class DropHint(QWidget):
-    """Covers the page while a picture is held over it."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.hide()
-
-    def cover(self) -> None:
-        """Show over all of the page."""
-        parent = self.parentWidget()
-        assert parent is not None
-        self.setGeometry(parent.rect())
-        self.raise_()
-        self.show()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        ground = QColor(theme().color("background"))
-        ground.setAlphaF(0.88)
-        painter.fillRect(self.rect(), ground)
-        painter.setPen(QPen(theme().color("accent"), 2, Qt.PenStyle.DashLine))
-        frame = self.rect().adjusted(SPACE_L, SPACE_L, -SPACE_L, -SPACE_L)
-        painter.drawRoundedRect(frame, 6, 6)
-        mark = QRect(0, 0, 40, 40)
-        mark.moveCenter(frame.center())
-        icon("image-square", "accent").paint(painter, mark.translated(0, -28))
-        painter.setFont(font("section"))
-        painter.setPen(theme().color("text"))
-        text = QRect(frame.left(), frame.center().y() + 4, frame.width(), 28)
-        painter.drawText(text, Qt.AlignmentFlag.AlignCenter, "Drop to find pictures like it")
-
-
-def dropped_files(data: QMimeData) -> list[str]:
-    """Local files among what is dragged, folders left out; names need not be UTF-8."""
-    if not data.hasUrls():
-        return []
-    lines = bytes(data.data("text/uri-list").data()).split(b"\r\n")
-    paths = [os.fsdecode(unquote_to_bytes(line[7:])) for line in lines if line[:8] == b"file:///"]
-    return [path for path in paths[:MOST_DROPPED] if not os.path.isdir(path)]

@@ -107,6 +107,8 @@ class SearchFilters(QWidget):
             self.session.addItem(name, number)
         self.session.setCurrentIndex(max(self.session.findData(chosen), 0))
         self._silent = False
+        if self.session.view().isVisible():
+            self.session.showPopup()  # as high as its entries need now
 
     def only_session(self, number: int, name: str) -> None:
         """Only pictures of this session, and no other condition."""

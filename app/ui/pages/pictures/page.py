@@ -7,13 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Signal
-from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
-    QKeyEvent,
-    QShowEvent,
-)
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.api.search_schemas import SearchFilter, SearchQuery
@@ -21,8 +15,8 @@ from app.errors import AppError
 from app.ui.pages.pictures.answering_line import AnsweringLine
 from app.ui.pages.pictures.browsed import LibraryPictures
 from app.ui.pages.pictures.browser import INVITATION, LibraryBrowser
+from app.ui.pages.pictures.drops import PictureDrops
 from app.ui.pages.pictures.duplicates import DuplicatePanel
-from app.ui.pages.pictures.field import DropHint, dropped_files
 from app.ui.pages.pictures.model_line import ModelLine
 from app.ui.pages.pictures.results import SearchResults
 from app.ui.pages.pictures.results_line import ResultsLine
@@ -32,7 +26,7 @@ from app.ui.pages.pictures.size_slider import SizeSlider
 from app.ui.pages.pictures.terms import Term
 from app.ui.parts.commands import bind
 from app.ui.parts.session_names import full_names
-from app.ui.parts.theme import SPACE_M, SPACE_S
+from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import Page
 from app.ui.pictures.act_bar import ActBar
 from app.ui.pictures.file_acts import FileActs
@@ -59,6 +53,7 @@ class PicturesPage(Page):
 
     new_session_wanted = Signal()
     models_wanted = Signal()
+    sessions_wanted = Signal()
 
     @classmethod
     def in_steps(cls, context: PictureContext, memory: QSettings) -> Iterator[PicturesPage | None]:
@@ -104,12 +99,11 @@ class PicturesPage(Page):
         self.acts = FileActs(self, backend, runner, self.act_bar, memory, self._grids())
         self.selection = SelectionBar(self.acts.all, self._grids())
         self.title.setMinimumHeight(self.selection.sizeHint().height())  # nothing moves for it
-        self._drop_hint = DropHint(self)
-        self.setAcceptDrops(True)
         self._lay_out()
         self._connect()
         self._connect_results()
         self._add_keys()
+        self.drops = PictureDrops(self, bar, self._grids())
         self._recall()
         poller.watch(
             self._fetch_sessions,
@@ -139,7 +133,7 @@ class PicturesPage(Page):
         bar, browser = self.bar, self.browser
         bar.changed.connect(self._changed)
         bar.entered.connect(self._ask_at_once)
-        bar.group_removed.connect(browser.leave_group)
+        bar.group_removed.connect(browser.side.leave_group)
         bar.field.left_down.connect(self._go_to_pictures)
         bar.thumbs.changed.connect(self._refine)
         bar.side_button.toggled.connect(browser.show_side)
@@ -149,6 +143,7 @@ class PicturesPage(Page):
         browser.looked.connect(self._show_what_is_there)
         self.size_slider.changed.connect(self._resize_pictures)
         self.answering.models_wanted.connect(self.models_wanted)
+        self.answering.sessions_wanted.connect(self.sessions_wanted)
         self.answering.indexing.connect(self._show_indexing)
         self.models.looked.connect(self._show_models)
         self.models.switched.connect(self._ask_again)
@@ -156,6 +151,7 @@ class PicturesPage(Page):
         self.acts.changed.connect(self._show_files)
         browser.duplicates.agreed.connect(self.acts.clean_up)
         self.selection.has_selection.connect(self.models.make_room)
+        self.selection.has_selection.connect(self._make_room)
 
     def _connect_results(self) -> None:
         results, line, runner = self.results, self.line, self.search_runner
@@ -189,6 +185,12 @@ class PicturesPage(Page):
     def _resize_pictures(self, height: int) -> None:
         for grid in self._grids():
             grid.set_picture_height(height)
+
+    def _make_room(self, *_: object) -> None:
+        """What can be done with pictures is named where there is room for it."""
+        beside = (self.title, self.models, self.size_slider)
+        taken = sum(part.sizeHint().width() for part in beside) + 2 * (SPACE_L + SPACE_XL)
+        self.selection.set_room(self.width() - taken)
 
     def _grids(self) -> tuple[PictureGrid, PictureGrid]:
         return self.browser.pictures.grid, self.results.grid
@@ -266,7 +268,7 @@ class PicturesPage(Page):
         self._changed(delay_ms=0)
 
     def _group_changed(self) -> None:
-        self.bar.set_group(self.browser.group())
+        self.bar.set_group(self.browser.side.group())
         self._changed()
 
     def _show_duplicates(self) -> None:
@@ -368,7 +370,7 @@ class PicturesPage(Page):
             async with self._backend.db() as db:
                 await self._backend.search.prepare(db)
 
-    # Keys, drops
+    # Keys
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -377,6 +379,10 @@ class PicturesPage(Page):
             self._prepared = True
             for work in (self._prepare, self.acts.settle_interrupted):
                 self._poller.track(self._runner.run(None, work))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._make_room()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape:
@@ -387,27 +393,3 @@ class PicturesPage(Page):
             self.browser.pictures.split.close_preview()
         else:
             self.focus_field()
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if self.field.isEnabled() and not self.chips.full and dropped_files(event.mimeData()):
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
-            if event.source() is None:
-                self._drop_hint.cover()
-        else:
-            event.ignore()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._drop_hint.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._drop_hint.hide()
-        grid = next((grid for grid in self._grids() if event.source() is grid), None)
-        if grid is None:
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
-            self.bar.add_pictures(dropped_files(event.mimeData()))
-        elif not grid.rect().contains(grid.mapFrom(self, event.position().toPoint())):
-            event.accept()
-            for tile in grid.selected_tiles():
-                self.chips.add(Term(path=tile.path, asset_id=tile.asset_id))

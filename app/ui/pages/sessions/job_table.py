@@ -24,6 +24,9 @@ COLUMNS = ("Picture", "State", "Tries", "Size", "Dimensions", "Message")
 PICTURE, STATE, TRIES, SIZE, DIMENSIONS, MESSAGE = range(6)
 _RIGHT = frozenset({TRIES, SIZE, DIMENSIONS})
 
+WIDEST, LEAST = 220, 120
+"""Of the first column, in pixels."""
+
 FILTERS = ("pending", "running", "completed", "failed", "reused", "cancelled")
 """What a table can be narrowed to; reused ones are among the completed."""
 
@@ -127,8 +130,8 @@ class JobTable(PagedTable):
         super().__init__(self.jobs, "pictures", parent)
         self.jobs.setParent(self)
         self.setAccessibleName("Pictures of this session")
-        self.set_widths(220, 124, 60, 80, 120)
-        self.fit_first_column(lambda room: max(min(room - 126, 220), 120))
+        self.set_widths(WIDEST, 124, 52, 76, 112, 64)
+        self.fit_first_column(_width_for_names)
         self.selected_id: int | None = None
         self._shown: tuple[int | None, str | None] = (None, None)
         self._summary: JobsSummary | None = None
@@ -193,3 +196,9 @@ class JobTable(PagedTable):
             )
             self.selectionModel().blockSignals(blocked)
             self.viewport().update()
+
+
+def _width_for_names(room: int) -> int:
+    """Such that every column is in sight, or else at least the state."""
+    others = 448 if room >= 448 + LEAST else 126
+    return max(min(room - others, WIDEST), LEAST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.ui.pages.sessions.rate_chart import RateChart, Sample, StageBar, slowest, stage_shares
@@ -21,6 +22,7 @@ class ProgressPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._room = self._wanted = True
+        self._fast = self._timed = False
         self.bar = ProgressBar()
         self.done = label(role="count")
         self.speed = label(role="count", tone="secondary")
@@ -86,15 +88,24 @@ class ProgressPanel(QWidget):
 
     def _show_drawings(self, progress: TrainingProgress, samples: list[Sample]) -> None:
         running = progress.status == "running"
-        fast = running and bool(samples or not progress.stalled)
+        fast = running and bool(samples or not (progress.stalled or progress.waitingFor))
         self.chart.set_samples(samples)
-        self._speed_part.setVisible(fast)
         self.stages.set_times(progress.stageTimes)
         timed = bool(stage_shares(progress.stageTimes))
         self._stages_title.setText("Where the time goes" if running else "Where the time went")
         self._stage_part.setVisible(timed)
-        self._wanted = fast or timed
+        self._fast, self._timed, self._wanted = fast, timed, fast or timed
         self._drawings.setVisible(self._wanted and self._room)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Where both drawings have no room beside each other, the speed is a number only."""
+        beside = self._chart_title.sizeHint().width() + SPACE_XL + self.stages.sizeHint().width()
+        self._speed_part.setVisible(self._fast and not (self._timed and self.width() < beside))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
 
 def done_text(progress: TrainingProgress, *, starting: bool = False) -> str:

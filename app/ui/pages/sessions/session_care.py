@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QInputDialog, QWidget
 from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.confirm import ConfirmDialog, ask
+from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
 
 if TYPE_CHECKING:
     from app.api.training_schemas import TrainingProgress
@@ -65,7 +66,10 @@ class SessionCare(QObject):
         field.setLabelText("Name")
         field.setTextValue(printable(self._shown.name))
         field.setOkButtonText("Rename")
-        field.resize(380, field.sizeHint().height())
+        if (layout := field.layout()) is not None:  # as in the other dialogs
+            layout.setContentsMargins(SPACE_XL, SPACE_XL, SPACE_XL, SPACE_L)
+            layout.setSpacing(SPACE_S)
+        field.resize(420, field.sizeHint().height())
         field.textValueSelected.connect(lambda name: self._rename(session_id, name))
         field.open()
 

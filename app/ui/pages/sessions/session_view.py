@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSplitter, QVBoxL
 
 from app.printable import printable
 from app.ui.pages.sessions.job_table import FILTERS, JobTable, count_of
+from app.ui.pages.sessions.model_ways import ModelWays
 from app.ui.pages.sessions.progress_panel import ProgressPanel, details_text, left_out_text
 from app.ui.pages.sessions.rate_chart import RateHistory
 from app.ui.pages.sessions.session_actions import SessionActions, possible
@@ -103,10 +104,10 @@ class SessionView(QWidget):
             [self.buttons[name] for name in ("start", "pause", "resume")],
         )
         self.banner = Banner()
+        self.ways = ModelWays(backend, runner)
         self.panel = ProgressPanel()
-        self.updates = UpdatePanel(
-            backend, runner, self.update_actions, UpdateWatch(self, backend, runner, poller)
-        )
+        self.watch = UpdateWatch(self, backend, runner, poller)
+        self.updates = UpdatePanel(backend, runner, self.update_actions, self.watch)
         self.chips = {status: CountChip(status) for status in FILTERS}
         self.chip_row = QWidget()
         self.search_button = button("Search these pictures", icon_name="magnifying-glass")
@@ -171,6 +172,8 @@ class SessionView(QWidget):
         heading.addWidget(self.left_out)
         column.addLayout(heading)
         column.addWidget(self.banner)
+        column.addWidget(self.ways)
+        self.ways.setContentsMargins(Banner.INDENT, 0, 0, 0)
         column.addWidget(self.panel)
         column.addLayout(leading)
         column.addWidget(self.updates)
@@ -185,7 +188,7 @@ class SessionView(QWidget):
             )
         self.updates.pictures_wanted.connect(self._show_in_library)
         follow(self.update_button, self.update_actions.actions["update"])
-        for part in (self.update_actions, self.care):
+        for part in (self.update_actions, self.care, self.ways):
             part.changed.connect(self._actions.changed)
         for control, signal in (
             (self.why_button, self.why_failed),
@@ -207,6 +210,7 @@ class SessionView(QWidget):
         self._actions.show_session(progress)
         self.update_actions.show_session(progress)
         self.care.show_session(progress, starting)
+        self.ways.show_session(progress)
         self.updates.show_progress(progress)
         self.name.set_text(printable(progress.name))
         self._show_state(progress, starting, other)
@@ -326,6 +330,9 @@ class SessionView(QWidget):
 
 class Banner(QWidget):
     """One sentence that needs attention, and what can be done about it."""
+
+    INDENT = 18 + SPACE_S
+    """Where the sentence begins."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from app.ui.pages.sessions import update_words
 from app.ui.pages.sessions.update_watch import UpdateWatch
 from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.commands import follow
-from app.ui.parts.theme import SPACE_L, SPACE_S
+from app.ui.parts.theme import SPACE_L, SPACE_S, theme
 from app.ui.parts.widgets import IconLabel, button, label
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class UpdatePanel(QWidget):
         self.news.later_button.clicked.connect(self._put_off)
         self.settings.watch_box.clicked.connect(self._save)
         self.settings.schedule.activated.connect(self._save)
+        theme().changed.connect(self._tint)
         self._actions.stepped.connect(self._changed)
         self._actions.updated.connect(self._watch.forget)
         self._watch.counted.connect(self._changed)
@@ -139,6 +140,12 @@ class UpdatePanel(QWidget):
             form = Qt.TextFormat.RichText if links else Qt.TextFormat.PlainText
             self.result.setTextFormat(form)
             self.result.setText(text)
+
+    def _tint(self) -> None:
+        """Links keep the colours in which they were set."""
+        text = self.result.text()
+        self.result.clear()
+        self.result.setText(text)
 
     def _changed(self, session_id: int) -> None:
         if self._progress is not None and self._progress.sessionId == session_id:

@@ -51,6 +51,11 @@ class UpdateWatch(QObject):
         if self.counts.pop(session_id, 0):
             self.counted.emit(session_id)
 
+    def look_again(self) -> None:
+        """Files were moved by the program itself: they are not new."""
+        for watch in self._watches.values():
+            self._runner.run(None, partial(asyncio.to_thread, watch.look_again))
+
     async def _fetch(self) -> list[WatchedFolder]:
         async with self._backend.db() as db:
             return await self._backend.updates.watched(db)

@@ -94,6 +94,21 @@ def test_without_failures_the_page_says_so(qt_loop, backend) -> None:
     qt_loop.run(steps())
 
 
+def test_the_sessions_are_named_as_soon_as_the_page_is_seen(qt_loop, backend, monkeypatch) -> None:
+    monkeypatch.setattr(failed_view, "EVERY_S", 600.0)
+    some_failures()
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            view = FailedView(backend, parts.runner, parts.poller)
+            await qt_loop.until(lambda: view.count == 5)  # it counts for the rail, unseen
+            parts.show(view)
+            first = view.model.index(0, SESSION)
+            await qt_loop.until(lambda: view.model.data(first) == "Holidays")
+
+    qt_loop.run(steps())
+
+
 def test_causes_are_grouped_by_whether_another_try_helps(qt_loop, backend) -> None:
     some_failures()
 

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from app.ui.pages.pictures.terms import Term
 from app.ui.parts import programs
 from app.ui.parts.confirm import ConfirmDialog
 from app.ui.pictures import file_acts
-from app.ui.pictures.act_words import outcome, trash_question, under_way
+from app.ui.pictures.act_words import interrupted, outcome, trash_question, under_way
 from app.ui.pictures.contact_sheet import write_contact_sheet
 
 Key, Modifier = Qt.Key, Qt.KeyboardModifier
@@ -314,6 +315,27 @@ def test_trashed_results_go_at_once_and_the_place_stays(qt_loop, backend, tmp_pa
     qt_loop.run(steps())
 
 
+def test_what_can_be_done_is_named_where_there_is_room(qt_loop, backend, tmp_path) -> None:
+    beside, alone = (
+        Qt.ToolButtonStyle.ToolButtonTextBesideIcon,
+        Qt.ToolButtonStyle.ToolButtonIconOnly,
+    )
+
+    async def steps() -> None:
+        async with opened(qt_loop, backend, tmp_path) as page:
+            page.select(0)
+            bar, whole = page.page.selection, page.page
+            for width, style in ((1200, beside), (820, alone), (1200, beside)):
+                whole.resize(width, 600)
+                await qt_loop.until(lambda: bar.width() >= bar.sizeHint().width())
+                assert {item.toolButtonStyle() for item in bar.buttons} == {style}
+                assert whole.minimumSizeHint().width() <= 816
+                places = [item.geometry() for item in (*bar.buttons, bar.clear_button)]
+                assert all(one.right() < two.left() for one, two in pairwise(places))
+
+    qt_loop.run(steps())
+
+
 def test_selected_pictures_are_counted_and_can_be_let_go(qt_loop, backend, tmp_path) -> None:
     add_many(add_session("Many", "completed"), 10_000)
 
@@ -418,8 +440,13 @@ def test_what_an_earlier_run_had_begun_is_settled_when_the_page_is_seen(
             return conn.execute(FileAct.__table__.select()).one().state
 
     async def steps() -> None:
-        async with Shown(backend, tmp_path):
+        async with Shown(backend, tmp_path) as shown:
             await qt_loop.until(lambda: state() == "done")
+            bar = shown.page.act_bar
+            await qt_loop.until(bar.isVisible)
+            begin = "Afterimage ended while pictures were being moved to the trash: "
+            assert bar.text.text() == f"{begin}1 picture was moved."
+            assert not bar.undo_button.isVisible()
 
     qt_loop.run(steps())
 
@@ -502,6 +529,19 @@ def result(**values: Any) -> ActResult:
 )
 def test_what_came_of_an_act_is_said_plainly(values: dict[str, Any], said: str) -> None:
     assert outcome(result(**values)) == said
+
+
+def test_what_came_of_an_act_of_the_last_run_is_said_plainly() -> None:
+    begin = "Afterimage ended while pictures were being moved to best: "
+    lost = (("/p/a.jpg", "Afterimage ended before."), ("/p/b.jpg", "Afterimage ended before."))
+    assert interrupted(result()) == f"{begin}2 pictures were moved."
+    assert interrupted(result(failed=lost)) == f"{begin}2 pictures were moved, 2 were not."
+    assert interrupted(result(done=(), failed=lost[:1])) == (
+        f"{begin}1 was not. a.jpg: Afterimage ended before."
+    )
+    assert interrupted(result(kind="restore", folder=None, done=(1,))) == (
+        "Afterimage ended while pictures were being restored: 1 picture was restored."
+    )
 
 
 def test_questions_and_progress_name_the_number() -> None:

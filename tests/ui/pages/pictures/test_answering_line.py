@@ -14,7 +14,13 @@ from app.api.model_schemas import ModelDownload, ModelIndex, ModelRow
 from app.config import BUILTIN_MODEL
 from app.embedding.catalogue import RECOMMENDED, RECOMMENDED_FOR_OTHERS
 from app.errors import AppError
-from app.ui.pages.pictures.answering_line import DECLINED, WANTED, AnsweringLine, offering
+from app.ui.pages.pictures.answering_line import (
+    DECLINED,
+    NOTHING_YET,
+    WANTED,
+    AnsweringLine,
+    offering,
+)
 
 LARGER = RECOMMENDED.spec
 
@@ -88,7 +94,7 @@ class Models:
             raise AppError("The session is being indexed.")
         self.done.append(f"switch {spec}")
         self.rows[0].sessions, self.rows[1].sessions = 0, 1
-        self.rows[1].pictures = 600
+        self.rows[1].pictures, self.rows[1].indexing = 600, True
 
     def stop_download(self, spec: str) -> None:
         self.state = None
@@ -144,6 +150,54 @@ def test_the_larger_model_is_got_and_takes_over_by_itself(qt_loop, backend, memo
             line._watch.now()
             await qt_loop.until(lambda: not line.notice.isVisible())
             assert memory.value(WANTED) == ""
+
+    qt_loop.run(steps())
+
+
+def test_that_nothing_goes_on_is_said_with_the_way_to_the_sessions(
+    qt_loop, backend, memory, qtbot
+) -> None:
+    async def steps() -> None:
+        models = Models()
+        await models.use(LARGER)
+        await models.switch_sessions(None, LARGER)
+        models.rows[1].title = "CLIP"
+        async with Line(backend, memory, models) as line:
+            await qt_loop.until(line.notice.isVisible)
+            assert line.notice.text.text() == (
+                "Searches use the built-in model until CLIP has indexed your pictures: 0 of 600."
+            )
+            assert not line.notice.button.isVisible()
+            models.rows[1].indexing = False  # it was paused, or stopped by an error
+            line._watch.now()
+            await qt_loop.until(line.notice.button.isVisible)
+            assert line.notice.text.text() == (
+                "Searches use the built-in model: CLIP knows 0 of 600 pictures, and nothing is "
+                "being indexed."
+            )
+            with qtbot.waitSignal(line.sessions_wanted, timeout=0, raising=True):
+                line.notice.button.click()
+
+    qt_loop.run(steps())
+
+
+def test_a_first_session_that_stands_still_is_told_of(qt_loop, backend, memory, qtbot) -> None:
+    async def steps() -> None:
+        models = Models()
+        models.rows[0].indexes = []  # the only session has indexed nothing
+        models.rows[0].indexing = True
+        async with Line(backend, memory, models) as line:
+            line.show_rows(models.rows)
+            assert not line.isVisible()
+            models.rows[0].indexing = False
+            line._watch.now()
+            await qt_loop.until(line.notice.isVisible)
+            assert line.notice.text.text() == NOTHING_YET
+            with qtbot.waitSignal(line.sessions_wanted, timeout=0, raising=True):
+                line.notice.button.click()
+            models.rows[0].sessions = 0
+            line._watch.now()
+            await qt_loop.until(lambda: not line.isVisible())
 
     qt_loop.run(steps())
 

@@ -266,7 +266,7 @@ def test_dates_show_a_time_and_the_grouping_is_remembered(qt_loop, backend, tmp_
             choose_node(shown.page.dates, "2001")
             await shown.until_names(qt_loop, "undated.jpg")
         async with Shown(backend, tmp_path) as again:
-            assert again.page.grouping == "dates"
+            assert again.page.side.grouping == "dates"
             await qt_loop.until(lambda: again.page.pictures.model.rowCount() == 3)
 
     qt_loop.run(steps())

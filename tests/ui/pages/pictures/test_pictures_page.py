@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ledger_rows import add_many, add_session
 from page_parts import choose_node, save_picture
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QCoreApplication, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
@@ -23,7 +23,7 @@ from app.errors import AppError
 from app.queue.ask import WorkerAwayError
 from app.services.search_service import SearchService
 from app.ui.pages.pictures import search_runner
-from app.ui.pages.pictures.field import dropped_files
+from app.ui.pages.pictures.drops import dropped_files
 from app.ui.pages.pictures.terms import Term
 from app.ui.pictures import actions as picture_actions
 from app.ui.pictures.files_out import files_as_mime
@@ -487,14 +487,14 @@ def drop(page: Any, data: QMimeData) -> bool:
     left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     enter = QDragEnterEvent(place, actions, data, left, none)
     enter.ignore()
-    page.dragEnterEvent(enter)
+    QCoreApplication.sendEvent(page, enter)
     if not enter.isAccepted():
         return False
-    assert page._drop_hint.isVisible()
+    assert page.drops.hint.isVisible()
     event = QDropEvent(QPointF(place), actions, data, left, none)
-    page.dropEvent(event)
+    QCoreApplication.sendEvent(page, event)
     assert event.dropAction() == Qt.DropAction.CopyAction
-    assert not page._drop_hint.isVisible()
+    assert not page.drops.hint.isVisible()
     return True
 
 

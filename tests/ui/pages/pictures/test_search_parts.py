@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QDate, QSettings, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from search_parts import model
 
 from app.api.search_schemas import MAX_TERMS, SearchFilter
@@ -270,6 +271,20 @@ def test_a_chosen_session_stays_chosen_when_the_list_comes(qtbot, filters) -> No
     filters.show_sessions([(9, "New")])
     assert filters.value().sessionId == 7
     assert not changes
+
+
+def test_sessions_that_arrive_while_their_list_is_open_are_all_seen(filters) -> None:
+    filters.show()
+    filters.session.showPopup()
+    QApplication.processEvents()
+    filters.show_sessions([(number, f"Session {number}") for number in range(1, 6)])
+    QApplication.processEvents()
+    view = filters.session.view()
+    assert view.isVisible()
+    assert not view.verticalScrollBar().maximum()
+    last = view.visualRect(filters.session.model().index(5, 0))
+    assert last.bottom() <= view.viewport().rect().bottom()
+    filters.session.hidePopup()
 
 
 # The model

@@ -177,6 +177,30 @@ def test_a_stalled_session_says_so_instead_of_a_time(qt_loop, backend) -> None:
     qt_loop.run(steps())
 
 
+def test_where_it_is_narrow_nothing_is_cut_off(qt_loop, backend, tmp_path) -> None:
+    times = {"read_ms": 4_000, "decode_ms": 26_000, "embed_ms": 60_000, "store_ms": 1_000}
+    session_id = add_session("One", "running", str(tmp_path), running_since=utc_now(), **times)
+    add_pictures(session_id, {"completed": ["/p/a.jpg"], "pending": ["/p/b.jpg"]})
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(backend, parts)
+            view = shown.view
+            view.setParent(parts.window)  # as beside the list: it may be narrower than it asks for
+            view.show()
+            shown.show(await progress(backend, session_id))
+            stages, chart = view.panel.stages, view.panel.chart
+            for width, both in ((1_000, True), (575, False), (1_000, True)):
+                view.resize(width, 520)
+                await qt_loop.until(lambda both=both: chart.isVisible() == both)
+                await qt_loop.until(lambda: stages.width() == stages.sizeHint().width())
+                assert stages.mapTo(view, stages.rect().topRight()).x() < width
+                assert view.table.horizontalScrollBar().maximum() == 0
+            shown.thumbnails.close()
+
+    qt_loop.run(steps())
+
+
 def test_a_session_that_waits_says_what_for(qt_loop, backend, tmp_path) -> None:
     long_ago = utc_now() - timedelta(minutes=5)
     session_id = add_session("One", "running", str(tmp_path), running_since=long_ago)
@@ -193,6 +217,7 @@ def test_a_session_that_waits_says_what_for(qt_loop, backend, tmp_path) -> None:
             assert shown.view.banner.isVisible()
             assert shown.view.banner.text.text() == why
             assert shown.view.panel.left.text() == "Waiting"
+            assert not shown.view.panel.chart.isVisible()  # there is no speed to be measured
             assert second_line(found, False) == "Waiting · 0 of 1"
             set_columns(session_id, status="paused")
             shown.show(await progress(backend, session_id))

@@ -21,6 +21,7 @@ from app.ui.pages.sessions.rate_chart import RateHistory
 from app.ui.pages.sessions.session_actions import SessionActions
 from app.ui.pages.sessions.session_view import SessionView
 from app.ui.pages.sessions.update_actions import possible
+from app.ui.parts.theme import theme
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -260,6 +261,51 @@ def test_new_pictures_are_told_of_and_can_be_put_off(
         assert columns_of(session_id)["total_images"] >= number
 
     run(qt_loop, backend, session_id, steps)
+
+
+def test_a_picture_that_the_program_moved_here_itself_is_told_of_no_longer(
+    qt_loop, backend, folder
+) -> None:
+    session_id = add_session("One", "completed", str(folder), config={"watch": True})
+
+    async def steps(shown: Shown) -> None:
+        news, moved = shown.panel.news, folder / "moved.jpg"
+
+        def arrived() -> bool:
+            moved.touch()
+            return news.isVisible()
+
+        await qt_loop.until(arrived, within=30)
+        add_pictures(session_id, {"completed": [str(moved)]})
+        status = moved.stat()
+        with write_transaction() as conn:
+            known = update(ImageAsset).where(ImageAsset.path == str(moved))
+            conn.execute(known.values(size=status.st_size, mtime_ns=status.st_mtime_ns))
+        assert news.isVisible()
+        shown.view.watch.look_again()
+        await qt_loop.until(lambda: not news.isVisible())
+
+    run(qt_loop, backend, session_id, steps)
+
+
+def test_links_follow_the_colours_of_the_window(qt_loop, backend, folder) -> None:
+    session_id = add_session("One", "completed", str(folder), last_update=last_update(missing=2))
+
+    def links(shown: Shown) -> int:
+        """Pixels in the present colour of links."""
+        wanted, picture = theme().color("accent").rgb(), shown.panel.result.grab().toImage()
+        places = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
+        return sum(picture.pixelColor(x, y).rgb() == wanted for x, y in places)
+
+    async def steps(shown: Shown) -> None:
+        for scheme in ("dark", "light"):
+            theme().set_scheme(scheme)
+            await qt_loop.until(lambda: links(shown) > 20)
+
+    try:
+        run(qt_loop, backend, session_id, steps)
+    finally:
+        theme().set_scheme("system")
 
 
 def test_the_words_of_an_update() -> None:
