@@ -25,7 +25,14 @@ WORK = ROOT / "build" / "package"
 TOOLS = ("build>=1.3", "pyinstaller>=6.16", "pyinstaller-hooks-contrib", "packaging")
 SBOM_TOOL = "cyclonedx-bom>=7"
 SOURCE = ("app", "migrations", "resources", "packaging")
-SOURCE_FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "constraints.txt")
+SOURCE_FILES = (
+    "pyproject.toml",
+    "setup.py",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "constraints.txt",
+)
 LARGEST_DEB = 220_000_000
 LICENCE_NAMES = ("licen", "copying", "notice", "copyright")
 
