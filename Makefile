@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 unexport PYTHONDONTWRITEBYTECODE  # tests import the program hundreds of times
 
@@ -71,8 +72,14 @@ uninstall: $(READY) ## remove it from your applications menu
 package: ## build what people download, into dist: wheel, sdist, .deb, .tar.xz
 	@PYTHONPATH=. $(PYTHON) packaging/make_package.py
 
-release: check test package ## check, test, build and try everything; as root, with WHEELS=folder
-	@packaging/try_package.sh dist/afterimage_*_amd64.deb $(WHEELS)
+release: ## check, test, build and try everything that people download; needs root
+	@[ "$$(id -u)" = 0 ] || { echo "A package is tried as root: sudo make release"; exit 1; }
+	@[ -z "$$(git status --porcelain)" ] || { echo "Commit or remove these first:"; git status --short; exit 1; }
+	@missing="$$(packaging/try_package.sh --missing)"; $(INSTALL_MISSING)
+	@CI=true $(MAKE) --no-print-directory check
+	@CI=true $(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory package
+	@packaging/try_package.sh dist/afterimage_$(VERSION)_amd64.deb $(WHEELS)
 
 clean: ## remove the environment and caches; your data stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

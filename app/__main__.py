@@ -47,6 +47,10 @@ def _serve_parent(arguments: Sequence[str]) -> int | None:
 
             guard(lock, command)
             return 0
+        case ["queue-server"]:
+            from app.runtime.loopback_server import run as serve_queue
+
+            return serve_queue()
         case ["decoder", *rest]:
             with importing():
                 from app.pictures.decoder_process import main as serve

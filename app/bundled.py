@@ -1,4 +1,4 @@
-"""The folders that come with the program and hold no code of it.
+"""The folders and files that come with the program and hold no code of it.
 
 In a checkout they lie beside the package, in a wheel inside it (``setup.py``). Imported before the
 first paint, so it needs nothing but paths.
@@ -21,3 +21,6 @@ MIGRATIONS = _bundled("migrations")
 
 RESOURCES = _bundled("resources")
 """Colours, icons, sample pictures and the built-in model."""
+
+CHANGES = RESOURCES.with_name("CHANGELOG.md")
+"""What each version changed."""

@@ -30,11 +30,6 @@ from app.engine.lock import LOCK_FILE, Lock, Variant, Wheel, machine
 from app.engine.place import PYTHON
 
 ROOT = Path(__file__).resolve().parents[1]
-INDEXES = {
-    "pypi": "https://pypi.org/simple",
-    "pytorch-cpu": "https://download.pytorch.org/whl/cpu",
-    "pytorch-rocm": "https://download.pytorch.org/whl/rocm7.2",
-}
 UNUSED = "torchvision"
 """OpenCLIP's metadata ask for it, but the program imports OpenCLIP without it: see
 ``app/embedding/open_clip_import.py``. An empty wheel stands in for it while pip chooses."""
@@ -46,7 +41,7 @@ class Recipe:
 
     name: str
     index: str = "pypi"
-    """Where its torch is."""
+    """Where its torch is; the file has the address."""
     torch: str = ""
     """Its version, where that is not the one of ``constraints.txt``."""
     driver: str = ""
@@ -86,7 +81,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as temporary:
             folder = options.keep / recipe.name if options.keep else Path(temporary)
             try:
-                _download(recipe, folder, options.wheels)
+                _download(recipe, lock.indexes[recipe.index], folder, options.wheels)
             except UnreachableError as error:
                 missing.append(f"{recipe.name}: {error}")
                 continue
@@ -99,7 +94,7 @@ def main() -> int:
             driver=recipe.driver,
             wheels=tuple(wheels),
         )
-    new = Lock(indexes=INDEXES, variants=tuple(variants.values()))
+    new = Lock(indexes=lock.indexes, variants=tuple(variants.values()))
     LOCK_FILE.write_text(json.dumps(new.model_dump(), indent=1) + "\n", encoding="utf-8")
     for each in new.variants:
         print(
@@ -112,7 +107,7 @@ def main() -> int:
     return 1 if missing else 0
 
 
-def _download(recipe: Recipe, folder: Path, here: Path | None) -> None:
+def _download(recipe: Recipe, index: str, folder: Path, here: Path | None) -> None:
     """Have pip put everything that a variant needs into a folder, the program's packages too."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
@@ -134,7 +129,7 @@ def _download(recipe: Recipe, folder: Path, here: Path | None) -> None:
         )
         places = [argument for path in (temporary, here) if path for argument in ("-f", str(path))]
         if recipe.index != "pypi" and not (here and any(here.glob(f"torch-{recipe.torch}-*"))):
-            places += ["--extra-index-url", INDEXES[recipe.index], "--retries", "1"]
+            places += ["--extra-index-url", index, "--retries", "1"]
         wanted = [
             requirement
             for requirement in _project()["optional-dependencies"]["engine"]

@@ -8,7 +8,9 @@ the engine is in none of the files. Prints what was made, and how large it is.
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -23,9 +25,17 @@ import debian
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "package"
 TOOLS = ("build>=1.3", "pyinstaller>=6.16", "pyinstaller-hooks-contrib", "packaging")
+SBOM = WORK / "sbom.cdx.json"
 SBOM_TOOL = "cyclonedx-bom>=7"
 SOURCE = ("app", "migrations", "resources", "packaging")
-SOURCE_FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "constraints.txt")
+SOURCE_FILES = (
+    "pyproject.toml",
+    "setup.py",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "constraints.txt",
+)
 LARGEST_DEB = 220_000_000
 LICENCE_NAMES = ("licen", "copying", "notice", "copyright")
 
@@ -88,28 +98,32 @@ def _copied_source() -> Path:
 
 
 def _environment(folder: Path, source: Path) -> Path:
-    """An environment with the program, without its engine, and what packages it; its Python."""
+    """An environment with the program, without its engine, and what packages it; its Python.
+
+    The list of what is inside is made before the tools come.
+    """
     say("environment")
-    venv.create(folder, with_pip=True)
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    python = _new_environment(folder)
     constrained = ("--quiet", "--constraint", source / "constraints.txt")
     run(python, "-m", "pip", "install", *constrained, source)
+    tools = _new_environment(WORK / "tools")
+    run(tools, "-m", "pip", "install", "--quiet", SBOM_TOOL)
+    run(
+        *(tools, "-m", "cyclonedx_py", "environment", "--output-format", "JSON"),
+        *("--pyproject", ROOT / "pyproject.toml", "--output-file", SBOM, python),
+    )
     run(python, "-m", "pip", "install", *constrained, *TOOLS)
     return python
+
+
+def _new_environment(folder: Path) -> Path:
+    venv.create(folder, with_pip=True)
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def _add_papers(program: Path, python: Path) -> None:
     """The list of everything inside, and its licences."""
     say("list of contents and licences")
-    tools = WORK / "tools"
-    venv.create(tools, with_pip=True)
-    tool_python = tools / python.relative_to(python.parents[1])
-    run(tool_python, "-m", "pip", "install", "--quiet", SBOM_TOOL)
-    run(
-        *(tool_python, "-m", "cyclonedx_py", "environment", "--output-format", "JSON"),
-        *("--pyproject", ROOT / "pyproject.toml", "--output-file", program / "sbom.cdx.json"),
-        python,
-    )
     shutil.copy(ROOT / "LICENSE", program)
     licences = program / "licences"
     for found in (python.parents[1] / "lib").rglob("*.dist-info"):
@@ -122,6 +136,37 @@ def _add_papers(program: Path, python: Path) -> None:
     of_python = standard if standard.is_file() else Path("/usr/share/doc/python3/copyright")
     (licences / "python").mkdir(parents=True)
     shutil.copy(of_python, licences / "python")
+    parts = [{"type": "platform", "name": "Python", "version": platform.python_version()}]
+    for name, version in _system_packages(program):
+        purl = f"pkg:deb/debian/{name}@{version}"
+        parts.append({"type": "library", "name": name, "version": version, "purl": purl})
+        (licences / name).mkdir()
+        shutil.copy(Path("/usr/share/doc", name, "copyright"), licences / name)
+    contents = json.loads(SBOM.read_text("utf-8"))
+    contents["components"] += parts
+    (program / SBOM.name).write_text(json.dumps(contents, indent=2) + "\n", encoding="utf-8")
+
+
+def _system_packages(program: Path) -> list[tuple[str, str]]:
+    """Debian's packages, with versions, that libraries were taken from beside those of wheels."""
+    if sys.platform != "linux":
+        return []
+    place = sysconfig.get_config_var("MULTIARCH")
+    libraries = [f"*/{place}/{path.name}" for path in (program / "_internal").glob("lib*.so*")]
+    found = subprocess.run(
+        ["dpkg-query", "--search", *libraries], capture_output=True, text=True, check=False
+    )  # it fails where one is of no package
+    names = {line.partition(":")[0] for line in found.stdout.splitlines()}
+    if not names:  # none would mean all
+        return []
+    shown = "${Package} ${Version}\n"
+    listed = subprocess.run(
+        ["dpkg-query", "--show", "--showformat", shown, *names],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [(name, version) for name, version in map(str.split, listed.stdout.splitlines())]
 
 
 def _archive(program: Path, target: Path, version: str) -> Path:

@@ -19,6 +19,7 @@ from app.api.training_schemas import (
     TrainingProgress,
     TrainingSessionCreate,
 )
+from app.bundled import CHANGES
 from app.cli import engine, models, output, update
 from app.cli.foreground import Start, follow, working
 from app.cli.interruption import run_until_told
@@ -33,6 +34,7 @@ from app.logs import set_up_logs
 from app.printable import printable
 from app.runtime.supervisor import Supervisor
 from app.services.backend import Backend
+from app.services.upgrades import take_upgrade
 
 Command = Callable[[argparse.Namespace, Backend], Awaitable[int]]
 
@@ -57,6 +59,8 @@ def run_command(arguments: Sequence[str], work: Work) -> int:
         print(warning, file=sys.stderr)
     set_up_logs("terminal")
     migrate()
+    if upgrade := take_upgrade("terminal"):
+        print(upgrade.sentence, f"More is in {CHANGES}.", sep="\n", file=sys.stderr)
     return run_until_told(_run(options))
 
 

@@ -7,15 +7,16 @@ import os
 import socket
 import struct
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.connection import UnixDomainSocketConnection
+from redis.connection import Connection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
@@ -23,9 +24,11 @@ from app.config import get_settings
 from app.db.liveness import process_name
 from app.errors import AppError
 from app.masking import hide_in_address
+from app.private_files import replace_file
 
 CONNECT_WITHIN_S = 2.0
 ANSWER_WITHIN_S = 5.0
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,23 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         return f"unix://{quote(os.fsencode(self.socket))}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoopbackServer:
+    """The address of the server that takes its place where the system has no Unix sockets."""
+
+    port: int
+    password: str
+    """Another one at each start."""
+    pid: int
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self.password}@{LOOPBACK}:{self.port}"
+
+
+OwnServer = EmbeddedServer | LoopbackServer
 
 
 class OwnServerConnection(UnixDomainSocketConnection):
@@ -61,6 +81,33 @@ class OwnServerConnection(UnixDomainSocketConnection):
         raise RedisConnectionError(f"process {found} is listening on the queue server's socket")
 
 
+class LoopbackConnection(Connection):
+    """A connection to our server on the loopback; another program at its port is told nothing.
+
+    Args:
+        pid: the server's process id.
+    """
+
+    def __init__(self, *, pid: int, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self._server_pid = pid
+
+    def _connect(self) -> socket.socket:
+        connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
+        if _listens(self._server_pid, self.port):
+            return connected
+        connected.close()
+        raise RedisConnectionError("the queue server does not listen on its port any more")
+
+
+def _listens(pid: int, port: int) -> bool:
+    try:
+        sockets = psutil.Process(pid).net_connections("tcp4")
+    except psutil.Error:
+        return False
+    return any(s.status == psutil.CONN_LISTEN and s.laddr == (LOOPBACK, port) for s in sockets)
+
+
 def peer_pid(connected: socket.socket) -> int | None:
     """The process at the other end of a Unix socket; None where the system does not tell it."""
     if sys.platform == "linux":
@@ -78,16 +125,27 @@ def address_file() -> Path:
     return get_settings().run_dir / "redis.json"
 
 
-def embedded_server() -> EmbeddedServer | None:
+def write_address(server: OwnServer) -> None:
+    """Leave the address of a server that was started.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    replace_file(address_file(), json.dumps(asdict(server)))
+
+
+def embedded_server() -> OwnServer | None:
     """The embedded server that was started last; None where there is no readable address."""
     try:
         found = json.loads(address_file().read_text(encoding="utf-8"))
+        if "port" in found:
+            return LoopbackServer(int(found["port"]), str(found["password"]), int(found["pid"]))
         return EmbeddedServer(str(found["socket"]), int(found["pid"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _address() -> str | EmbeddedServer:
+def _address() -> str | OwnServer:
     """Of the Redis in use.
 
     Raises:
@@ -124,7 +182,7 @@ def get_redis(within_s: float = ANSWER_WITHIN_S) -> Redis:
 
 
 @lru_cache(maxsize=3)
-def _client(address: str | EmbeddedServer, within_s: float) -> Redis:
+def _client(address: str | OwnServer, within_s: float) -> Redis:
     client = connect(address, answer_within_s=within_s, client_name=process_name())
     _clients.append(client)
     return client
@@ -141,7 +199,7 @@ def close_redis() -> None:
 
 
 def connect(
-    address: str | EmbeddedServer, *, answer_within_s: float, client_name: str | None = None
+    address: str | OwnServer, *, answer_within_s: float, client_name: str | None = None
 ) -> Redis:
     """A new client; nothing is sent yet.
 
@@ -165,6 +223,10 @@ def connect(
     if isinstance(address, EmbeddedServer):
         pool = ConnectionPool(OwnServerConnection, path=address.socket, pid=address.pid, **options)
         return Redis.from_pool(pool)
+    if isinstance(address, LoopbackServer):
+        options |= {"host": LOOPBACK, "port": address.port, "password": address.password}
+        options |= {"pid": address.pid, "protocol": 2}  # in the older one the password comes first
+        return Redis.from_pool(ConnectionPool(LoopbackConnection, **options))
     try:
         return Redis.from_url(address, **options)
     except ValueError:

@@ -16,7 +16,8 @@ import psutil
 from redis.exceptions import RedisError
 
 from app.errors import AppError
-from app.queue.connection import EmbeddedServer, connect, embedded_server
+from app.queue.connection import OwnServer, connect, embedded_server
+from app.runtime import loopback
 from app.runtime.redis_server import stop_redis
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def end_queue_server(seconds: float) -> None:
         return
     with suppress(psutil.Error):
         process = psutil.Process(server.pid)
-        if "valkey" in process.name():
+        if "valkey" in process.name() or loopback.COMMAND in process.cmdline():
             log.warning("the queue server %d does not answer and is killed", server.pid)
             process.kill()
 
@@ -108,7 +109,7 @@ def _stop_redis() -> None:
         log.warning("%s", error)
 
 
-def _answers(server: EmbeddedServer) -> bool:
+def _answers(server: OwnServer) -> bool:
     try:
         with connect(server, answer_within_s=ANSWER_WITHIN_S) as client:
             return bool(client.ping())

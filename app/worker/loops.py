@@ -142,7 +142,7 @@ def _wake_loops(name: str) -> None:
     try:
         client = get_redis()
         for connection in client.client_list():
-            if connection["name"] in ours and "b" in connection["flags"]:  # it blocks
+            if connection["name"] in ours:  # one that does not block is left as it is
                 client.client_unblock(int(connection["id"]))
     except (RedisError, AppError) as error:  # forbidden, or gone: the loops wake by themselves
         log.debug("the loops were not woken: %s", error)

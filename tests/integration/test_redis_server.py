@@ -21,8 +21,14 @@ from rq import Queue
 
 from app.config import get_settings
 from app.errors import AppError
-from app.queue.connection import EmbeddedServer, address_file, embedded_server, get_redis
-from app.runtime import redis_server, valkey
+from app.queue.connection import (
+    EmbeddedServer,
+    address_file,
+    embedded_server,
+    get_redis,
+    write_address,
+)
+from app.runtime import loopback, redis_server, valkey
 from app.runtime.redis_server import ensure_redis, stop_redis
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no embedded server there")
@@ -39,7 +45,7 @@ def no_server_is_left(data_dir: Path) -> Iterator[None]:
 
 def running() -> EmbeddedServer:
     server = embedded_server()
-    assert server is not None
+    assert isinstance(server, EmbeddedServer)
     return server
 
 
@@ -132,7 +138,7 @@ def test_another_program_with_the_noted_process_id_is_left_alone(data_dir: Path)
     stop_redis()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         noted = EmbeddedServer(server.socket, other.pid)
-        valkey._write_address(noted)
+        write_address(noted)
         ensure_redis()
         assert running().pid != other.pid
         assert other.poll() is None
@@ -264,7 +270,8 @@ def test_it_ends_when_its_guard_is_killed_and_is_started_again() -> None:
 
 
 def test_a_system_without_a_server_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(valkey, "find_spec", lambda _name: None)
+    for module in (valkey, loopback):
+        monkeypatch.setattr(module, "find_spec", lambda _name: None)
     with pytest.raises(AppError, match=r"No queue server comes with .* Set AFTERIMAGE_REDIS_URL"):
         ensure_redis()
 
@@ -276,11 +283,13 @@ def test_a_program_that_does_not_run_is_reported(monkeypatch: pytest.MonkeyPatch
     assert not address_file().exists()
 
 
-def test_a_folder_that_cannot_be_written_is_reported(data_dir: Path) -> None:
-    data_dir.write_text("a file where the folder should be")
-    with pytest.raises(AppError, match=r"The queue cannot be started in .*data: "):
+def test_a_folder_that_cannot_be_written_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("where the folder should be")
+    set_environment(monkeypatch, "AFTERIMAGE_DATA_DIR", str(tmp_path / "file"))
+    with pytest.raises(AppError, match=r"The queue cannot be started in .*file: "):
         ensure_redis()
-    data_dir.unlink()
 
 
 def test_a_given_server_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,7 @@ def test_the_wheel_holds_the_package_its_migrations_and_its_resources(wheel: Pat
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     inside = files_below(ROOT / "migrations", "**/*.py") | files_below(ROOT / "resources")
+    inside.add("CHANGELOG.md")
     assert names == files_below(ROOT / "app", "**/*.py") | {f"app/{name}" for name in inside}
 
 

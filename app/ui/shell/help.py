@@ -1,4 +1,4 @@
-"""Help inside the program: the user guide, and every key."""
+"""Help inside the program: the user guide, what a version changed, and every key."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from app.ui.pictures.grid import KEYS as IN_GRID
 from app.ui.pictures.viewer import KEYS as IN_VIEWER
 
 GUIDE = RESOURCES / "user-guide.md"
-GUIDE_SIZE = QSize(760, 820)
+READING_SIZE = QSize(760, 820)
 KEYS_SIZE = QSize(1100, 700)
 BETWEEN = SPACE_XL * 2
 """From one column of keys to the next."""
@@ -49,25 +49,36 @@ Keys = Sequence[tuple[str, str]]
 """What each key does, and the key."""
 
 
-class GuideDialog(QDialog):
-    """The user guide, to be read beside the window."""
+class ReadingDialog(QDialog):
+    """A text, to be read beside the window.
 
-    def __init__(self, parent: QWidget) -> None:
+    Args:
+        text: in Markdown.
+    """
+
+    def __init__(self, parent: QWidget, title: str, text: str) -> None:
         super().__init__(parent)
-        self.setWindowTitle("User guide")
+        self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.text = QTextBrowser()
         self.text.setFrameShape(QFrame.Shape.NoFrame)
         self.text.setFont(font("body"))
         self.text.document().setDocumentMargin(SPACE_XL)
-        # its pictures are of windows, which the reader has in front of them
-        self.text.setMarkdown(_PICTURE.sub("", GUIDE.read_text(encoding="utf-8")))
+        self.text.setOpenLinks(False)  # they lead to documents that do not come with the program
+        self.text.setMarkdown(text)
         _space_out(self.text.document())
         self.text.setStyleSheet("QTextBrowser { border: none; }")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.text)
-        fit_size(self, GUIDE_SIZE)
+        fit_size(self, READING_SIZE)
+
+
+class GuideDialog(ReadingDialog):
+    """The user guide; its pictures are of windows, which the reader has in front of them."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, "User guide", _PICTURE.sub("", GUIDE.read_text(encoding="utf-8")))
 
 
 class KeysDialog(QDialog):

@@ -191,9 +191,13 @@ def add_pages(
     window: MainWindow, backend: Backend, runner: ActionRunner, poller: Poller
 ) -> SessionsFeed:
     """Build every page and put it into the window."""
+    import asyncio
+
+    from app.services.upgrades import take_upgrade
     from app.ui.shell.pages import Pages
 
     pages = Pages(window, backend, runner, poller)
+    runner.run(None, lambda: asyncio.to_thread(take_upgrade, "window"), done=pages.say_upgraded)
     if window.path:
         QTimer.singleShot(0, pages, lambda: pages.open(window.path))
     return pages.feed

@@ -20,7 +20,7 @@ from app.ui.pages.system.page import SystemPage
 from app.ui.pictures.context import PictureContext
 from app.ui.pictures.thumbnails import ThumbnailLoader
 from app.ui.shell.about import AboutDialog
-from app.ui.shell.help import GuideDialog, KeysDialog
+from app.ui.shell.help import GuideDialog, KeysDialog, ReadingDialog
 from app.ui.shell.report import ReportDialog
 from app.ui.shell.sessions_feed import SessionsFeed
 from app.ui.shell.settings_dialog import SettingsDialog
@@ -29,6 +29,7 @@ from app.ui.shell.window import MainWindow
 if TYPE_CHECKING:
     from app.api.library_schemas import PictureState
     from app.services.backend import Backend
+    from app.services.upgrades import Upgrade
     from app.ui.parts.actions import ActionRunner
     from app.ui.parts.poller import Poller
 
@@ -126,6 +127,18 @@ class Pages(QObject):
             self.new_session(path)
         else:
             self._show_pictures_page().search_like(path)
+
+    def say_upgraded(self, upgrade: Upgrade | None) -> None:
+        """Say once what a newer version changes; it stays until it is read or dismissed."""
+        if upgrade is None:
+            return
+        notice, changes = self._window.notice, upgrade.changes
+
+        def read() -> None:
+            notice.hide()
+            ReadingDialog(self._window, "What changed", changes).show()
+
+        notice.show_message("info", upgrade.sentence, "What changed", read)
 
     def show_pictures(self, folder: str, state: PictureState) -> None:
         """Show the pictures below a folder that are in this state."""

@@ -31,7 +31,8 @@ from PySide6.QtWidgets import (
 from app.ui.parts import words
 from app.ui.parts.commands import PAGES, Commands
 from app.ui.parts.fitting import fit_size, fit_to_screen, room_for
-from app.ui.parts.theme import theme
+from app.ui.parts.notice import Notice
+from app.ui.parts.theme import SPACE_L, SPACE_M, SPACE_S, theme
 from app.ui.parts.widgets import EmptyState, Skeleton, line
 from app.ui.shell.rail import Rail
 from app.ui.shell.running_bar import RunningBar
@@ -73,6 +74,8 @@ class MainWindow(QMainWindow):
         self.commands = Commands(self)
         self.commands.fill_menu_bar(self)
         self.rail = Rail(PAGES, self.commands.pages)
+        self.notice = Notice()
+        self.notice.setContentsMargins(SPACE_L, SPACE_S, SPACE_M, 0)
         self.stack = QStackedWidget()
         self.status = StatusLine()
         self.running = RunningBar()
@@ -93,6 +96,7 @@ class MainWindow(QMainWindow):
         columns.addWidget(line(vertical=True))
         page = QVBoxLayout()
         page.setSpacing(0)
+        page.addWidget(self.notice)
         page.addWidget(self.stack, 1)
         page.addWidget(self.running)
         columns.addLayout(page, 1)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import debian
 import pytest
 from desktop_entry import OPENS, menu_entry
 from distributions import project
+from make_package import _system_packages
 
 from app.cli.commands import _parser
+from app.engine.lock import shipped_lock
 
-LINUX = Path(__file__).parents[3] / "packaging" / "linux"
+ROOT = Path(__file__).parents[3]
+LINUX = ROOT / "packaging" / "linux"
 
 
 def test_the_man_page_has_every_command() -> None:
@@ -53,3 +58,34 @@ def test_the_package_depends_on_what_a_window_needs(tmp_path: Path) -> None:
 def test_no_script_of_the_package_touches_a_home_folder(script: str) -> None:
     text = (LINUX / script).read_text("utf-8")
     assert not re.search(r"\b(rm|mv|find|chown)\b", text)
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="no Debian")
+def test_libraries_of_the_system_are_listed_by_their_packages(tmp_path: Path) -> None:
+    folder = tmp_path / "_internal"
+    folder.mkdir()
+    assert _system_packages(tmp_path) == []
+    for name in ("libc.so.6", "libof-a-wheel.so.1"):
+        (folder / name).touch()
+    ((package, version),) = _system_packages(tmp_path)
+    assert package == "libc6"
+    assert version[0].isdigit()
+
+
+def test_addresses_of_package_indexes_stand_in_the_list_of_the_engine_only() -> None:
+    hosts = {urlsplit(address).hostname or "" for address in shipped_lock().indexes.values()}
+    assert hosts
+    assert "" not in hosts
+    texts = [
+        path
+        for folder in ("app", "docs", "migrations", "packaging", "resources", "tests")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".md", ".sh", ".json", ".spec", ".txt", ".yaml", ".toml"}
+    ]
+    naming = [p for p in [*texts, *ROOT.glob("*.*")] if p.is_file() and _names(p, hosts)]
+    assert naming == [ROOT / "resources" / "engine.json"]
+
+
+def _names(path: Path, hosts: set[str]) -> bool:
+    text = path.read_text("utf-8", errors="replace")
+    return any(host in text for host in hosts)

@@ -11,7 +11,14 @@ from redis.connection import parse_url
 
 from app.config import get_settings
 from app.errors import AppError
-from app.queue.connection import address_file, get_redis, redis_url
+from app.masking import hide_in_address
+from app.queue.connection import (
+    LoopbackServer,
+    address_file,
+    embedded_server,
+    get_redis,
+    redis_url,
+)
 
 
 def write_address(socket: str) -> None:
@@ -39,7 +46,23 @@ def test_the_embedded_server_is_found_by_its_file(data_dir: Path) -> None:
     assert parse_url(redis_url())["path"] == "/run/a?b #%.sock"
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", "[]", "null", '{"socket": "/x", "pid": "x"}'])
+def test_a_server_on_the_loopback_is_found_by_its_file() -> None:
+    address_file().parent.mkdir(parents=True, exist_ok=True)
+    address_file().write_text('{"port": 5, "password": "pass-word_1", "pid": 1}')
+    assert embedded_server() == LoopbackServer(5, "pass-word_1", 1)
+    options = parse_url(redis_url())
+    assert (options["host"], options["port"], options["password"]) == (
+        "127.0.0.1",
+        5,
+        "pass-word_1",
+    )
+    assert "pass-word_1" not in hide_in_address(redis_url())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, "", "{}", "[]", "null", '{"socket": "/x", "pid": "x"}', '{"port": 5, "pid": 1}'],
+)
 def test_without_a_readable_address_the_queue_is_not_running(content: str | None) -> None:
     if content is not None:
         write_address("/run/a?b #%.sock")

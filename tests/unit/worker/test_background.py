@@ -154,6 +154,6 @@ def test_an_index_that_is_emptied_meanwhile_has_no_background(
     store = context().store
     context().backgrounds.clear()
     store.delete(collection, range(1, PICTURES + 1))
-    monkeypatch.setattr(store, "count", lambda _collection, exact: PICTURES)  # as it was a moment ago
+    monkeypatch.setattr(store, "count", lambda _collection, exact: PICTURES)  # a moment ago
     embed = partial(search._text_vectors, load_encoder(DRAWN_MODEL, "cpu", "fp32"))
     assert background.background(store, collection, embed, 60.0) is None
