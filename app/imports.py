@@ -1,15 +1,10 @@
-"""Imports without a search for garbage, and without what nobody needs."""
+"""Imports without a search for garbage."""
 
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
-
-FOR_TRACING = "torch._meta_registrations"
-"""What PyTorch's compiler knows of shapes; with all that it imports, a quarter of PyTorch."""
 
 
 @contextmanager
@@ -27,21 +22,3 @@ def importing() -> Iterator[None]:
         gc.freeze()
         if was_collecting:
             gc.enable()
-
-
-@contextmanager
-def leaving_out(name: str) -> Iterator[None]:
-    """Whoever imports the module of a package within the block gets an empty one; later it can be
-    had as usual."""
-    if name in sys.modules:
-        yield
-        return
-    empty = sys.modules[name] = ModuleType(name)
-    try:
-        yield
-    finally:
-        if sys.modules[name] is empty:
-            del sys.modules[name]
-            package, _, last = name.rpartition(".")
-            if package in sys.modules:
-                vars(sys.modules[package]).pop(last, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -13,6 +14,11 @@ from app.pictures.decode import FileContent
 
 def photo(width: int, height: int) -> Image.Image:
     """Soft colours, different everywhere, with the grain that real photos have."""
+    return _photo(width, height).copy()
+
+
+@lru_cache(16)
+def _photo(width: int, height: int) -> Image.Image:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     colours = np.stack(
         [

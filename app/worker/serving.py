@@ -26,7 +26,7 @@ from app.db.migrate import migrate
 from app.db.reconcile import forget_old_workers, take_over
 from app.engine.place import MISSING, find_engine, remove_others
 from app.errors import AppError, first_line
-from app.imports import FOR_TRACING, importing, leaving_out
+from app.imports import importing
 from app.locks import holders
 from app.private_files import replace_file
 from app.queue.queues import QUEUES
@@ -147,7 +147,7 @@ def _warm_up() -> None:
         log.warning("%s", MISSING)
         return
     begin = time.perf_counter()
-    with importing(), leaving_out(FOR_TRACING):
+    with importing():
         import app.embedding.loading  # noqa: F401
 
     log.info("model library ready after %.1f s", time.perf_counter() - begin)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from following import worker_beside
+from following import until, worker_beside
 from warm_processes import run_app
 
 
@@ -41,6 +41,11 @@ async def test_index_then_every_command_that_looks_at_it(pictures: Path) -> None
         assert report["problems"] == []
         answer = json.loads(run("start", session, "--json").splitlines()[0])
         assert set(answer) == {"sessionId", "rqJobId", "status", "message"}
+
+        async def at_rest() -> bool:
+            return bool(json.loads(run("progress", session, "--json"))["status"] == "completed")
+
+        await until(at_rest)
         for command in ("start", "resume"):
             told = run(command, session)
             assert told.startswith(f"Session {session} is finished: 40 pictures are indexed.")

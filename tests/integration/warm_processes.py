@@ -2,9 +2,9 @@
 
 To import them takes seconds of processor time, which is most of what a test of the whole program
 takes. So a process of the standard library's fork server imports them once, and each worker or
-command is a fork of it, and so are the worker and the fork server for decoders that these start: a
-process of its own that runs the same code with the same arguments and environment. Tests of how the
-program starts, and of what it starts, start it from nothing.
+command is a fork of it, and so is the worker that such a command starts: a process of its own that
+runs the same code with the same arguments and environment. Tests of how the program starts, and of
+what it starts, start it from nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import importlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,8 +25,6 @@ from typing import IO, Any
 import huggingface_hub.constants
 import psutil
 
-from app.pictures import fork_server
-from app.program import program_command
 from app.runtime import supervisor
 from app.runtime.worker_process import WorkerProcess
 
@@ -57,14 +54,14 @@ class WarmWorker(WorkerProcess):
     """Takes the place of :class:`app.runtime.worker_process.WorkerProcess`."""
 
     def _start(self, command: Sequence[str], output: IO[bytes]) -> Any:
-        return _Process(command, output.fileno(), output.fileno())
+        return _Process(command, output, output, {})
 
 
 def run_app(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end, with these environment variables beside those there are."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         command = [sys.executable, "-m", "app", *arguments]
-        process = _Process(command, output.fileno(), errors.fileno(), variables)
+        process = _Process(command, output, errors, variables)
         process.stdin.close()
         code = process.wait(COMMAND_WITHIN_S)
         return subprocess.CompletedProcess(command, code, _text(output), _text(errors))
@@ -75,42 +72,24 @@ def _text(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
-def _start_beside(*arguments: str, **variables: str) -> tuple[_Process, socket.socket]:
-    """Takes the place of :func:`app.pictures.fork_server.start_beside`."""
-    ours, theirs = socket.socketpair()
-    ours.settimeout(fork_server.LOOK_EVERY_S)
-    with theirs, open(os.devnull, "wb") as nowhere:
-        command = program_command(*arguments)
-        return _Process(command, nowhere.fileno(), 2, variables, theirs.fileno()), ours
-
-
 class _Process:
-    """What is needed of ``subprocess.Popen``.
-
-    Args:
-        output, errors, stdin: descriptors for its streams; without the last one, a pipe.
-        variables: of its environment, beside those of this process.
-    """
+    """What is needed of ``subprocess.Popen``."""
 
     def __init__(
         self,
         command: Sequence[str],
-        output: int,
-        errors: int,
-        variables: Mapping[str, str] | None = None,
-        stdin: int | None = None,
+        output: IO[bytes],
+        errors: IO[bytes],
+        variables: Mapping[str, str],
     ) -> None:
         reading, self.stdin = _fork_server.Pipe(duplex=False)
-        if stdin is not None:
-            reading.close()
-            reading = Connection(os.dup(stdin))
         with (
             reading,
-            Connection(os.dup(output), readable=False) as written,
-            Connection(os.dup(errors), readable=False) as complained,
+            Connection(os.dup(output.fileno()), readable=False) as written,
+            Connection(os.dup(errors.fileno()), readable=False) as complained,
         ):
             streams = (reading, written, complained)
-            arguments = (list(command[1:]), {**os.environ, **(variables or {})}, streams)
+            arguments = (list(command[1:]), {**os.environ, **variables}, streams)
             self._process = _fork_server.Process(target=_become, args=arguments, daemon=True)
             self._process.start()
         self.pid = self._process.pid
@@ -144,7 +123,7 @@ def _become(
     if options[:2] == ["-m", "app"]:
         from app.__main__ import main
 
-        _start_warm_ones()
+        _start_a_warm_worker()
         sys.argv = options[1:]
         sys.exit(main())
     assert options[0] == "-c", options
@@ -152,12 +131,11 @@ def _become(
     exec(options[1], {"__name__": "__main__"})
 
 
-def _start_warm_ones() -> None:
-    """What this process starts is forked as well, by the server that it is a fork of itself."""
+def _start_a_warm_worker() -> None:
+    """The worker of this process is forked as well, by the server that it is a fork of itself."""
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
     supervisor.WorkerProcess = WarmWorker  # type: ignore[misc]
-    fork_server.start_beside = _start_beside  # type: ignore[assignment]
 
 
 def running_children() -> list[psutil.Process]:

@@ -1,8 +1,5 @@
-"""The tests import of PyTorch and OpenCLIP what a worker does: it takes a third of the time."""
+"""What the tests import of OpenCLIP is what the program does: it takes a third of the time."""
 
-from app.imports import FOR_TRACING, leaving_out
-
-with leaving_out(FOR_TRACING):
-    import app.embedding.open_clip_import
+import app.embedding.open_clip_import
 
 app.embedding.open_clip_import.import_open_clip()

@@ -22,7 +22,7 @@ PICTURES = {
     kind: encoded(PICTURE, kind)
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 }
-LARGE = {kind: encoded(photo(400, 300), kind) for kind in ("WEBP", "HEIF", "AVIF")}
+LARGE = {kind: encoded(photo(200, 150), kind) for kind in ("WEBP", "HEIF", "AVIF")}
 GRIDS = {"HEIF": grid(HEIF_TILES), "AVIF": grid(AVIF_TILES)}
 
 

@@ -9,6 +9,7 @@ import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -29,6 +30,12 @@ LATER = photo(300, 400)  # a later frame, to be ignored
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"]
 
 
+@cache
+def whole(format: str) -> bytes:
+    """The picture as a file."""
+    return encoded(PICTURE, format)
+
+
 def decoded(data: bytes, name: str = "a") -> DecodedPicture:
     return decode(content(data), name, SPEC, 200)
 
@@ -47,17 +54,17 @@ def difference(first: DecodedPicture, second: DecodedPicture) -> float:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_is_read(format: str) -> None:
-    picture = decoded(encoded(PICTURE, format))
+    picture = decoded(whole(format))
     assert (picture.format, picture.width, picture.height) == (format, 400, 300)
     assert (picture.note, picture.taken_at) == ("", None)
-    assert difference(picture, decoded(encoded(PICTURE, "PNG"))) < 6
+    assert difference(picture, decoded(whole("PNG"))) < 6
 
 
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF", "MPO", "HEIF"])
 def test_of_several_frames_the_first_is_seen(format: str) -> None:
     later = LATER.resize(PICTURE.size)
     picture = decoded(encoded(PICTURE, format, save_all=True, append_images=[later]))
-    assert difference(picture, decoded(encoded(PICTURE, "PNG"))) < 6
+    assert difference(picture, decoded(whole("PNG"))) < 6
 
 
 def test_a_jpeg_with_more_pictures_behind_it_is_a_jpeg() -> None:
@@ -66,7 +73,7 @@ def test_a_jpeg_with_more_pictures_behind_it_is_a_jpeg() -> None:
 
 
 def test_the_content_decides_and_a_wrong_name_is_noted() -> None:
-    picture = decoded(encoded(PICTURE, "HEIF"), "IMG_0001.JPG")
+    picture = decoded(whole("HEIF"), "IMG_0001.JPG")
     assert picture.format == "HEIF"
     assert picture.note == "The name says JPG, the content is HEIF."
 
@@ -79,7 +86,7 @@ def test_what_is_no_picture_gets_its_own_sentence() -> None:
 
 @pytest.mark.parametrize("format", ["EPS", "PDF", "PPM", "TGA", "ICO"])
 def test_no_other_format_is_handed_to_pillow(format: str) -> None:
-    failure(encoded(PICTURE, format), "a.jpg")
+    failure(whole(format), "a.jpg")
 
 
 def png_of_size(width: int, height: int) -> bytes:
@@ -175,7 +182,7 @@ def test_a_cmyk_jpeg_shows_its_colours_with_and_without_adobes_marker() -> None:
 
 
 def test_a_jpeg_of_a_rare_kind_is_unsupported_not_damaged() -> None:
-    data = bytearray(encoded(PICTURE, "JPEG"))
+    data = bytearray(whole("JPEG"))
     data[data.index(b"\xff\xc0") + 4] = 12  # bits per sample
     assert failure(bytes(data)).kind is ErrorKind.UNSUPPORTED
 
@@ -187,7 +194,7 @@ def test_whatever_is_raised_for_a_picture_is_its_failure_and_logged_once(
         raise ZeroDivisionError("a surprise\0 with a \ud800 in it")
 
     monkeypatch.setattr(decode_module, "orientation_and_time", surprise)
-    data = encoded(PICTURE, "PNG")
+    data = whole("PNG")
     error = failure(data)
     assert error.kind is ErrorKind.INTERNAL
     assert error.message.isascii()
@@ -203,7 +210,7 @@ def test_lack_of_memory_is_told_apart_from_damage(monkeypatch: pytest.MonkeyPatc
         raise MemoryError
 
     monkeypatch.setattr(decode_module.PngImagePlugin.PngImageFile, "load_prepare", no_memory)
-    error = failure(encoded(PICTURE, "PNG"))
+    error = failure(whole("PNG"))
     assert error.kind is ErrorKind.OUT_OF_MEMORY
     assert error.kind.transient
 
@@ -213,14 +220,14 @@ def test_lack_of_memory_is_told_apart_from_damage(monkeypatch: pytest.MonkeyPatc
 IN_ROWS = {
     "JPEG": encoded(PICTURE, "JPEG", quality=90),
     "CMYK JPEG": encoded(PICTURE.convert("CMYK"), "JPEG", quality=90),
-    "PNG": encoded(PICTURE, "PNG"),
+    "PNG": whole("PNG"),
     "palette PNG": encoded(PICTURE.quantize(64), "PNG"),
     "16-bit PNG": encoded(Image.fromarray(np.asarray(PICTURE)[..., 0].astype(np.uint16)), "PNG"),
     "GIF": encoded(PICTURE.quantize(64), "GIF", interlace=0),
-    "WEBP": encoded(PICTURE, "WEBP"),
+    "WEBP": whole("WEBP"),
     "lossless WEBP": encoded(PICTURE, "WEBP", lossless=True),
-    "BMP": encoded(PICTURE, "BMP"),
-    "TIFF": encoded(PICTURE, "TIFF"),
+    "BMP": whole("BMP"),
+    "TIFF": whole("TIFF"),
 }
 
 
@@ -272,7 +279,7 @@ def test_a_progressive_jpeg_cut_in_its_first_scan_is_measured_in_rows() -> None:
 
 
 def test_only_the_end_marker_missing_is_no_loss() -> None:
-    data = encoded(PICTURE, "JPEG")
+    data = whole("JPEG")
     picture = decoded(data[:-2])
     assert "whole picture was there" in picture.note
     assert difference(picture, decoded(data)) == 0
@@ -295,7 +302,7 @@ def test_an_unwritten_end_counts_as_missing(format: str) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_padding_behind_a_whole_picture_is_no_loss(format: str) -> None:
-    data = encoded(PICTURE, format)
+    data = whole(format)
     for padding in (b"\0" * 100, b"\0" * 100_000, b"trailer of a camera" * 20):
         picture = decoded(data + padding)
         assert picture.note == ""
@@ -303,12 +310,12 @@ def test_padding_behind_a_whole_picture_is_no_loss(format: str) -> None:
 
 
 def test_a_file_cut_off_in_its_header_says_so() -> None:
-    error = failure(encoded(PICTURE, "JPEG")[:100])
+    error = failure(whole("JPEG")[:100])
     assert error.kind is ErrorKind.TRUNCATED
 
 
 def test_damage_in_the_middle_is_called_damage() -> None:
-    data = bytearray(encoded(PICTURE, "PNG"))
+    data = bytearray(whole("PNG"))
     for share, kind in ((0.2, ErrorKind.CORRUPT), (0.8, None)):
         damaged = data.copy()
         at = int(share * len(data))
@@ -321,8 +328,8 @@ def test_damage_in_the_middle_is_called_damage() -> None:
 
 
 def test_threads_do_not_disturb_each_other() -> None:
-    whole = encoded(PICTURE, "JPEG")
-    work = [whole, whole[: len(whole) * 3 // 4], IN_ROWS["PNG"], IN_ROWS["WEBP"][:20_000]] * 6
+    jpeg = whole("JPEG")
+    work = [jpeg, jpeg[: len(jpeg) * 3 // 4], IN_ROWS["PNG"], IN_ROWS["WEBP"][:20_000]] * 6
     alone = [decoded(data) for data in work[:4]] * 6
     with ThreadPoolExecutor(8) as threads:
         together = list(threads.map(decoded, work))
