@@ -213,7 +213,8 @@ async def _change_model(window: MainWindow, pages: Pages, studio: Studio, folder
     line = pages.pictures.answering
     line.use_folder(str(folder))
     window.show_page("pictures")
-    await _until(lambda: "until" in line.notice.text.text() and line.isVisible(), settle=3.0)
+    said = line.notice.text
+    await _until(lambda: "until" in said.text() and ": 0 of" not in said.text(), settle=0.5)
     await studio.take("pictures-answering")
 
 
