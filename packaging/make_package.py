@@ -38,6 +38,12 @@ SOURCE_FILES = (
 )
 LARGEST_DEB = 220_000_000
 LICENCE_NAMES = ("licen", "copying", "notice", "copyright")
+WITHOUT_TEXT = {
+    "pyside6_essentials": ("LGPL-3", "GPL-3"),
+    "shiboken6": ("LGPL-3", "GPL-3"),
+    "qdrant_edge_py": ("Apache-2.0",),
+}
+"""Wheels that name their licence and do not have it; Debian has the texts."""
 
 
 def main() -> int:
@@ -127,11 +133,20 @@ def _add_papers(program: Path, python: Path) -> None:
     shutil.copy(ROOT / "LICENSE", program)
     licences = program / "licences"
     for found in (python.parents[1] / "lib").rglob("*.dist-info"):
-        name = found.name.removesuffix(".dist-info")
-        for path in found.rglob("*"):
-            if path.is_file() and path.name.lower().startswith(LICENCE_NAMES):
-                (licences / name).mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, licences / name)
+        texts = {
+            "-".join(path.relative_to(found).parts): path
+            for path in found.rglob("*")
+            if path.is_file() and path.name.lower().startswith(LICENCE_NAMES)
+        }
+        if sys.platform == "linux":
+            for name in WITHOUT_TEXT.get(found.name.partition("-")[0].lower(), ()):
+                texts[name] = Path("/usr/share/common-licenses", name)
+            if not texts:
+                raise SystemExit(f"{found.name} has no licence: add it to WITHOUT_TEXT.")
+        folder = licences / found.name.removesuffix(".dist-info")
+        folder.mkdir(parents=True)
+        for name, path in texts.items():
+            shutil.copy(path, folder / name)
     standard = Path(sysconfig.get_path("stdlib"), "LICENSE.txt")
     of_python = standard if standard.is_file() else Path("/usr/share/doc/python3/copyright")
     (licences / "python").mkdir(parents=True)

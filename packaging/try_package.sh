@@ -123,7 +123,7 @@ find_cat() {
     case $found in *cat.jpg*) ;; *) fail "The cat was not found." ;; esac
 }
 
-step "The package by itself: $(basename "$package"), $(du -m "$package" | cut -f1) MB"
+step "The package by itself: $(basename "$package"), $(($(stat --format %s "$package") / 1000000)) MB"
 lintian --tag-display-limit 0 "$package" 2>/dev/null | grep -E '^E:' && fail "lintian found errors." || echo "lintian: no errors."
 dpkg-deb --info "$package" | sed -n '/^ Package/,/^ Description/p'
 
@@ -153,7 +153,7 @@ appstreamcli validate --no-net "$root/usr/share/metainfo/afterimage.metainfo.xml
     grep -E '^E:' && fail "The AppStream metadata are wrong." || echo "Menu entry and metadata are valid."
 as_person afterimage --version
 program=$root/usr/lib/afterimage
-[ -s "$program/LICENSE" ] && [ -s "$program/licences/python/copyright" ] || fail "Licences are missing."
+[ -s "$program/LICENSE" ] && [ -d "$program/licences/python" ] || fail "Licences are missing."
 parts=$("$python" -c 'import json, sys; print(len(json.load(sys.stdin)["components"]))' <"$program/sbom.cdx.json")
 echo "Inside: $parts parts in the list of contents, licences of $(ls "$program/licences" | wc -l)."
 
