@@ -16,7 +16,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from app.config import BUILTIN_MODEL
 from app.embedding.tokenizers import fetch_tokenizer
 from app.embedding.weights import (
     LOCK,
@@ -154,8 +153,8 @@ class _Weights:
                 log.info("%s: %s", url, first_line(error))
                 raise failed(
                     f"{host(url)} cannot be reached",
-                    "Connect to the internet and try again, or use a model folder of your own or "
-                    f"{BUILTIN_MODEL}, the built-in one.",
+                    "Connect to the internet and try again, or use the built-in model or a model "
+                    "folder.",
                 ) from error
             if found.size and found.etag and found.commit_hash:
                 return RemoteFile(url, name, found.size, _digest(found.etag)), found.etag
