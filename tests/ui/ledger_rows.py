@@ -74,6 +74,7 @@ def add_many(session_id: int, number: int, failed_every: int = 0) -> None:
     """So many pictures at once; completed, but for every so-manieth."""
     failed = f"i % {failed_every} = 0" if failed_every else "0"
     with write_transaction() as conn:
+        conn.exec_driver_sql("PRAGMA cache_size = -400000")  # in KB: room for all indexes
         first = conn.execute(text("SELECT coalesce(max(id), 0) FROM image_assets")).scalar_one()
         conn.execute(
             text(
