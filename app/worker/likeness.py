@@ -82,7 +82,7 @@ def cosines_with_copies(
         return np.empty(0, np.float32)
     limit, decoders = get_settings().max_image_megapixels, context().decoders
     cosines = []
-    for asset_id, path in _paths(list(stored)):
+    for asset_id, path in paths_of(list(stored)):
         try:
             with decoders.read(0, path) as file:
                 pixels = file.decode(encoder.pixels, limit).result().pixels
@@ -113,7 +113,8 @@ def _copy(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.asarray(smaller.convert("RGB").resize(picture.size, Image.Resampling.BICUBIC))
 
 
-def _paths(asset_ids: Sequence[int]) -> list[tuple[int, str]]:
+def paths_of(asset_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """Pictures, each with its path."""
     with get_sync_engine().connect() as conn:
         query = select(ImageAsset.id, ImageAsset.path).where(ImageAsset.id.in_(asset_ids))
         return [(row.id, row.path) for row in conn.execute(query)]

@@ -1,4 +1,5 @@
-"""Find pictures that look alike: every pair of vectors whose cosine similarity is high enough.
+"""Find pictures that look alike: every pair of vectors whose cosine similarity is high enough, if
+the pictures themselves look alike too (:mod:`app.worker.small_copies`).
 
 All pairs are compared, but most of them by a bound that is an eighth of the work. Vectors are
 rotated so that their first ``HEAD_COMPONENTS`` numbers hold most of their length, and the rest of
@@ -37,6 +38,7 @@ from app.db.engine import get_sync_engine, write_transaction
 from app.db.jobs import chunks
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, NearDuplicate, is_present
 from app.errors import AppError, first_line
+from app.pictures.fork_server import Stopped
 from app.queue.queues import QUEUES, get_queue
 from app.vectors.protocol import UnknownCollectionError, spread
 from app.worker.context import IDLE, context
@@ -46,6 +48,7 @@ from app.worker.likeness import (
     cosines_with_copies,
     measured_threshold,
 )
+from app.worker.small_copies import SAME, SmallCopies
 
 HEAD_COMPONENTS = 64
 BLOCK = 2_048
@@ -83,6 +86,9 @@ def find_near_duplicates() -> bool:
     except UnknownCollectionError:
         log.warning("there is no index in which to compare pictures")
         _commit(fail_scan, claim, "The index of this model no longer exists.")
+        return False
+    except Stopped:
+        _commit(release_scan, claim, 0.0)
         return False
     except (AppError, OperationalError) as error:  # a store or a ledger that is away comes back
         log.warning("comparing pictures waits: %s", error)
@@ -156,6 +162,7 @@ class NearDuplicateScan:
         self._heads: Vectors = np.empty((0, 0), np.float32)
         self._parents: Positions = np.empty(0, np.int64)
         self._scores: Vectors = np.empty(0, np.float32)
+        self._copies = SmallCopies()
         self.steps = self._steps()
 
     def _steps(self) -> Iterator[float]:
@@ -183,7 +190,8 @@ class NearDuplicateScan:
             yield done / everything
         for first in starts:
             for second in range(first, number, BLOCK):
-                self._compare(first, second)
+                for _ in self._compare(first, second):
+                    yield done / everything
                 done += 1
                 yield done / everything
 
@@ -207,8 +215,8 @@ class NearDuplicateScan:
         nothing = np.zeros(dimension, np.float32)
         return np.stack([known.get(int(asset_id), nothing) for asset_id in asset_ids])
 
-    def _compare(self, first: int, second: int) -> None:
-        """Compare two blocks, given where they begin."""
+    def _compare(self, first: int, second: int) -> Iterator[None]:
+        """Compare two blocks, given where they begin; each step is a picture that is looked at."""
         bounds = self._heads[first : first + BLOCK] @ self._heads[second : second + BLOCK].T
         near = bounds >= self._threshold - ROUNDING
         if first == second:
@@ -220,10 +228,17 @@ class NearDuplicateScan:
         exact = self._vectors(self._ids[rows]) @ self._vectors(self._ids[columns]).T
         exact[~near[np.ix_(rows - first, columns - second)]] = 0.0
         exact[exact < self._threshold] = 0.0
+        rows, columns, exact = _without_empty(rows, columns, exact)
+        ones, others = self._ids[rows].tolist(), self._ids[columns].tolist()
+        yield from self._copies.make([*ones, *others])
+        exact[self._copies.correlations(ones, others) < SAME] = 0.0
+        rows, columns, exact = _without_empty(rows, columns, exact)
+        if not len(rows):
+            return
         for at, best in ((rows, exact.max(axis=1)), (columns, exact.max(axis=0))):
             self._scores[at] = np.maximum(self._scores[at], np.minimum(best, 1.0))
-        ones, others = np.nonzero(exact)
-        join(self._parents, rows[ones], columns[others])
+        upper, lower = np.nonzero(exact)
+        join(self._parents, rows[upper], columns[lower])
 
     def write(self, conn: Connection) -> None:
         """Put the result in the place of the last one; once all steps are done."""
@@ -273,6 +288,14 @@ def roots(parents: Positions, items: Positions) -> Positions:
         found[above] = parents[found[above]]
     parents[items] = found
     return found
+
+
+def _without_empty(
+    rows: Positions, columns: Positions, products: Vectors
+) -> tuple[Positions, Positions, Vectors]:
+    """The same without rows and columns that hold nothing but zeros."""
+    held, held_by = products.any(axis=1), products.any(axis=0)
+    return rows[held], columns[held_by], products[np.ix_(held, held_by)]
 
 
 def _heads(vectors: Vectors, basis: Vectors) -> Vectors:

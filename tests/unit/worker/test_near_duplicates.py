@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from drawing import distinct_scenes, draw
 from drawn_model import DRAWN_MODEL
+from drawn_pictures import photo
 from ledgers import fresh_ledger
 from PIL import Image
 from sqlalchemy import insert, select, update
@@ -31,13 +33,15 @@ from app.queue.reconcile import reconcile
 from app.runtime.redis_server import ensure_redis, stop_redis
 from app.services import duplicate_scan
 from app.vectors.protocol import VectorPoint
-from app.worker import likeness, near_duplicates
+from app.worker import likeness, near_duplicates, small_copies
 from app.worker.context import context
 from app.worker.loops import ThreadWorker
 from app.worker.near_duplicates import NearDuplicateScan, find_near_duplicates, join, roots
 
 DIMENSION = 96
 COLLECTION = "test"
+LIKE_ALL_OTHERS = np.ones(1, np.float16).repeat(768) / np.float16(768**0.5)
+"""How a picture looks of which there is no file."""
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +64,12 @@ def ledger(measured: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             )
         )
     context().store.ensure_collection(COLLECTION, DIMENSION)
+    look_at = small_copies.small_copy
+    monkeypatch.setattr(
+        small_copies,
+        "small_copy",
+        lambda path: look_at(path) if os.path.exists(path) else LIKE_ALL_OTHERS,
+    )
     yield
     context().close()
     context.cache_clear()
@@ -488,6 +498,22 @@ def test_the_threshold_is_measured_where_none_is_given(
 
     look(threshold=0.0)
     assert found() == {1: 1, 41: 1, 2: 2, 42: 2}
+
+
+def test_what_only_the_model_takes_for_alike_is_not(tmp_path: Path) -> None:
+    one, copy, brighter, other, broken = (tmp_path / f"{number}.jpg" for number in range(5))
+    picture = photo(300, 200)
+    picture.save(one)
+    picture.resize((150, 100)).save(copy, quality=60)
+    picture.point(lambda value: min(value * 1.2, 255)).save(brighter)
+    picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(other)
+    broken.write_bytes(one.read_bytes()[:500])
+    add(unit(np.ones((5, DIMENSION))))
+    with write_transaction() as conn:
+        for number, file in enumerate((one, copy, brighter, other, broken), 1):
+            conn.execute(update(ImageAsset).where(ImageAsset.id == number).values(path=str(file)))
+    look()
+    assert found() == {1: 1, 2: 1, 3: 1}
 
 
 @pytest.mark.parametrize(
