@@ -139,11 +139,11 @@ class PicturePreview(QWidget):
         self.note.setText(SMALL)
         path = self.picture.path
 
-        def done(there: bool) -> None:
-            if path == self.picture.path and not there:
-                self.note.setText(GONE)
+        def done(why: str) -> None:
+            if path == self.picture.path:
+                self.note.setText(why)
 
-        self._runner.run(None, lambda: asyncio.to_thread(os.path.exists, path), done=done)
+        self._runner.run(None, lambda: asyncio.to_thread(why_small, path), done=done)
 
     # What the index knows of it
 
@@ -177,6 +177,11 @@ class PicturePreview(QWidget):
             self._attempts.addWidget(attempt_part(attempt))
         if not attempts and otherwise:
             self._attempts.addWidget(label(otherwise, "secondary"))
+
+
+def why_small(path: str) -> str:
+    """Why a picture is not seen in full."""
+    return SMALL if os.path.exists(path) else GONE
 
 
 def _action_button(action: QAction) -> QToolButton:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from app.ui.pictures.camera_words import camera_details
 from app.ui.pictures.compare import LEAST, MOST, CompareView
 from app.ui.pictures.evidence_panel import FactForm
 from app.ui.pictures.grid import PictureGrid, Tile
-from app.ui.pictures.preview import SMALL, Details
+from app.ui.pictures.preview import Details, why_small
 from app.ui.pictures.region_picker import RegionPicker
 from app.ui.pictures.zoom_view import ZoomView
 
@@ -237,8 +238,18 @@ class PictureViewer(QWidget):
         self.info.setChecked(self.info.isChecked() and not wanted)
 
     def _note_shown(self, whole: bool) -> None:
-        if not self.part.isChecked():
-            self.note.setText("" if whole else SMALL)
+        if self.part.isChecked():
+            return
+        self.note.setText("")
+        if whole or self._tile is None:
+            return
+        path = self._tile.path
+
+        def done(why: str) -> None:
+            if self._tile is not None and path == self._tile.path and not self.part.isChecked():
+                self.note.setText(why)
+
+        self._runner.run(None, lambda: asyncio.to_thread(why_small, path), done=done)
 
     def _choose_part(self, wanted: bool) -> None:
         self.note.setText(DRAG if wanted else "")

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from app.api.library_schemas import CameraFacts
 from app.ui.pictures.camera_words import camera_details
 from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile
+from app.ui.pictures.preview import GONE
 from app.ui.pictures.viewer import DRAG, TOO_SMALL, PictureViewer
 
 Key = Qt.Key
@@ -247,6 +248,10 @@ def test_a_file_that_cannot_be_read_says_so(qt_loop, backend, tmp_path: Path) ->
             assert shown.viewer.scale.text() == ""
             shown.key(Key.Key_Plus)
             shown.view.grab()
+            shown.key(Key.Key_Escape)
+            (tmp_path / "a.jpg").unlink()
+            shown.grid.viewed.emit(0)
+            await qt_loop.until(lambda: shown.viewer.note.text() == GONE)
 
     qt_loop.run(steps())
 

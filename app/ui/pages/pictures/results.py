@@ -232,13 +232,14 @@ def _ids(hits: list[SearchHit]) -> set[int]:
 
 
 def said(answer: Answer, quoted: str) -> str:
-    """What is first, and that nothing looks like what was asked for."""
+    """In which order the pictures are, and that nothing looks like what was asked for."""
     which = "that has" if answer.named == 1 else "that have"
-    first = f"{words.plural(answer.named, 'picture')} {which} {quoted} in the name or folder"
+    named = f"{words.plural(answer.named, 'picture')} {which} {quoted} in the name or folder"
     if answer.known:
-        return f"First {first}, then those that look like it."
+        only = answer.hits[0].named
+        return f"{named}." if only else f"First what looks like it, then {named}."
     nothing = f"Nothing here looks like {quoted}."
-    return f"{nothing} First {first}, then the closest." if answer.named else f"{nothing} Closest:"
+    return f"{nothing} First {named}, then the closest." if answer.named else f"{nothing} Closest:"
 
 
 def _refines(query: SearchQuery, before: SearchQuery) -> bool:

@@ -46,7 +46,8 @@ class Answer:
     left_out: bool = False
     """There are more, which are not likely."""
     named: int = 0
-    """So many of the first ones were found by their names."""
+    """So many were found by their names: the first ones, or where others are known to show what was
+    asked for, those behind the others."""
     unused: int = 0
     """So many pictures with a thumb are not known to the model."""
 
@@ -148,8 +149,9 @@ class SearchRunner(QObject):
         if not page.hits and not offset and query.minScore is not None:
             anything = await self._page(query.model_copy(update={"minScore": None}), 0)
             best = anything.hits[0].score if anything.hits else None
-        ids = {hit.assetId for hit in named}
-        hits = [*named, *(hit for hit in page.hits if hit.assetId not in ids)]
+        first, then = (page.hits, named) if page.known else (named, page.hits)
+        ids = {hit.assetId for hit in first}
+        hits = [*first, *(hit for hit in then if hit.assetId not in ids)]
         return Answer(
             query,
             hits,
@@ -157,7 +159,7 @@ class SearchRunner(QObject):
             best,
             page.known,
             page.leftOut,
-            len(named),
+            sum(hit.named for hit in hits),
             page.unused,
         )
 

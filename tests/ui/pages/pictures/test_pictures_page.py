@@ -682,9 +682,12 @@ def test_a_chosen_folder_is_a_filter_of_the_question_until_it_is_removed(
     qt_loop.run(steps())
 
 
-def test_pictures_whose_names_match_come_first_and_once(qt_loop, backend, tmp_path) -> None:
+def test_pictures_whose_names_match_come_first_where_none_looks_like_it(
+    qt_loop, backend, tmp_path
+) -> None:
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
+            shown.service.knows = False
             named = hit(7, "/p/beach.jpg").model_copy(update={"named": True, "score": 0.0})
             shown.service.named_hits = [named]
             await search(qt_loop, shown, "beach")
@@ -693,12 +696,33 @@ def test_pictures_whose_names_match_come_first_and_once(qt_loop, backend, tmp_pa
             assert ids.count(7) == 1
             said = shown.page.results.notice.text.text()
             assert "First 1 picture that has “beach” in the name or folder" in said
+            shown.service.knows = True
+            shown.service.named_hits = []
             assert shown.grid.tiles.row(0).note == ""
             bar = shown.grid.verticalScrollBar()
             bar.setValue(bar.maximum())
             await qt_loop.until(lambda: len(shown.page.results.hits) == 400)
             await search(qt_loop, shown, "dog")
             assert not shown.page.results.notice.isVisible()
+
+    qt_loop.run(steps())
+
+
+def test_pictures_whose_names_match_come_behind_those_that_look_like_it(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            named = [hit(number, "/p/dogs/yurt.jpg") for number in (1, 999)]
+            shown.service.named_hits = [
+                one.model_copy(update={"named": True, "score": 0.0}) for one in named
+            ]
+            await search(qt_loop, shown, "dogs")
+            ids = [item.assetId for item in shown.page.results.hits]
+            assert ids[:2] == [0, 1]
+            assert (ids[-1], ids.count(1)) == (999, 1)
+            said = shown.page.results.notice.text.text()
+            assert said.startswith("First what looks like it, then 1 picture that has “dogs”")
 
     qt_loop.run(steps())
 
