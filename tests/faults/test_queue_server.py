@@ -112,7 +112,7 @@ def test_it_ends_when_its_starter_is_killed_at_any_step(
     stop_redis()
 
 
-@pytest.mark.parametrize("step", ["_write_address", "_configuration", "socket_folder"])
+@pytest.mark.parametrize("step", ["write_address", "_configuration", "socket_folder"])
 def test_on_a_full_disk_there_is_a_sentence_and_no_server(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:

@@ -145,7 +145,7 @@ async def test_direct_enqueueing(db: AsyncSession, session: TrainingSession, wor
     assert job.get_status() == "queued"
     await work()
     assert job.get_status() == "finished"
-    assert job.return_value() == {"processed": 40, "failed": 0, "reused": 0, "batches": 5}
+    assert job.return_value() == {"processed": 40, "failed": 0, "reused": 0, "batches": 6}
 
 
 async def test_the_three_levels_of_work(
