@@ -281,7 +281,7 @@ def test_without_a_network_a_sentence_says_what_to_do(
     with pytest.raises(AppError, match=r"127\.0\.0\.1:9 cannot be reached") as caught:
         download(SPEC, PATH)
     assert "Connect to the internet" in caught.value.hint
-    assert "builtin" in caught.value.hint
+    assert "built-in model" in caught.value.hint
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(AppError, match="HF_HUB_OFFLINE is set"):
         download(SPEC, PATH)
