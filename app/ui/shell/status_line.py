@@ -55,6 +55,8 @@ class StatusLine(QWidget):
         """What the processes are doing, where they are not simply running."""
         if message != self._runtime:
             self._runtime = message
+            if self._system is not None and not any(one.alive for one in self._system.workers):
+                self._system = None  # from before there was one: the next look will know
             self._show()
 
     def set_indexing(self, indexing: bool) -> None:

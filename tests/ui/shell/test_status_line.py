@@ -49,6 +49,15 @@ def test_a_running_session_is_known_before_the_worker_says_so(line: StatusLine) 
     assert line.text.startswith("Nothing is indexing")
 
 
+def test_a_look_from_before_the_worker_was_there_is_no_warning(line: StatusLine) -> None:
+    line.set_runtime("Starting the indexing process…")
+    line.set_system(system())
+    line.set_runtime("")
+    assert line.text == "Starting the indexing process…"
+    line.set_system(system())
+    assert line.text == "Nothing is indexing: no indexing process is running."
+
+
 def test_what_is_wrong_comes_first(line: StatusLine) -> None:
     line.set_system(system(worker()))
     line.set_runtime("The indexing process ended unexpectedly. It starts again in 4 s.")
