@@ -56,14 +56,14 @@ def _serve_parent(arguments: Sequence[str]) -> int | None:
                 from app.pictures.decoder_process import main as serve
 
             return serve(rest)
-        case ["card-decoder", *rest]:
+        case ["card-decoder"]:
             from app.engine.place import find_engine
 
             find_engine()
             with importing():
                 from app.embedding.card_decoder import main as serve_card
 
-            return serve_card(rest)
+            return serve_card()
         case ["engine-test", *rest]:
             with importing():
                 from app.embedding.self_test import main as try_engine

@@ -217,12 +217,11 @@ def _without_exif(data: bytes) -> bytearray:
     return copy
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Fork such processes for the worker, see :func:`fork_for_worker`.
 
     The libraries are loaded here, once. The card is not touched: what is opened on it before a
     fork is of no use after it.
-
     """
     import torchcodec.decoders  # noqa: F401 - loaded before forking
 

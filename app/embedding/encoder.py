@@ -236,11 +236,9 @@ class Encoder:
 
         On a CPU the parts share the threads, so that not all wait where one has lost its core.
         """
-        if self.torch_device.type != "cpu":
-            return self._embed_in_turn(encode, rows, most, 0)
         parts = torch.split(rows, most)
         at_once = min(self.threads, len(parts))
-        if at_once == 1:
+        if at_once == 1 or self.torch_device.type != "cpu":
             return self._embed_in_turn(encode, rows, most, self.threads)
         threads = self.threads // at_once
         with ThreadPoolExecutor(at_once, "model") as pool:
@@ -283,7 +281,7 @@ class Encoder:
     ) -> NDArray[np.float32] | None:
         """Unit vectors; None where memory did not suffice."""
         if self.torch_device.type == "cpu":
-            torch.set_num_threads(threads or self.threads)  # for this thread and for this model
+            torch.set_num_threads(threads)  # for this thread and for this model
         try:
             with torch.inference_mode():
                 unit: NDArray[np.float32] = (

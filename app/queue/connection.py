@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psutil
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.connection import Connection, UnixDomainSocketConnection
+from redis.connection import AbstractConnection, Connection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
@@ -61,43 +61,46 @@ class LoopbackServer:
 OwnServer = EmbeddedServer | LoopbackServer
 
 
-class OwnServerConnection(UnixDomainSocketConnection):
-    """A connection to the embedded server, and to nobody else who listens on its socket.
+class _ToOneProcess(AbstractConnection):
+    """A connection to one process; another program in its place is told nothing.
 
     Args:
         pid: the server's process id.
     """
 
     def __init__(self, *, pid: int, **options: Any) -> None:
-        super().__init__(**options)  # type: ignore[no-untyped-call]
+        super().__init__(**options)
         self._server_pid = pid
 
     def _connect(self) -> socket.socket:
-        connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
+        connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call, safe-super]
+        if not (objection := self._objection(connected)):
+            return connected
+        connected.close()
+        raise RedisConnectionError(objection)
+
+    def _objection(self, connected: socket.socket) -> str:
+        """Why this is not the server; empty where it is."""
+        raise NotImplementedError
+
+
+class OwnServerConnection(_ToOneProcess, UnixDomainSocketConnection):
+    """A connection to the embedded server, and to nobody else who listens on its socket."""
+
+    def _objection(self, connected: socket.socket) -> str:
         found = peer_pid(connected)
         if found in (self._server_pid, None):
-            return connected
-        connected.close()
-        raise RedisConnectionError(f"process {found} is listening on the queue server's socket")
+            return ""
+        return f"process {found} is listening on the queue server's socket"
 
 
-class LoopbackConnection(Connection):
-    """A connection to our server on the loopback; another program at its port is told nothing.
+class LoopbackConnection(_ToOneProcess, Connection):
+    """A connection to our server on the loopback."""
 
-    Args:
-        pid: the server's process id.
-    """
-
-    def __init__(self, *, pid: int, **options: Any) -> None:
-        super().__init__(**options)  # type: ignore[no-untyped-call]
-        self._server_pid = pid
-
-    def _connect(self) -> socket.socket:
-        connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
+    def _objection(self, connected: socket.socket) -> str:
         if _listens(self._server_pid, self.port):
-            return connected
-        connected.close()
-        raise RedisConnectionError("the queue server does not listen on its port any more")
+            return ""
+        return "the queue server does not listen on its port any more"
 
 
 def _listens(pid: int, port: int) -> bool:

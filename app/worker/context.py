@@ -20,7 +20,6 @@ from app.db.liveness import process_name
 from app.db.models import EmbeddingModel, WorkerRecord
 from app.db.switching import adopt_weights
 from app.db.types import utc_now
-from app.embedding.card_processes import has_card, may_decode
 from app.engine.place import HOW, MISSING, find_engine, require_engine
 from app.queue.queues import QUEUES
 
@@ -135,6 +134,8 @@ class WorkerContext:
         wanted = (model, settings.device if device == "auto" else device)
         with self._encoder_lock:
             if self._encoder is None or self._encoder_key != wanted:
+                from app.embedding.card_processes import has_card, may_decode
+
                 self._encoder = None  # two models may not fit into memory together
                 if has_card() and may_decode():
                     self.card_server.prepare()  # it loads its libraries meanwhile
