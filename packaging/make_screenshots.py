@@ -172,10 +172,11 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
 
     await _until(lambda: session() is not None)
     await studio.take("session-starting")
+    window.show_page("sessions")
     await _until(lambda: done(800))
     await studio.take("session-running")
     pages.sessions.actions_["pause"].trigger()
-    await _until(lambda: status("paused"), settle=1.0)
+    await _until(lambda: status("paused"), settle=3.0)  # the worker says within 2 s that it rests
     await studio.take("session-paused")
     window.show_page("system")
     await asyncio.sleep(3)

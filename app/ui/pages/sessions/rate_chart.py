@@ -157,6 +157,10 @@ def slowest(times: StageTimes) -> str:
     return max(stage_shares(times), key=lambda item: item[1], default=("", 0))[0]
 
 
+WORDS_TOP, SQUARE = 13, 8
+"""Pixels: where the words begin below the bar, and the side of the square before each."""
+
+
 class StageBar(QWidget):
     """One thin bar for what an indexed picture goes through, and the words for it."""
 
@@ -187,7 +191,8 @@ class StageBar(QWidget):
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(font("secondary"))
         texts = (metrics.horizontalAdvance(f"{name} 88 %") for name, _ in STAGES)
-        return QSize(sum(text + 8 + SPACE_XS + 10 for text in texts), 28)
+        width = sum(text + SQUARE + SPACE_XS + 10 for text in texts)
+        return QSize(width, WORDS_TOP + metrics.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self._shares:
@@ -210,15 +215,16 @@ class StageBar(QWidget):
         small.setFeature(small.Tag("tnum"), 1)
         painter.setFont(small)
         metrics = QFontMetrics(small)
-        left = 0
+        left, baseline = 0, WORDS_TOP + metrics.ascent()
+        square_top = baseline - (metrics.capHeight() + SQUARE) / 2
         for (name, share), colour in zip(self._shares, colours, strict=True):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour)
-            painter.drawRoundedRect(QRectF(left, 17, 8, 8), 2, 2)
-            left += 8 + SPACE_XS
+            painter.drawRoundedRect(QRectF(left, square_top, SQUARE, SQUARE), 2, 2)
+            left += SQUARE + SPACE_XS
             text = f"{name} {share} %"
             painter.setPen(theme().color("text-secondary"))
-            painter.drawText(left, 17 + 8 // 2 + metrics.capHeight() // 2 + 1, text)
+            painter.drawText(left, baseline, text)
             left += metrics.horizontalAdvance(text) + 10
 
 

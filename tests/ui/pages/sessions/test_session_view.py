@@ -472,7 +472,21 @@ def test_the_stage_bar_says_what_it_draws(qapp) -> None:
     bar.set_times(stage_times(4, 41, 48, 7))
     assert bar.sentence() == "reading 4 %, decoding 41 %, analysing 48 %, saving 7 %"
     assert bar.sentence() in bar.accessibleName()
-    bar.grab()
+
+
+def test_the_words_of_the_stage_bar_are_whole(qapp) -> None:
+    bar = StageBar()
+    bar.set_times(stage_times(4, 41, 48, 7))
+    wanted = bar.sizeHint()
+    bar.resize(wanted.width() + 40, wanted.height() + 40)
+    drawn = bar.grab().toImage()
+    nothing = drawn.pixel(drawn.width() - 1, drawn.height() - 1)
+    rows = [
+        row
+        for row in range(20, drawn.height())
+        if any(drawn.pixel(x, row) != nothing for x in range(drawn.width()))
+    ]
+    assert 20 < rows[-1] < wanted.height()
 
 
 @pytest.mark.parametrize(
