@@ -64,6 +64,9 @@ QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: 18px; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus,
 QComboBox:focus { border: 2px solid @accent; padding: 4px 8px; }
+/* Qt gives a number's box three pixels more than the others */
+QSpinBox, QDoubleSpinBox { padding-top: 4px; padding-bottom: 3px; }
+QSpinBox:focus, QDoubleSpinBox:focus { padding-top: 3px; padding-bottom: 2px; }
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {
     color: @text-disabled; border-color: @line; background: transparent;
 }

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QFont
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QDoubleSpinBox,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+)
 
 from app.bundled import RESOURCES
 from app.ui.parts import icons
@@ -139,6 +146,11 @@ def test_every_state_has_icon_and_colour(qapp: QApplication, status: str) -> Non
 
 def test_states_differ_in_their_icon_too(qapp: QApplication) -> None:
     assert len({state_icon_name(status) for status in SESSION_STATES}) == len(SESSION_STATES)
+
+
+def test_what_stands_in_a_row_is_of_equal_height(qapp: QApplication) -> None:
+    row = (QLineEdit(), QComboBox(), QSpinBox(), QDoubleSpinBox(), QPushButton("Choose…"))
+    assert len({widget.sizeHint().height() for widget in row}) == 1
 
 
 def test_figures_are_of_equal_width_in_counts(qapp: QApplication) -> None:
