@@ -15,12 +15,15 @@ class InstantModel:
 
     name, version, digest = "instant", "1", "0" * 64
     collection, dimension = "instant", DIMENSION
-    device, precision, notice = "cpu", "fp32", ""
-    pictures_per_second = None
+    device_label, precision, notice = "cpu", "fp32", ""
+    together = 0
     pixels = PixelSpec(224, "shortest", "bicubic", 0)
 
     def encode_images(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         return unit_vectors(len(batch))
+
+    def free_memory(self) -> int:
+        return 0
 
     def how(self) -> str:
         return "answers at once"
