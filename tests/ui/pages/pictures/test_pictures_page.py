@@ -598,6 +598,40 @@ def test_a_language_that_the_model_does_not_read_is_told_with_a_way_on(
             await search(qt_loop, shown, "dog")
             assert not notice.isVisible()
 
+            # a folder with that name was found all the same
+            shown.service.knows = False
+            named = hit(7, "/p/Fête/1.jpg").model_copy(update={"named": True, "score": 0.0})
+            shown.service.named_hits = [named]
+            await search(qt_loop, shown, "Fête")
+            assert notice.text.text().startswith("First 1 picture that has “Fête”")
+
+    qt_loop.run(steps())
+
+
+def test_only_what_is_wanted_is_said_to_be_unknown(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.knows, shown.service.likely = False, 12
+            shown.page.bar.search_for([Term(text="invoice"), Term(text="people", without=True)])
+            await qt_loop.until(shown.found)
+            said = shown.page.results.notice.text.text()
+            assert said == "Nothing here looks like “invoice”. Closest:"
+
+    qt_loop.run(steps())
+
+
+def test_where_all_show_what_is_not_wanted_it_is_said_and_they_can_be_seen(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.likely = 0
+            await search(qt_loop, shown)
+            assert shown.place() == "message"
+            assert "No picture is left" in texts(shown.page.results.message)
+            shown.page.line.more_button.click()
+            await qt_loop.until(lambda: shown.place() == "results")
+
     qt_loop.run(steps())
 
 
@@ -695,7 +729,8 @@ def test_pictures_whose_names_match_come_first_where_none_looks_like_it(
             assert ids[:3] == [7, 0, 1]
             assert ids.count(7) == 1
             said = shown.page.results.notice.text.text()
-            assert "First 1 picture that has “beach” in the name or folder" in said
+            closest = "First 1 picture that has “beach” in the name or folder, then the closest."
+            assert said == closest
             shown.service.knows = True
             shown.service.named_hits = []
             assert shown.grid.tiles.row(0).note == ""
