@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
+from app.ui.parts import passing
 from app.ui.parts.commands import Commands, follow
 from app.ui.parts.notice import Notice
 from app.ui.parts.theme import theme
@@ -175,6 +176,26 @@ def test_a_notice_can_be_dismissed(qtbot) -> None:
     assert notice.isVisible()
     notice.close_button.click()
     assert not notice.isVisible()
+
+
+def test_what_is_over_goes_by_itself_and_what_is_so_stays(qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(passing, "READ_WITHIN_MS", 1)
+    standing, used, other = Notice(), Notice(), Notice()
+    for notice in (standing, other, used):
+        qtbot.addWidget(notice)
+    standing.show_message("info", "Done.", passes=True)
+    standing.show_message("info", "It is so.")
+    used.show_message("check-circle", "Done.", "Show", passes=True)
+    used.activateWindow()
+    used.button.setFocus()
+    qtbot.waitUntil(used.button.hasFocus)
+    other.show_message("check-circle", "Done.", passes=True)
+    qtbot.waitUntil(lambda: not other.isVisible())
+    assert used.isVisible()  # the keyboard is there
+    used.button.clearFocus()
+    qtbot.waitUntil(lambda: not used.isVisible())
+    standing.passing.pass_by()
+    assert standing.isVisible()
 
 
 def leftmost(widget: QWidget) -> int:

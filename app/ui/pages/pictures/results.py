@@ -71,6 +71,7 @@ class SearchResults(PictureView):
     def _connect(self) -> None:
         self.grid.near_end.connect(self.more_wanted)
         self.message_button.clicked.connect(lambda: self._do())
+        self.notice.passing.over.connect(self._say_what_is_known)
         self.opener = StackOpener(self.grid, self._toggle_stack)
 
     # What is shown
