@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.ui.parts.passing import Passing
+from app.ui.parts.slot import settle
 from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import IconLabel, button, label
 
@@ -56,6 +57,8 @@ class Notice(QWidget):
         self.text.setText(sentence)
         self.setAccessibleName(sentence)
         self._do = do or _nothing
+        if self.button.isVisible() and offer != self.button.text():
+            settle(self.button)
         self.button.setText(offer)
         self.button.setVisible(bool(offer))
         self.show()
