@@ -57,7 +57,7 @@ class Notice(QWidget):
         self.text.setText(sentence)
         self.setAccessibleName(sentence)
         self._do = do or _nothing
-        if self.button.isVisible() and offer != self.button.text():
+        if offer != self.button.text():
             settle(self.button)
         self.button.setText(offer)
         self.button.setVisible(bool(offer))

@@ -233,7 +233,10 @@ class SearchRunner(QObject):
             self._begin()
         if isinstance(outcome, Exception) and not isinstance(outcome, AppError):
             raise outcome  # a bug: the runner reports it
-        if not current or (still is not None and not (isinstance(outcome, Answer) and still())):
+        if not current:
+            return
+        if still is not None and not (isinstance(outcome, Answer) and still()):
+            self.more()  # which may have been asked for meanwhile
             return
         if isinstance(outcome, AppError):
             if isinstance(outcome, WorkerAwayError):

@@ -127,7 +127,7 @@ class SessionView(QWidget):
         top = QHBoxLayout()
         top.setSpacing(SPACE_S)
         top.addWidget(self.name, 1)
-        for part in (self._control, self._cancel, self.update_button, self.more_button):
+        for part in (self._control, self._cancel, self.more_button):
             top.addWidget(part)
         self.more_button.setAccessibleName("More")
         self.more_button.setToolTip("More that can be done with this session")
@@ -147,8 +147,9 @@ class SessionView(QWidget):
             row.addWidget(chip)
         self.leading = QWidget()
         leading = FlowLayout(self.leading, SPACE_S)
-        for lead in (self.search_button, self.why_button, self.buttons["retry"]):
+        for lead in (self.search_button, self.update_button, self.why_button):
             leading.addWidget(lead)
+        leading.addWidget(self.buttons["retry"])
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setObjectName("session-evidence")
         self.split.setChildrenCollapsible(False)
@@ -286,8 +287,9 @@ class SessionView(QWidget):
             chip.setEnabled(number > 0 or status == self.status_filter)
         self.why_button.setVisible(summary.failed > 0)
         self.search_button.setEnabled(summary.completed > 0)
-        for part in (self.leading, self.chip_row):
-            part.setVisible(progress.progress.total > 0)
+        some = progress.progress.total > 0
+        self.chip_row.setVisible(some)
+        self.leading.setVisible(some or bool(possible_updates(progress)))
 
     def _show_pictures(self) -> None:
         progress = self._progress
@@ -354,7 +356,7 @@ class Banner(QWidget):
         self._icon.set_icon(icon_name, tone)
         if text != self.text.text():
             self.text.setText(text)
-        if action is not self._action and self.button.isVisible():
+        if action is not self._action:
             settle(self.button)
         self._action = action
         if action is not None:

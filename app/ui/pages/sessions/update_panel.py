@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from app.ui.pages.sessions.update_actions import UpdateActions
     from app.ui.parts.actions import ActionRunner
 
-ONE_LINE = 720
+ONE_LINE = 860
 """From this width on, result and settings stand beside each other."""
 LATER_S = 3600.0
 

@@ -134,6 +134,8 @@ def test_no_place_of_a_button_gets_another_meaning_by_itself(
         async with Parts(backend) as parts:
             shown = Shown(backend, parts)
             view = shown.view
+            view.setParent(parts.window)  # as beside the list: it may be narrower than it asks for
+            view.show()
             view.resize(width, height)
             begun = await progress(backend, session_id, skipped={})
             add_pictures(session_id, {"completed": ["/p/1"], "pending": ["/p/2", "/p/3"]})
