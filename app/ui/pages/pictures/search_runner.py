@@ -235,7 +235,9 @@ class SearchRunner(QObject):
             raise outcome  # a bug: the runner reports it
         if not current:
             return
-        if still is not None and not (isinstance(outcome, Answer) and still()):
+        if still is not None and isinstance(outcome, AppError):
+            return  # what is shown is as good as it was
+        if still is not None and not still():
             self.more()  # which may have been asked for meanwhile
             return
         if isinstance(outcome, AppError):
