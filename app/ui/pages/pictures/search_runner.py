@@ -56,6 +56,18 @@ class Answer:
     """So many pictures with a thumb are not known to the model."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question that is under way."""
+
+    number: int
+    offset: int
+    indexed: tuple[int, int] | None
+    """As ``SearchRunner.note_indexed`` was told last."""
+    still: Callable[[], bool] | None
+    """Of one that is asked again; see ``SearchRunner.renew``."""
+
+
 class SearchRunner(QObject):
     """Asks what the page shows now, page by page."""
 
@@ -151,7 +163,7 @@ class SearchRunner(QObject):
         if offset == 0 and still is None and not self._slow.isActive():
             self._slow.start()
         work = partial(self._guarded, self._wanted, offset)
-        done = partial(self._deliver, self._number, offset, self._indexed, still)
+        done = partial(self._deliver, _Asked(self._number, offset, self._indexed, still))
         self._task = self._runner.run(None, work, done=done)
         self._poller.track(self._task)
 
@@ -218,25 +230,16 @@ class SearchRunner(QObject):
                 page = await ask(db, query, offset=page.nextOffset, limit=limit)
             return page
 
-    def _deliver(
-        self,
-        number: int,
-        offset: int,
-        indexed: tuple[int, int] | None,
-        still: Callable[[], bool] | None,
-        outcome: Answer | Exception,
-    ) -> None:
-        current = number == self._number
+    def _deliver(self, asked: _Asked, outcome: Answer | Exception) -> None:
+        current, still = asked.number == self._number, asked.still
         if current:
             self._end_slow()
         elif not self._wait.isActive():
             self._begin()
         if isinstance(outcome, Exception) and not isinstance(outcome, AppError):
             raise outcome  # a bug: the runner reports it
-        if not current:
+        if not current or (still is not None and isinstance(outcome, AppError)):
             return
-        if still is not None and isinstance(outcome, AppError):
-            return  # what is shown is as good as it was
         if still is not None and not still():
             self.more()  # which may have been asked for meanwhile
             return
@@ -247,10 +250,10 @@ class SearchRunner(QObject):
             return
         assert isinstance(outcome, Answer)
         self._offset = outcome.next_offset
-        if offset:
+        if asked.offset:
             self.added.emit(outcome)
         else:
-            self._indexed_before, self._answered_at = indexed, time.monotonic()
+            self._indexed_before, self._answered_at = asked.indexed, time.monotonic()
             self.answered.emit(outcome)
 
     def _end_slow(self) -> None:
