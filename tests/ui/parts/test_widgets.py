@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.ui.parts import passing
 from app.ui.parts.commands import Commands, follow
@@ -180,13 +180,17 @@ def test_a_notice_can_be_dismissed(qtbot) -> None:
 
 def test_what_is_over_goes_by_itself_and_what_is_so_stays(qtbot, monkeypatch) -> None:
     monkeypatch.setattr(passing, "READ_WITHIN_MS", 1)
-    standing, used, other = Notice(), Notice(), Notice()
-    for notice in (standing, other, used):
-        qtbot.addWidget(notice)
+    window, standing, used, other = QWidget(), Notice(), Notice(), Notice()
+    column = QVBoxLayout(window)
+    for notice in (standing, used, other):
+        column.addWidget(notice)
+    qtbot.addWidget(window)
+    window.move(300, 300)  # the mouse of these tests is at the top left
+    window.show()
     standing.show_message("info", "Done.", passes=True)
     standing.show_message("info", "It is so.")
     used.show_message("check-circle", "Done.", "Show", passes=True)
-    used.activateWindow()
+    window.activateWindow()
     used.button.setFocus()
     qtbot.waitUntil(used.button.hasFocus)
     other.show_message("check-circle", "Done.", passes=True)

@@ -177,7 +177,7 @@ def test_a_click_that_was_meant_for_pause_does_nothing_once_the_session_has_ende
             view, done = shown.view, []
             running = await progress(backend, session_id)
             shown.show(running)
-            QApplication.processEvents()
+            await qt_loop.until(lambda: not view.table.jobs.loading)
             for action in parts.commands.session_actions.values():
                 action.triggered.connect(lambda *_: done.append("an action"))
             view.search_wanted.connect(lambda _: done.append("search"))
@@ -187,7 +187,8 @@ def test_a_click_that_was_meant_for_pause_does_nothing_once_the_session_has_ende
                 for name in ("pause", "cancel")
             ]
             shown.show(running.model_copy(update={"status": "completed"}))
-            QApplication.processEvents()
+            await qt_loop.until(lambda: not view.table.jobs.loading)
+            QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
             for place in places:
                 there = view.childAt(place) or view
                 QTest.mouseClick(there, Qt.MouseButton.LeftButton, pos=there.mapFrom(view, place))
