@@ -171,6 +171,7 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
         return shown is not None and shown.status == name
 
     await _until(lambda: session() is not None)
+    window.show_page("sessions")  # the first one leads to the pictures
     await studio.take("session-starting")
     window.show_page("sessions")
     await _until(lambda: done(800))

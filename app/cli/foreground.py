@@ -17,7 +17,7 @@ from app.db.errors import LedgerError
 from app.db.liveness import alive_workers
 from app.errors import AppError
 from app.queue.reconcile import reconcile
-from app.runtime.supervisor import Supervisor
+from app.runtime.supervisor import RuntimeStatus, Supervisor
 from app.runtime.worker_process import is_worker_elsewhere
 from app.services.backend import Backend
 
@@ -99,15 +99,17 @@ class Waiting:
             self._since = time.monotonic()
         elif time.monotonic() - self._since > GIVE_UP_AFTER_S:
             raise problem
-        sentence = problem.message if problem is not None else _steady(status.message)
+        sentence = problem.message if problem is not None else _sentence(status)
         if sentence and sentence != self._reported:
             tqdm.write(sentence, file=sys.stderr)
         self._reported = sentence
 
 
-def _steady(message: str) -> str:
-    """Without the seconds that are counted down."""
-    return message.partition(" It starts again in")[0]
+def _sentence(status: RuntimeStatus) -> str:
+    """What the processes are doing, without the seconds that are counted down."""
+    if status.worker == "starting" and status.worker_pid is None:
+        return ""  # whether one has to be started here is not known yet
+    return status.message.partition(" It starts again in")[0]
 
 
 async def follow(

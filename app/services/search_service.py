@@ -59,11 +59,15 @@ class SearchService:
 
     def __init__(self) -> None:
         self._known: list[_Known] = []
-        self._known_at = 0.0
+        self._known_at = self._changed_at = 0.0
 
     async def models(self, db: AsyncSession) -> list[SearchModel]:
         """The models that pictures are indexed with, the newest first; one of them is in use."""
         return [known.model for known in await self._models(db, COUNTED_AGAIN_AFTER_S)]
+
+    def count_again(self) -> None:
+        """Pictures were thrown away, or are back: the next look at the models counts anew."""
+        self._changed_at = time.monotonic()
 
     async def use(self, db: AsyncSession, model_id: int) -> None:
         """Search with this model from now on.
@@ -153,9 +157,10 @@ class SearchService:
         raise AppError("There is no index of this model any more.", "Choose another model.")
 
     async def _models(self, db: AsyncSession, not_older_s: float) -> list[_Known]:
-        if not self._known or time.monotonic() - self._known_at > not_older_s:
+        begun, known_at = time.monotonic(), self._known_at
+        if not self._known or begun - known_at > not_older_s or known_at <= self._changed_at:
             self._known = await _look_at_models(db)
-            self._known_at = time.monotonic()
+            self._known_at = begun
         return self._known
 
 

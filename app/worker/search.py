@@ -33,6 +33,8 @@ SENTENCE = 5
 TEXTS_REMEMBERED = 512
 CLOSEST = 12
 """Pictures that are shown for a text that none of them shows."""
+MOST_NARROWED = 2_000
+"""Likely pictures that are ranked anew where something is taken off a query."""
 PREPARE_S, JUDGE_S = 3.0, 0.5
 """How long a background may be measured before the first search, and in each until it is known."""
 LIKED, DISLIKED = 0.75, 0.15
@@ -82,15 +84,18 @@ def _judged(
 ) -> FindAnswer:
     """The answer with what can be said of it, and without what is not worth showing.
 
-    Only of texts: an example is always like something, and what is taken off a query leaves less
-    of it than of a text.
+    Only of texts: an example is always like something. What is taken off a query leaves less of it
+    than of a text, so that the rest of it is judged.
     """
-    others = request.liked or request.disliked
-    if others or any(term.text is None or term.weight < 0 for term in request.terms):
+    wanted = [term for term in request.terms if term.weight > 0]
+    if request.liked or not wanted or any(term.text is None for term in wanted):
         return answer
     found = _background(store, request.model, request.collection, JUDGE_S)
     if found is None:
         return answer
+    if len(wanted) < len(request.terms) or request.disliked:
+        rest = _query_vector(store, request.model, request.collection, wanted)
+        return _narrowed(store, request, vector, rest, found, answer)
     top = answer.hits[0][1]
     if request.offset:
         best = store.query(request.collection, vector, 1, restriction=request.restriction)
@@ -103,6 +108,40 @@ def _judged(
             kept = answer.hits[: max(CLOSEST - request.offset, 0)]
         answer.left_out = len(kept) < len(answer.hits)
         answer.hits = kept
+    return answer
+
+
+def _narrowed(
+    store: VectorStore,
+    request: FindRequest,
+    vector: NDArray[np.float32],
+    rest: NDArray[np.float32],
+    found: Background,
+    answer: FindAnswer,
+) -> FindAnswer:
+    """Of a query that something is taken off: what is likely without that, in the order of the
+    whole, so that there are never more results than without it.
+
+    Args:
+        rest: the query without what is taken off, of unit length, shape (dimension,).
+    """
+    nearest = store.query(request.collection, rest, MOST_NARROWED, restriction=request.restriction)
+    top = nearest[0].score if nearest else 0.0
+    answer.known = found.knows(rest, top)
+    if not request.likely_only or request.min_score is not None:
+        return answer
+    cut = found.cut(rest, top)
+    likely = [hit for hit in nearest if hit.score >= cut] if answer.known else nearest[:CLOSEST]
+    vectors = store.vectors(request.collection, [hit.asset_id for hit in likely])
+    scores = {one: float(vector @ other) for one, other in vectors.items()}
+    # what rises further for what is taken off than for the rest shows that, too
+    least = float(vector @ found.mean) if answer.known else -1.0
+    ranked = sorted(
+        ((one, score) for one, score in scores.items() if score > least), key=lambda hit: -hit[1]
+    )
+    end = request.offset + request.limit
+    answer.hits = ranked[request.offset : end]
+    answer.left_out = end >= len(ranked) and len(ranked) < len(nearest)
     return answer
 
 

@@ -116,6 +116,9 @@ def test_a_start_beside_somebody_elses_worker_answers_and_leaves_it_the_work(
     pid = worker_pid(data_dir)
     started = start("start", "1", "--json")
     assert finished(started)["sessionId"] == 1
+    searched = run_app("search", "circle", "--json")
+    assert json.loads(searched.stdout)["hits"]
+    assert "Starting" not in searched.stderr
     assert worker_pid(data_dir) == pid
     assert worker.poll() is None
     worker.send_signal(signal.SIGTERM)

@@ -51,7 +51,7 @@ class Service:
         self.go.set()
         self.at_once = self.most_at_once = 0
         self.used: list[int] = []
-        self.prepared = 0
+        self.prepared = self.counted_again = 0
         self.knows = True
         self.named_hits: list[SearchHit] = []
         self.likely = 450
@@ -66,6 +66,9 @@ class Service:
         self.known = [
             item.model_copy(update={"inUse": item.modelId == model_id}) for item in self.known
         ]
+
+    def count_again(self) -> None:
+        self.counted_again += 1
 
     async def prepare(self, db: Any) -> None:
         self.prepared += 1

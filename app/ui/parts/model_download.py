@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from app.api.model_schemas import ModelDownload
 from app.embedding.catalogue import model_folder, model_title
 from app.ui.parts import words
+from app.ui.parts.slot import settle
 from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS
 from app.ui.parts.widgets import ProgressBar, button, label
 
@@ -86,6 +87,9 @@ class DownloadBar(QWidget):
         if state is None or not (active or failed):
             self._phase = ""
             return
+        if failed and self._phase not in ("", state.phase):
+            for control in (self.again_button, self.others_button):
+                settle(control)  # they stand where *Stop* was
         self.problem.setText(f"{state.message} {state.hint}".strip())
         self.text.setText(describe(state))
         self.setAccessibleDescription(self.text.text() if active else self.problem.text())

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from app.ui.parts.passing import Passing
+from app.ui.parts.slot import settle
 from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import IconLabel, button, label
 
@@ -31,24 +33,36 @@ class Notice(QWidget):
         self.close_button.setAccessibleName("Dismiss")
         self.close_button.clicked.connect(self.hide)
         row.addWidget(self.close_button)
+        self.passing = Passing(self)
+        self.passing.over.connect(self.hide)
         self.hide()
 
     def show_message(
-        self, icon_name: str, sentence: str, offer: str = "", do: Callable[[], object] | None = None
+        self,
+        icon_name: str,
+        sentence: str,
+        offer: str = "",
+        do: Callable[[], object] | None = None,
+        *,
+        passes: bool = False,
     ) -> None:
         """Show a sentence.
 
         Args:
             offer: what a button beside it says; empty: there is none.
             do: what that button does.
+            passes: it is about something that is over, and goes by itself.
         """
         self._icon.set_icon(icon_name)
         self.text.setText(sentence)
         self.setAccessibleName(sentence)
         self._do = do or _nothing
+        if offer != self.button.text():
+            settle(self.button)
         self.button.setText(offer)
         self.button.setVisible(bool(offer))
         self.show()
+        self.passing.begin(passes)
 
 
 def _nothing() -> None:

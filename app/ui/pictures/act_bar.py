@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout,
 from app.printable import printable
 from app.ui.parts import words
 from app.ui.parts.fitting import fit_size
+from app.ui.parts.passing import Passing
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XL
 from app.ui.parts.widgets import ElidedLabel, IconLabel, ProgressBar, button, label
 
@@ -62,12 +63,15 @@ class ActBar(QWidget):
         self.details_button.clicked.connect(self._show_details)
         self.undo_button.clicked.connect(self.undo_wanted)
         self.close_button.clicked.connect(self.hide)
+        self.passing = Passing(self)
+        self.passing.over.connect(self.hide)
         self.hide()
 
     def show_progress(self, sentence: str, progress: ActProgress) -> None:
         """Show how far an act is, from now on."""
         self._progress = progress
         self._show("arrow-bend-up-right", "text-secondary", sentence, busy=True)
+        self.passing.begin(False)
         self.bar.reset_to(0.0)
         self.stop_button.setEnabled(True)
         self._look()
@@ -86,17 +90,21 @@ class ActBar(QWidget):
         good: bool = True,
         can_undo: bool = False,
         failed: list[tuple[str, str]] | None = None,
+        passes: bool = True,
     ) -> None:
         """Say what came of it.
 
         Args:
             failed: paths and reasons, which a button lists where there are several.
+            passes: it goes with the next thing that is done, and soon by itself where it is good;
+                not while it can be undone.
         """
         self._failed = failed or []
         name, token = ("check-circle", "completed") if good else ("warning-circle", "paused")
         self._show(name, token, sentence, busy=False)
         self.undo_button.setVisible(can_undo)
         self.details_button.setVisible(len(self._failed) > 1)
+        self.passing.begin(passes and not can_undo, by_itself=good)
 
     def _show(self, icon_name: str, token: str, sentence: str, *, busy: bool) -> None:
         self._icon.set_icon(icon_name, token)

@@ -303,12 +303,13 @@ class FileActs(QObject):
             self.changed.emit(result, list(ranges))
 
     def _tell(self, sentence: str, result: ActResult) -> None:
-        sentence, self._unsaid = f"{self._unsaid} {sentence}".strip(), ""
+        earlier, self._unsaid = self._unsaid, ""
         self._bar.show_outcome(
-            sentence,
+            f"{earlier} {sentence}".strip(),
             good=not (result.failed or result.left),
             can_undo=result.can_undo,
             failed=list(result.failed),
+            passes=not earlier,
         )
 
     # Other programs

@@ -81,6 +81,11 @@ class PictureView(QWidget):
         """One picture covers the window."""
         return "viewer" in self.__dict__ and self.viewer.isVisible()
 
+    def is_being_read(self) -> bool:
+        """A person has scrolled down, selected something, or views a picture."""
+        scrolled = self.grid.verticalScrollBar().value() > 0
+        return scrolled or self.grid.selected_count() > 0 or self.being_viewed
+
     def facts(self, tile: Tile) -> Details | None:
         """Names and values to show of a picture; None where it is not there yet."""
         raise NotImplementedError
@@ -95,4 +100,4 @@ class PictureView(QWidget):
 
     def _show_failure(self, error: AppError) -> None:
         if self.isVisible():
-            self.notice.show_message("warning-circle", str(error))
+            self.notice.show_message("warning-circle", str(error), passes=True)

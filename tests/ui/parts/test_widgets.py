@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.ui.parts import passing
 from app.ui.parts.commands import Commands, follow
 from app.ui.parts.notice import Notice
 from app.ui.parts.theme import theme
@@ -175,6 +176,30 @@ def test_a_notice_can_be_dismissed(qtbot) -> None:
     assert notice.isVisible()
     notice.close_button.click()
     assert not notice.isVisible()
+
+
+def test_what_is_over_goes_by_itself_and_what_is_so_stays(qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(passing, "READ_WITHIN_MS", 1)
+    window, standing, used, other = QWidget(), Notice(), Notice(), Notice()
+    column = QVBoxLayout(window)
+    for notice in (standing, used, other):
+        column.addWidget(notice)
+    qtbot.addWidget(window)
+    window.move(300, 300)  # the mouse of these tests is at the top left
+    window.show()
+    standing.show_message("info", "Done.", passes=True)
+    standing.show_message("info", "It is so.")
+    used.show_message("check-circle", "Done.", "Show", passes=True)
+    window.activateWindow()
+    used.button.setFocus()
+    qtbot.waitUntil(used.button.hasFocus)
+    other.show_message("check-circle", "Done.", passes=True)
+    qtbot.waitUntil(lambda: not other.isVisible())
+    assert used.isVisible()  # the keyboard is there
+    used.button.clearFocus()
+    qtbot.waitUntil(lambda: not used.isVisible())
+    standing.passing.pass_by()
+    assert standing.isVisible()
 
 
 def leftmost(widget: QWidget) -> int:

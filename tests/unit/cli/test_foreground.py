@@ -31,7 +31,8 @@ class Supervised:
 
 
 READY = RuntimeStatus("ready", "ready", "")
-STARTING = RuntimeStatus()
+NOT_LOOKED = RuntimeStatus()
+STARTING = RuntimeStatus("ready", worker_pid=4)
 RESTARTING = [
     RuntimeStatus("ready", "restarting", f"It ended. It starts again in {seconds} s.")
     for seconds in (3, 2, 1)
@@ -79,6 +80,16 @@ def test_what_keeps_it_waiting_is_said_once_each(capsys: pytest.CaptureFixture[s
         waiting.report()
     starting = STARTING.message
     assert capsys.readouterr().err.splitlines() == [starting, "It ended.", starting]
+
+
+def test_nothing_is_said_of_a_start_before_one_is_needed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    elsewhere = RuntimeStatus("ready", "elsewhere", "")
+    waiting = Waiting(Supervised(NOT_LOOKED, NOT_LOOKED, elsewhere))  # type: ignore[arg-type]
+    for _ in range(3):
+        waiting.report()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_worker_that_stays_failed_ends_the_command(

@@ -89,12 +89,49 @@ def test_results_end_where_they_are_no_longer_likely(collection: str, scenes: li
     assert paged == likely.hits
 
 
-def test_examples_exclusions_and_a_least_score_are_left_as_they_are(collection: str) -> None:
-    like = find(collection, terms=[SearchTerm(assetId=1)])
-    without = find(collection, terms=[SearchTerm(text="qwertz"), SearchTerm(text="a", weight=-1)])
-    assert len(like.hits) == len(without.hits) == PICTURES
-    assert like.known
+def test_what_is_taken_off_a_query_goes_and_never_adds_results(
+    collection: str, scenes: list[Scene]
+) -> None:
+    text = captions(scenes[0])[0]
+    plain = find(collection, text)
+    last = plain.hits[-1][0]
+    other = SearchTerm(text=captions(scenes[last - 1])[0], weight=-1)
+    terms = [SearchTerm(text=text), other]
+    without = find(collection, terms=terms)
     assert without.known
+    assert without.left_out
+    assert without.hits[0][0] == 1
+    assert {number for number, _ in without.hits} < {number for number, _ in plain.hits}
+    assert last not in [number for number, _ in without.hits]
+    scores = [score for _, score in without.hits]
+    assert scores == sorted(scores, reverse=True)
+
+    one_by_one = [find(collection, terms=terms, limit=1, offset=at) for at in range(PICTURES)]
+    assert [hit for answer in one_by_one for hit in answer.hits] == without.hits
+    assert len(find(collection, terms=terms, likely_only=False).hits) == PICTURES
+
+
+def test_a_thumb_down_never_adds_results(collection: str, scenes: list[Scene]) -> None:
+    text = captions(scenes[0])[0]
+    plain = find(collection, text)
+    moved = find(collection, text, disliked=[plain.hits[-1][0]])
+    assert {number for number, _ in moved.hits} <= {number for number, _ in plain.hits}
+
+
+def test_of_an_unknown_text_the_closest_are_shown_whatever_is_taken_off(collection: str) -> None:
+    terms = [SearchTerm(text="qwertz"), SearchTerm(text="a red circle", weight=-1)]
+    without, plain = find(collection, terms=terms), find(collection, "qwertz")
+    assert not without.known
+    assert {number for number, _ in without.hits} == {number for number, _ in plain.hits}
+
+
+def test_examples_and_a_least_score_are_left_as_they_are(collection: str) -> None:
+    like = find(collection, terms=[SearchTerm(assetId=1)])
+    unlike = find(collection, terms=[SearchTerm(assetId=1), SearchTerm(text="a", weight=-1)])
+    nothing_wanted = find(collection, terms=[SearchTerm(text="a", weight=-1)])
+    assert len(like.hits) == len(unlike.hits) == len(nothing_wanted.hits) == PICTURES
+    assert like.known
+    assert unlike.known
     lowest = find(collection, "qwertz", min_score=-1.0)
     assert len(lowest.hits) == PICTURES
 

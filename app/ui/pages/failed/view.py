@@ -34,6 +34,7 @@ from app.ui.parts import words
 from app.ui.parts.commands import bind
 from app.ui.parts.confirm import ConfirmDialog, ask
 from app.ui.parts.file_dialogs import save_table
+from app.ui.parts.passing import Passing
 from app.ui.parts.reveal import reveal
 from app.ui.parts.session_names import full_names
 from app.ui.parts.theme import SPACE_L, SPACE_S, SPACE_XS
@@ -96,6 +97,7 @@ class FailedView(Page):
         self.more_button = button("", "quiet", "arrow-up")
         self.cause_title, self.advice = label(role="section"), label(role="secondary")
         self.message = label(role="secondary")
+        self._passing = Passing(self.message)
         self._empty = EmptyState("check-circle", "No picture failed", _EMPTY_TEXT)
         self._skeleton = Skeleton()
         self._lay_out()
@@ -148,6 +150,7 @@ class FailedView(Page):
         self.body.addWidget(self.stack)
 
     def _connect(self) -> None:
+        self._passing.over.connect(self.message.clear)
         self.causes.picked.connect(self._show_cause)
         self.export_button.clicked.connect(self._export)
         self.all_button.wanted.connect(lambda how: self._retry_cause(self.all_button, None, how))
@@ -216,7 +219,8 @@ class FailedView(Page):
 
     def _show_outcome(self, outcome: Outcome) -> None:
         assert self._retried is not None
-        self._show_message(f"{outcome.sentence()} {self._retried.refusal()}".strip())
+        sentence = f"{outcome.sentence()} {self._retried.refusal()}".strip()
+        self._show_message(sentence, passes=not outcome.open)
         self._empty.set_text("No picture failed", outcome.sentence())
         if not outcome.open:
             self._retried = None
@@ -374,8 +378,9 @@ class FailedView(Page):
         self._show_message(sentence)
         self.refresh()
 
-    def _show_message(self, sentence: str) -> None:
+    def _show_message(self, sentence: str, *, passes: bool = True) -> None:
         self.message.setText(sentence)
+        self._passing.begin(passes)
 
 
 TRYING = "These pictures are being tried again. Those that fail again are listed here."

@@ -268,10 +268,6 @@ class LibraryPictures(PictureView):
         self.states.setVisible(wanted)
         self.order_box.setVisible(wanted)
 
-    def is_being_read(self) -> bool:
-        """A person has scrolled down or selected something."""
-        return self.grid.verticalScrollBar().value() > 0 or self.grid.selected_count() > 0
-
     def set_state(self, state: PictureState | None) -> None:
         """Only pictures in this state are wanted from now on; None: all."""
         self.state = state

@@ -358,7 +358,7 @@ class LibraryBrowser(QWidget):
         def done(number: int) -> None:
             self._load()
             message = f"{words.plural(number, 'picture')} included again. {HOW_INDEXED}"
-            self.pictures.notice.show_message("check-circle", message)
+            self.pictures.notice.show_message("check-circle", message, passes=True)
 
         self._runner.run(self.pictures.include_action, work, done=done)
 

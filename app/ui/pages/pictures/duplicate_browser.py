@@ -242,6 +242,6 @@ class DuplicateBrowser(QObject):
 
         def done(number: int) -> None:
             message = f"{words.plural(number, 'line')} written to {words.elide_path(target, 60)}."
-            self._pictures.notice.show_message("check-circle", message)
+            self._pictures.notice.show_message("check-circle", message, passes=True)
 
         self._runner.run(control, work, done=done, busy_text="Exporting…")

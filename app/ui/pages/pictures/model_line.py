@@ -49,6 +49,11 @@ class ModelLine(QWidget):
         """Look now."""
         self._watch.now()
 
+    def count_again(self) -> None:
+        """Look now, and count anew: pictures were thrown away, or are back."""
+        self._backend.search.count_again()
+        self.refresh()
+
     def make_room(self, wanted: bool) -> None:
         """Leave the words out, for what is more to the point at the moment."""
         self.text.setHidden(wanted)

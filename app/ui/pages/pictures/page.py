@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.api.search_schemas import SearchFilter, SearchQuery
+from app.api.search_schemas import SearchQuery
 from app.errors import AppError
 from app.ui.pages.pictures.answering_line import AnsweringLine
 from app.ui.pages.pictures.browsed import LibraryPictures
 from app.ui.pages.pictures.browser import INVITATION, LibraryBrowser
 from app.ui.pages.pictures.drops import PictureDrops
 from app.ui.pages.pictures.duplicates import DuplicatePanel
+from app.ui.pages.pictures.found import FoundPictures
 from app.ui.pages.pictures.model_line import ModelLine
 from app.ui.pages.pictures.results import SearchResults
-from app.ui.pages.pictures.results_line import ResultsLine
 from app.ui.pages.pictures.search_bar import SearchBar
-from app.ui.pages.pictures.search_runner import DEBOUNCE_MS, Answer, SearchRunner
+from app.ui.pages.pictures.search_runner import DEBOUNCE_MS, SearchRunner
 from app.ui.pages.pictures.size_slider import SizeSlider
 from app.ui.pages.pictures.terms import Term
 from app.ui.parts.commands import bind
@@ -93,8 +92,8 @@ class PicturesPage(Page):
         self.bar, self.browser, self.results = bar, browser, results
         self.field, self.chips, self.filters = self.bar.field, self.bar.chips, self.bar.filters
         self.answering = AnsweringLine(backend, runner, poller, memory, self)
-        self.line = ResultsLine()
-        self.found = QWidget()
+        self.found = FoundPictures(self.search_runner, results, bar)
+        self.line = self.found.line
         self.act_bar = ActBar()
         self.acts = FileActs(self, backend, runner, self.act_bar, memory, self._grids())
         self.selection = SelectionBar(self.acts.all, self._grids())
@@ -117,11 +116,6 @@ class PicturesPage(Page):
         self.buttons.addWidget(self.models)
         self.buttons.addSpacing(SPACE_S)
         self.buttons.addWidget(self.size_slider)
-        column = QVBoxLayout(self.found)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(SPACE_S)
-        column.addWidget(self.line)
-        column.addWidget(self.results, 1)
         self.browser.right.addWidget(self.found)
         self.body.setSpacing(SPACE_M)
         self.body.addWidget(self.bar)
@@ -149,27 +143,32 @@ class PicturesPage(Page):
         self.models.switched.connect(self._ask_again)
 
         self.acts.changed.connect(self._show_files)
+        for act in (
+            bar.changed,
+            browser.group_changed,
+            browser.pictures.state_picked,
+            browser.pictures.order_picked,
+            browser.pictures.include_wanted,
+            browser.pictures.acted,
+            self.results.acted,
+        ):
+            act.connect(self._pass_by)
         browser.duplicates.agreed.connect(self.acts.clean_up)
         self.selection.has_selection.connect(self.models.make_room)
         self.selection.has_selection.connect(self._make_room)
 
     def _connect_results(self) -> None:
-        results, line, runner = self.results, self.line, self.search_runner
-        runner.answered.connect(self._show_answer)
-        runner.added.connect(self._add_answer)
-        runner.failed.connect(self._show_error)
-        runner.slow.connect(self._show_slow)
-        line.changed.connect(self._changed)
-        line.more_button.clicked.connect(self._show_all)
-        results.more_wanted.connect(runner.more)
+        results = self.results
+        self.found.there.connect(lambda: self._show_place(found=True))
+        self.found.again_wanted.connect(self._ask_again)
+        self.line.changed.connect(self._changed)
+        self.line.more_button.clicked.connect(self._show_all)
         for view in (self.browser.pictures, results):
             view.like_wanted.connect(self._more_like)
             view.part_wanted.connect(self._more_like_part)
             view.viewed.connect(self._refine)
         results.acted.connect(self.bar.remember)
-        results.score_wanted.connect(line.set_least)
         results.filters_unwanted.connect(self.bar.clear_filters)
-        results.again_wanted.connect(self._ask_again)
         results.models_wanted.connect(self.models_wanted)
 
     def _add_keys(self) -> None:
@@ -279,6 +278,11 @@ class PicturesPage(Page):
         self.filters.clear()
         self.bar.search_for([])
 
+    def _pass_by(self, *_: object) -> None:
+        """A person does something else: what is said of things that are over goes."""
+        for said in (self.act_bar, self.browser.pictures.notice, self.results.notice):
+            said.passing.pass_by()
+
     def _more_like(self, tile: Tile) -> None:
         self.search_like(tile.asset_id, tile.path)
 
@@ -294,30 +298,6 @@ class PicturesPage(Page):
 
     # What comes back
 
-    def _show_answer(self, answer: Answer) -> None:
-        self._show_place(found=True)
-        self.results.show_answer(answer, self.bar.only() != SearchFilter())
-        self._show_count(answer)
-
-    def _add_answer(self, answer: Answer) -> None:
-        self.results.add(answer)
-        self._show_count(answer)
-
-    def _show_count(self, answer: Answer) -> None:
-        more = answer.next_offset is not None
-        self.line.show_count(len(self.results.hits), more=more, left_out=answer.left_out)
-
-    def _show_error(self, error: AppError) -> None:
-        self._show_place(found=True)
-        self.line.say("")
-        self.results.show_error(error)
-
-    def _show_slow(self, slow: bool) -> None:
-        if slow:
-            self._show_place(found=True)
-            self.line.say("Searching…")
-            self.results.show_slow()
-
     def _show_place(self, *, found: bool = False) -> None:
         """Show what was found, or all pictures."""
         browser = self.browser
@@ -332,6 +312,7 @@ class PicturesPage(Page):
         in_sight = self.browser.pictures.grid.isVisible()
         self.browser.show_files(ranges if in_sight else [])
         self.results.show_files(result)
+        self.models.count_again()
 
     # What there is to search
 
@@ -339,6 +320,8 @@ class PicturesPage(Page):
         first, self._models = self._models is None, models
         used = next((model for model in models if model.inUse), None)
         self.results.answering = used
+        if used is not None:
+            self.search_runner.note_indexed(used.modelId, used.vectors)
         self._show_what_is_there()
         if used is not None:
             self.bar.recent.list.show_examples(used.spec == "builtin")

@@ -24,7 +24,7 @@ from app.ui.pictures.thumbs import Thumbs
 
 if TYPE_CHECKING:
     from app.api.file_schemas import ActResult
-    from app.api.search_schemas import SearchHit, SearchModel, SearchQuery, SearchTerm
+    from app.api.search_schemas import SearchHit, SearchModel, SearchQuery
     from app.errors import AppError
     from app.ui.pages.pictures.search_runner import Answer
     from app.ui.pictures.context import PictureContext
@@ -71,6 +71,7 @@ class SearchResults(PictureView):
     def _connect(self) -> None:
         self.grid.near_end.connect(self.more_wanted)
         self.message_button.clicked.connect(lambda: self._do())
+        self.notice.passing.over.connect(self._say_what_is_known)
         self.opener = StackOpener(self.grid, self._toggle_stack)
 
     # What is shown
@@ -148,10 +149,10 @@ class SearchResults(PictureView):
         answer, model = self._answer, self.answering
         if answer is None or not answer.hits:
             return
-        texts = [words.shorten(" ".join((term.text or "").split()), 60) for term in _texts(answer)]
-        quoted = " and ".join(f"“{text}”" for text in texts)
-        language = person_language()
-        if model and is_unread(" ".join(texts), model.spec, known=answer.known, language=language):
+        texts = [term.text or "" for term in answer.query.terms]
+        language, known = person_language(), answer.known
+        unread = model and is_unread(" ".join(texts), model.spec, known=known, language=language)
+        if unread and not answer.named:
             self.notice.show_message(
                 "translate",
                 f"The model in use reads English only. {RECOMMENDED_FOR_OTHERS.title} understands "
@@ -161,8 +162,8 @@ class SearchResults(PictureView):
             )
         elif answer.unused:
             self.notice.show_message("thumbs-up", _unused(answer.unused))
-        elif not answer.known or answer.named:
-            self.notice.show_message("magnifying-glass", said(answer, quoted))
+        elif not known or answer.named:
+            self.notice.show_message("magnifying-glass", said(answer))
 
     def _show_nothing_found(self, answer: Answer, filtered: bool) -> None:
         least, best = answer.query.minScore, answer.best
@@ -174,6 +175,13 @@ class SearchResults(PictureView):
                 "magnifying-glass",
             )
             self._offer(f"Lower to {max(lower, 0):.2f}", lambda: self.score_wanted.emit(lower))
+        elif answer.left_out:
+            self.message.set_text(
+                "No picture is left",
+                "Each one that shows what you look for also shows what you want to do without.",
+                "magnifying-glass",
+            )
+            self._offer("", self.again_wanted.emit)
         elif filtered:
             self.message.set_text(
                 "No picture matches the filters",
@@ -231,15 +239,17 @@ def _ids(hits: list[SearchHit]) -> set[int]:
     return {hit.assetId for hit in hits}
 
 
-def said(answer: Answer, quoted: str) -> str:
-    """In which order the pictures are, and that nothing looks like what was asked for."""
+def said(answer: Answer) -> str:
+    """In which order the pictures are, or that nothing looks like what was asked for."""
+    wanted = (term.text for term in answer.query.terms if term.text and term.weight > 0)
+    quoted = " and ".join(f"“{words.shorten(' '.join(text.split()), 60)}”" for text in wanted)
+    if not answer.named:
+        return f"Nothing here looks like {quoted}. Closest:"
     which = "that has" if answer.named == 1 else "that have"
     named = f"{words.plural(answer.named, 'picture')} {which} {quoted} in the name or folder"
-    if answer.known:
-        only = answer.hits[0].named
-        return f"{named}." if only else f"First what looks like it, then {named}."
-    nothing = f"Nothing here looks like {quoted}."
-    return f"{nothing} First {named}, then the closest." if answer.named else f"{nothing} Closest:"
+    if not answer.known:
+        return f"First {named}, then the closest."
+    return f"{named}." if answer.hits[0].named else f"First what looks like it, then {named}."
 
 
 def _refines(query: SearchQuery, before: SearchQuery) -> bool:
@@ -253,10 +263,6 @@ def _unused(number: int) -> str:
     marked = f"{words.plural(number, 'picture')} with a thumb"
     do, them = ("does", "it") if number == 1 else ("do", "them")
     return f"{marked} {do} not count: this model has not indexed {them}."
-
-
-def _texts(answer: Answer) -> list[SearchTerm]:
-    return [term for term in answer.query.terms if term.text is not None]
 
 
 def _tile(hit: SearchHit) -> Tile:

@@ -7,6 +7,8 @@ question waits until it has come; those in between are never asked.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 DEBOUNCE_MS = 250
 SLOW_MS = 200
 AGAIN_MS = 2_000
+RENEWED_EVERY_S = 10.0
+"""While more is indexed, the same is asked again at most this often."""
 AT_ONCE = 200
 AT_ONCE_BY_NAME = 2_000
 """Where the ledger keeps most of them back: the index of vectors knows no names."""
@@ -52,6 +56,18 @@ class Answer:
     """So many pictures with a thumb are not known to the model."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question that is under way."""
+
+    number: int
+    offset: int
+    indexed: tuple[int, int] | None
+    """As ``SearchRunner.note_indexed`` was told last."""
+    still: Callable[[], bool] | None
+    """Of one that is asked again; see ``SearchRunner.renew``."""
+
+
 class SearchRunner(QObject):
     """Asks what the page shows now, page by page."""
 
@@ -63,6 +79,8 @@ class SearchRunner(QObject):
     """An AppError; if it is a WorkerAwayError, the question is asked again by itself."""
     slow = Signal(bool)
     """An answer takes long enough to say so; False when it has come."""
+    grown = Signal(int)
+    """So many pictures were indexed since what is answered was asked."""
 
     def __init__(
         self, backend: Backend, runner: ActionRunner, poller: Poller, parent: QObject
@@ -72,12 +90,16 @@ class SearchRunner(QObject):
         self._wanted: SearchQuery | None = None
         self._number = 0
         self._offset: int | None = None
+        self._indexed: tuple[int, int] | None = None
+        self._indexed_before: tuple[int, int] | None = None
+        """The model, and how many pictures it knew when what is answered was asked."""
+        self._answered_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._wait = QTimer(self, singleShot=True)
         self._slow = QTimer(self, singleShot=True, interval=SLOW_MS)
         self._again = QTimer(self, singleShot=True, interval=AGAIN_MS)
-        self._wait.timeout.connect(self._begin)
-        self._again.timeout.connect(self._begin)
+        self._wait.timeout.connect(lambda: self._begin())
+        self._again.timeout.connect(lambda: self._begin())
         self._slow.timeout.connect(lambda: self.slow.emit(True))
 
     def ask(self, query: SearchQuery, *, delay_ms: int = DEBOUNCE_MS, again: bool = False) -> None:
@@ -105,6 +127,25 @@ class SearchRunner(QObject):
         if self._offset and not self._wait.isActive() and not self._again.isActive():
             self._begin()
 
+    def note_indexed(self, model_id: int, pictures: int) -> None:
+        """So many pictures can be found now."""
+        self._indexed = now = (model_id, pictures)
+        before = self._indexed_before
+        if before is None or before[0] != model_id or before > now:
+            self._indexed_before = before = now
+        if self._wanted is not None and not self.waiting:
+            self.grown.emit(pictures - before[1])
+
+    def renew(self, still: Callable[[], bool]) -> None:
+        """Ask the same again without a word, unless that was done just now.
+
+        Args:
+            still: asked when the answer is there: whether it may take the place of the results.
+        """
+        late = time.monotonic() - self._answered_at >= RENEWED_EVERY_S
+        if late and not self.waiting:
+            self._begin(still)
+
     @property
     def waiting(self) -> bool:
         """An answer is awaited."""
@@ -115,13 +156,14 @@ class SearchRunner(QObject):
         self._wait.stop()
         self._again.stop()
 
-    def _begin(self) -> None:
-        if self._wanted is None or self._offset is None or self._task is not None:
+    def _begin(self, still: Callable[[], bool] | None = None) -> None:
+        offset = self._offset if still is None else 0
+        if self._wanted is None or offset is None or self._task is not None:
             return
-        if self._offset == 0 and not self._slow.isActive():
+        if offset == 0 and still is None and not self._slow.isActive():
             self._slow.start()
-        work = partial(self._guarded, self._wanted, self._offset)
-        done = partial(self._deliver, self._number, self._offset)
+        work = partial(self._guarded, self._wanted, offset)
+        done = partial(self._deliver, _Asked(self._number, offset, self._indexed, still))
         self._task = self._runner.run(None, work, done=done)
         self._poller.track(self._task)
 
@@ -188,15 +230,18 @@ class SearchRunner(QObject):
                 page = await ask(db, query, offset=page.nextOffset, limit=limit)
             return page
 
-    def _deliver(self, number: int, offset: int, outcome: Answer | Exception) -> None:
-        current = number == self._number
+    def _deliver(self, asked: _Asked, outcome: Answer | Exception) -> None:
+        current, still = asked.number == self._number, asked.still
         if current:
             self._end_slow()
         elif not self._wait.isActive():
             self._begin()
         if isinstance(outcome, Exception) and not isinstance(outcome, AppError):
             raise outcome  # a bug: the runner reports it
-        if not current:
+        if not current or (still is not None and isinstance(outcome, AppError)):
+            return
+        if still is not None and not still():
+            self.more()  # which may have been asked for meanwhile
             return
         if isinstance(outcome, AppError):
             if isinstance(outcome, WorkerAwayError):
@@ -205,7 +250,11 @@ class SearchRunner(QObject):
             return
         assert isinstance(outcome, Answer)
         self._offset = outcome.next_offset
-        (self.added if offset else self.answered).emit(outcome)
+        if asked.offset:
+            self.added.emit(outcome)
+        else:
+            self._indexed_before, self._answered_at = asked.indexed, time.monotonic()
+            self.answered.emit(outcome)
 
     def _end_slow(self) -> None:
         self._slow.stop()

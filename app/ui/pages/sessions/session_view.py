@@ -24,7 +24,7 @@ from app.ui.pages.sessions.update_watch import UpdateWatch
 from app.ui.parts import words
 from app.ui.parts.commands import follow
 from app.ui.parts.flow_layout import FlowLayout
-from app.ui.parts.steady_row import SteadyRow
+from app.ui.parts.slot import Slot, settle
 from app.ui.parts.theme import SPACE_M, SPACE_S, SPACE_XS
 from app.ui.parts.widgets import (
     CountChip,
@@ -47,13 +47,14 @@ if TYPE_CHECKING:
 
 _ALWAYS = frozenset({"pending", "running", "completed", "failed"})
 _ICONS = {
-    "retry": "arrow-counter-clockwise",
     "start": "play",
     "pause": "pause",
     "resume": "play",
     "cancel": "x",
+    "retry": "arrow-counter-clockwise",
 }
-"""From the left: what comes and goes on its own stands where it moves no other one."""
+_CONTROLS = ("start", "pause", "resume")
+"""They have one place."""
 ROOMY = 540
 FOLDER_EVERY_S = 5.0
 AT_REST = ("pending", "paused", "completed", "failed")
@@ -99,10 +100,8 @@ class SessionView(QWidget):
         self.care = SessionCare(self, backend, runner, actions.menu_actions)
         self.update_button = button("Update", "", "arrows-clockwise")
         self.more_button = button("", "quiet", "dots-three")
-        self.row = SteadyRow(
-            [self.update_button, *self.buttons.values()],
-            [self.buttons[name] for name in ("start", "pause", "resume")],
-        )
+        self._control = Slot([self.buttons[name] for name in _CONTROLS], ["Pausing…"])
+        self._cancel = Slot([self.buttons["cancel"]], ["Cancelling…"])
         self.banner = Banner()
         self.ways = ModelWays(backend, runner)
         self.panel = ProgressPanel()
@@ -128,8 +127,8 @@ class SessionView(QWidget):
         top = QHBoxLayout()
         top.setSpacing(SPACE_S)
         top.addWidget(self.name, 1)
-        top.addWidget(self.row)
-        top.addWidget(self.more_button)
+        for part in (self._control, self._cancel, self.more_button):
+            top.addWidget(part)
         self.more_button.setAccessibleName("More")
         self.more_button.setToolTip("More that can be done with this session")
         menu = QMenu(self.more_button)
@@ -146,11 +145,11 @@ class SessionView(QWidget):
         row = FlowLayout(self.chip_row, SPACE_XS + 2)
         for chip in self.chips.values():
             row.addWidget(chip)
-        leading = QHBoxLayout()
-        leading.setSpacing(SPACE_S)
-        leading.addWidget(self.search_button)
-        leading.addWidget(self.why_button)
-        leading.addStretch()
+        self.leading = QWidget()
+        leading = FlowLayout(self.leading, SPACE_S)
+        for lead in (self.search_button, self.update_button, self.why_button):
+            leading.addWidget(lead)
+        leading.addWidget(self.buttons["retry"])
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setObjectName("session-evidence")
         self.split.setChildrenCollapsible(False)
@@ -169,17 +168,17 @@ class SessionView(QWidget):
         heading.setSpacing(SPACE_XS)
         heading.addLayout(top)
         heading.addLayout(under)
-        heading.addWidget(self.left_out)
         column.addLayout(heading)
+        column.addWidget(self.leading)  # above all that comes and goes by itself
+        column.addWidget(self.left_out)
         column.addWidget(self.banner)
         column.addWidget(self.ways)
         self.ways.setContentsMargins(Banner.INDENT, 0, 0, 0)
         column.addWidget(self.panel)
-        column.addLayout(leading)
-        column.addWidget(self.updates)
         column.addWidget(self.chip_row)
         column.addWidget(self.split, 1)
         column.addWidget(self.nothing, 1)
+        column.addWidget(self.updates)
 
     def _connect(self) -> None:
         for status, chip in self.chips.items():
@@ -213,7 +212,7 @@ class SessionView(QWidget):
         self.ways.show_session(progress)
         self.updates.show_progress(progress)
         self.name.set_text(printable(progress.name))
-        self._show_state(progress, starting, other)
+        self._show_state(progress, starting)
         self.panel.show_progress(
             progress, history.of(progress.sessionId), starting=starting, jump=other
         )
@@ -227,7 +226,7 @@ class SessionView(QWidget):
             self._show_chips(self._progress)
             self._show_pictures()
 
-    def _show_state(self, progress: TrainingProgress, starting: bool, other: bool) -> None:
+    def _show_state(self, progress: TrainingProgress, starting: bool) -> None:
         begins = starting and progress.status != "running"
         self.badge.set_state(
             "running" if begins else progress.status,
@@ -240,11 +239,10 @@ class SessionView(QWidget):
         self.left_out.setVisible(bool(progress.skipped))
         able = possible(progress, starting)
         again = progress.status == "failed"  # said by the banner, with its own button
-        shown = [item for name, item in self.buttons.items() if name in able]
-        if again and self.buttons["start"] in shown:
-            shown.remove(self.buttons["start"])
-        shown += [self.update_button] * bool(possible_updates(progress))
-        self.row.show_only(shown, at_once=other)
+        control = next((name for name in _CONTROLS if name in able and not again), None)
+        self._control.show_button(self.buttons[control] if control else None)
+        self._cancel.show_button(self.buttons["cancel"] if "cancel" in able else None)
+        self.buttons["retry"].setVisible("retry" in able)
         self._show_banner(progress, can_start="start" in able)
 
     def _show_banner(self, progress: TrainingProgress, *, can_start: bool) -> None:
@@ -277,7 +275,7 @@ class SessionView(QWidget):
         root, gone = found
         before, self._missing = self._missing, root if gone else ""
         if self._progress is not None and before != self._missing:
-            self._show_state(self._progress, self._starting, other=False)
+            self._show_state(self._progress, self._starting)
 
     def _show_chips(self, progress: TrainingProgress) -> None:
         summary = progress.jobsSummary
@@ -287,11 +285,11 @@ class SessionView(QWidget):
             chip.setVisible(status in _ALWAYS or number > 0 or status == self.status_filter)
             chip.setChecked(status == self.status_filter)
             chip.setEnabled(number > 0 or status == self.status_filter)
-        # while it runs, every line is needed for the pictures
-        asked = self.status_filter == "failed" or progress.status != "running"
-        self.why_button.setVisible(summary.failed > 0 and asked)
-        self.search_button.setVisible(progress.status == "completed" and summary.completed > 0)
-        self.chip_row.setVisible(progress.progress.total > 0)
+        self.why_button.setVisible(summary.failed > 0)
+        self.search_button.setEnabled(summary.completed > 0)
+        some = progress.progress.total > 0
+        self.chip_row.setVisible(some)
+        self.leading.setVisible(some or bool(possible_updates(progress)))
 
     def _show_pictures(self) -> None:
         progress = self._progress
@@ -358,6 +356,8 @@ class Banner(QWidget):
         self._icon.set_icon(icon_name, tone)
         if text != self.text.text():
             self.text.setText(text)
+        if action is not self._action:
+            settle(self.button)
         self._action = action
         if action is not None:
             self.button.setText(action.text().replace("&", ""))

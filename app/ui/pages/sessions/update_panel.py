@@ -13,6 +13,7 @@ from app.ui.pages.sessions import update_words
 from app.ui.pages.sessions.update_watch import UpdateWatch
 from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.commands import follow
+from app.ui.parts.slot import Slot
 from app.ui.parts.theme import SPACE_L, SPACE_S, theme
 from app.ui.parts.widgets import IconLabel, button, label
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from app.ui.pages.sessions.update_actions import UpdateActions
     from app.ui.parts.actions import ActionRunner
 
-ONE_LINE = 720
+ONE_LINE = 860
 """From this width on, result and settings stand beside each other."""
 LATER_S = 3600.0
 
@@ -50,6 +51,7 @@ class UpdatePanel(QWidget):
         self.result.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.stop_button = button("Stop looking", "quiet", "x")
         self.prune_button = button("Remove missing…", "quiet")
+        self._stop_place, self._prune_place = Slot([self.stop_button]), Slot([self.prune_button])
         self.settings = UpdateSettings()
         self._lay_out()
         self._connect()
@@ -61,19 +63,17 @@ class UpdatePanel(QWidget):
         found.setSpacing(SPACE_S)
         found.addWidget(self._icon)
         found.addWidget(self.result, 1)
-        found.addWidget(self.stop_button)
-        found.addWidget(self.prune_button)
-        self._row = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        found.addWidget(self._stop_place)
+        found.addWidget(self._prune_place)
+        self._row = QBoxLayout(QBoxLayout.Direction.BottomToTop)
         self._row.setSpacing(SPACE_S)
+        self._row.addWidget(self.settings)  # at the left and the bottom, whatever is found
         self._row.addWidget(self._found, 1)
-        self._row.addWidget(self.settings)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_S)
         column.addWidget(self.news)
         column.addLayout(self._row)
-        self.stop_button.hide()
-        self.prune_button.hide()
 
     def _connect(self) -> None:
         follow(self.prune_button, self._actions.actions["prune"])
@@ -125,8 +125,11 @@ class UpdatePanel(QWidget):
             "paused" if warned else "text-secondary",
         )
         gone = summary is not None and summary.gone > 0
-        self.stop_button.setVisible(looking)
-        self.prune_button.setVisible(not looking and at_rest and gone)
+        prune = not looking and at_rest and gone
+        self._stop_place.show_button(self.stop_button if looking else None)
+        self._prune_place.show_button(self.prune_button if prune else None)
+        for place in (self._stop_place, self._prune_place):
+            place.setVisible(looking or prune)
         self._found.setVisible(looking or (at_rest and has_result))
         self.settings.setVisible(at_rest and self._room)
         number = self._watch.counts.get(progress.sessionId, 0)
@@ -192,7 +195,7 @@ class UpdatePanel(QWidget):
         super().resizeEvent(event)
         wide = self.width() >= ONE_LINE
         self._row.setDirection(
-            QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+            QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.BottomToTop
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import os
@@ -19,13 +20,15 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QPlainTextEdit
 from search_parts import Shown, hit
+from sqlalchemy import select
 
 from app.api.file_schemas import ActProgress, ActResult
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.models import FileAct, ImageAsset
-from app.services import file_moves
+from app.db.models import AssetVector, EmbeddingModel, FileAct, ImageAsset
+from app.services import file_moves, search_service
+from app.services.search_service import SearchService
 from app.ui.pages.pictures.terms import Term
-from app.ui.parts import programs
+from app.ui.parts import passing, programs
 from app.ui.parts.confirm import ConfirmDialog
 from app.ui.pictures import file_acts
 from app.ui.pictures.act_words import interrupted, outcome, trash_question, under_way
@@ -86,7 +89,9 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(qt_loop: Any, backend: Any, tmp_path: Path) -> AsyncIterator[Page]:
+async def opened(
+    qt_loop: Any, backend: Any, tmp_path: Path, service: Any = None
+) -> AsyncIterator[Page]:
     folder = tmp_path / "photos"
     folder.mkdir()
     session = add_session("Photos", "completed", str(folder))
@@ -102,10 +107,28 @@ async def opened(qt_loop: Any, backend: Any, tmp_path: Path) -> AsyncIterator[Pa
                 .where(ImageAsset.__table__.c.path == path)
                 .values(size=status.st_size, mtime_ns=status.st_mtime_ns, folder=str(folder))
             )
-    async with Shown(backend, tmp_path, pictures=0) as shown:
+        if service is not None:
+            add_vectors(conn)
+    async with Shown(backend, tmp_path, service, pictures=0) as shown:
         page = Page(shown, folder, qt_loop)
         await page.until_names("01234")
         yield page
+
+
+def add_vectors(conn: Any) -> None:
+    """Every picture is indexed with a model."""
+    conn.execute(
+        EmbeddingModel.__table__.insert().values(
+            id=1, name="demo", version="1", weights_digest="d", dimension=8,
+            collection="demo", spec="builtin",
+        )
+    )  # fmt: skip
+    for asset_id in conn.scalars(select(ImageAsset.__table__.c.id)).all():
+        conn.execute(
+            AssetVector.__table__.insert().values(
+                asset_id=asset_id, model_id=1, size=1, mtime_ns=1, sha256="s"
+            )
+        )
 
 
 def test_delete_asks_once_and_control_z_brings_them_back(qt_loop, backend, tmp_path, trash) -> None:
@@ -311,6 +334,74 @@ def test_trashed_results_go_at_once_and_the_place_stays(qt_loop, backend, tmp_pa
             assert len(service.asked) == 1  # nothing was looked for again
             page.page.acts.undo.trigger()
             await qt_loop.until(lambda: results.model.rowCount() == 195)
+
+    qt_loop.run(steps())
+
+
+def test_what_is_over_goes_with_the_next_act_and_what_can_be_undone_stays(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        async with opened(qt_loop, backend, tmp_path) as page:
+            page.select(0)
+            page.page.acts.move_to_trash()
+            await page.until_said("1 picture moved to the trash.")
+            await page.until_names("1234")
+            page.page.field.setText("type:png")
+            assert page.bar.undo_button.isVisible()
+            page.bar.undo_button.click()
+            await page.until_said("1 picture restored.")
+            page.page.field.clear()
+            assert not page.bar.isVisible()
+
+            await page.until_names("01234")
+            page.select(0)
+            page.page.acts.export_to(str(tmp_path / "list.csv"))
+            await page.until_said(f"1 picture written to list.csv in {tmp_path.name}.")
+            page.page.browser.pictures.chips[""].click()
+            assert not page.bar.isVisible()
+
+    qt_loop.run(steps())
+
+
+def test_what_is_over_goes_by_itself_and_what_went_wrong_does_not(
+    qt_loop, backend, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(passing, "READ_WITHIN_MS", 1)
+
+    async def steps() -> None:
+        async with opened(qt_loop, backend, tmp_path) as page:
+            page.page.act_bar.show_outcome("1 picture restored.")
+            await qt_loop.until(lambda: not page.bar.isVisible())
+            page.page.act_bar.show_outcome("1 picture copied.", can_undo=True)
+            page.page.browser.pictures.notice.show_message("check-circle", "Done.", passes=True)
+            await qt_loop.until(lambda: not page.page.browser.pictures.notice.isVisible())
+            assert page.bar.isVisible()
+            page.page.act_bar.show_outcome("0 of 1 picture copied.", good=False)
+            page.page.browser.pictures.notice.show_message("check-circle", "Done.", passes=True)
+            await qt_loop.until(lambda: not page.page.browser.pictures.notice.isVisible())
+            assert page.bar.isVisible()
+
+    qt_loop.run(steps())
+
+
+def test_counts_are_new_after_an_act_and_after_its_undoing(
+    qt_loop, backend, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(search_service, "COUNTED_AGAIN_AFTER_S", 3600.0)
+
+    class Real(SearchService):
+        go = asyncio.Event()
+
+    async def steps() -> None:
+        async with opened(qt_loop, backend, tmp_path, Real()) as page:
+            said = page.page.models.text.full_text
+            await qt_loop.until(lambda: said().startswith("Searching 5 pictures"))
+            page.select(1, 2)
+            page.page.acts.move_to_trash()
+            await qt_loop.until(lambda: said().startswith("Searching 3 pictures"))
+            page.page.acts.undo.trigger()
+            await qt_loop.until(lambda: said().startswith("Searching 5 pictures"))
 
     qt_loop.run(steps())
 

@@ -22,7 +22,7 @@ from app.db.models import AssetVector, EmbeddingModel, ImageAsset
 from app.errors import AppError
 from app.queue.ask import WorkerAwayError
 from app.services.search_service import SearchService
-from app.ui.pages.pictures import search_runner
+from app.ui.pages.pictures import model_line, search_runner
 from app.ui.pages.pictures.drops import dropped_files
 from app.ui.pages.pictures.terms import Term
 from app.ui.pictures import actions as picture_actions
@@ -90,7 +90,7 @@ def test_results_follow_what_is_typed_and_go_with_it(qt_loop, backend, tmp_path)
             await qt_loop.until(shown.found)
             assert shown.service.texts == ["red"]
             assert shown.grid.tiles.rowCount() == 200
-            assert shown.page.line.status_text.text() == "Best 200 pictures, more below"
+            assert shown.page.line.status_text.full_text() == "Best 200 pictures, more below"
             QTest.keyClick(shown.page.field, Key.Key_Escape)
             assert shown.place() == "pictures"
             assert shown.grid.tiles.rowCount() == 0
@@ -105,13 +105,13 @@ def test_old_results_stay_dimmed_until_the_new_ones_are_there(qt_loop, backend, 
             shown.service.go.clear()
             shown.service.hits = [hit(7)]
             shown.page.field.setText("blue")
-            await qt_loop.until(lambda: shown.page.line.status_text.text() == "Searching…")
+            await qt_loop.until(lambda: shown.page.line.status_text.full_text() == "Searching…")
             assert shown.grid.tiles.rowCount() == 200
             assert shown.grid._dimmed
             shown.service.go.set()
             await qt_loop.until(lambda: shown.grid.tiles.rowCount() == 1)
             assert not shown.grid._dimmed
-            assert shown.page.line.status_text.text() == "1 picture"
+            assert shown.page.line.status_text.full_text() == "1 picture"
 
     qt_loop.run(steps())
 
@@ -125,7 +125,7 @@ def test_more_results_are_fetched_towards_the_end(qt_loop, backend, tmp_path) ->
             for count in (400, 450):
                 bar.setValue(bar.maximum())
                 await qt_loop.until(lambda count=count: shown.grid.tiles.rowCount() == count)
-            assert shown.page.line.status_text.text() == "450 pictures"
+            assert shown.page.line.status_text.full_text() == "450 pictures"
             assert shown.grid.selected_ranges() == [(3, 3)]
             await qt_loop.until(shown.found)
 
@@ -143,6 +143,54 @@ def test_the_same_answer_again_moves_nothing(qt_loop, backend, tmp_path) -> None
             assert len(shown.service.asked) >= 2
             assert shown.grid.selected_ranges() == [(100, 100)]
             assert shown.grid.verticalScrollBar().value() == top > 0
+
+    qt_loop.run(steps())
+
+
+def test_what_is_indexed_meanwhile_comes_by_itself_unless_somebody_reads_on(
+    qt_loop, backend, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(model_line, "EVERY_S", 0.0)
+    monkeypatch.setattr(search_runner, "RENEWED_EVERY_S", 0.0)
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            service, results, line = shown.service, shown.page.results, shown.page.line
+
+            def index(*new: int) -> None:
+                service.hits = [hit(number, score=0.95) for number in new] + service.hits
+                service.known = [model(vectors=service.known[0].vectors + len(new))]
+
+            def first() -> int:
+                return results.hits[0].assetId
+
+            await search(qt_loop, shown)
+            index(1000)
+            await qt_loop.until(lambda: first() == 1000)
+            assert not line.again_button.isVisible()
+
+            bar = shown.grid.verticalScrollBar()
+            bar.setValue(bar.maximum() // 2)
+            place = bar.value()
+            index(1001, 1002)
+            await qt_loop.until(line.again_button.isVisible)
+            assert line.again_button.text() == "2 more indexed: search again"
+            index(1003)
+            await qt_loop.until(lambda: line.again_button.text().startswith("3 more"))
+            assert (bar.value(), first()) == (place, 1000)
+            line.again_button.click()
+            await qt_loop.until(lambda: first() == 1003)
+            assert not line.again_button.isVisible()
+
+            bar.setValue(0)
+            shown.grid.select_row(2)
+            index(1004)
+            await qt_loop.until(line.again_button.isVisible)
+            assert shown.grid.currentIndex().row() == 2
+            shown.grid.clearSelection()  # nobody is at them any more
+            await qt_loop.until(lambda: first() == 1004)
+            await qt_loop.until(lambda: not line.again_button.isVisible())
+            assert shown.page.minimumSizeHint().width() <= 816
 
     qt_loop.run(steps())
 
@@ -215,7 +263,7 @@ def test_where_nothing_scores_enough_the_best_score_is_offered(qt_loop, backend,
             await qt_loop.until(lambda: shown.place() == "message")
             assert "Nothing scores 0.30 or more" in texts(shown.page.results)
             assert "The best picture has 0.25." in texts(shown.page.results)
-            assert shown.page.line.status_text.text() == ""
+            assert shown.page.line.status_text.full_text() == ""
             shown.page.results.message_button.click()
             await qt_loop.until(lambda: shown.place() == "results" and shown.found())
             assert shown.page.line.score.value() == 24
@@ -570,7 +618,7 @@ def test_less_likely_pictures_are_shown_when_they_are_asked_for(qt_loop, backend
             shown.service.likely = 30
             page = shown.page
             await search(qt_loop, shown)
-            assert page.line.status_text.text() == "30 pictures"
+            assert page.line.status_text.full_text() == "30 pictures"
             page.line.more_button.click()
             await qt_loop.until(lambda: len(page.results.hits) == 200)
             assert not page.line.more_button.isVisible()
@@ -597,6 +645,40 @@ def test_a_language_that_the_model_does_not_read_is_told_with_a_way_on(
                 notice.button.click()
             await search(qt_loop, shown, "dog")
             assert not notice.isVisible()
+
+            # a folder with that name was found all the same
+            shown.service.knows = False
+            named = hit(7, "/p/Fête/1.jpg").model_copy(update={"named": True, "score": 0.0})
+            shown.service.named_hits = [named]
+            await search(qt_loop, shown, "Fête")
+            assert notice.text.text().startswith("First 1 picture that has “Fête”")
+
+    qt_loop.run(steps())
+
+
+def test_only_what_is_wanted_is_said_to_be_unknown(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.knows, shown.service.likely = False, 12
+            shown.page.bar.search_for([Term(text="invoice"), Term(text="people", without=True)])
+            await qt_loop.until(shown.found)
+            said = shown.page.results.notice.text.text()
+            assert said == "Nothing here looks like “invoice”. Closest:"
+
+    qt_loop.run(steps())
+
+
+def test_where_all_show_what_is_not_wanted_it_is_said_and_they_can_be_seen(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            shown.service.likely = 0
+            await search(qt_loop, shown)
+            assert shown.place() == "message"
+            assert "No picture is left" in texts(shown.page.results.message)
+            shown.page.line.more_button.click()
+            await qt_loop.until(lambda: shown.place() == "results")
 
     qt_loop.run(steps())
 
@@ -695,7 +777,8 @@ def test_pictures_whose_names_match_come_first_where_none_looks_like_it(
             assert ids[:3] == [7, 0, 1]
             assert ids.count(7) == 1
             said = shown.page.results.notice.text.text()
-            assert "First 1 picture that has “beach” in the name or folder" in said
+            closest = "First 1 picture that has “beach” in the name or folder, then the closest."
+            assert said == closest
             shown.service.knows = True
             shown.service.named_hits = []
             assert shown.grid.tiles.row(0).note == ""

@@ -256,3 +256,60 @@ def test_pictures_are_found_by_their_names_where_no_model_can_be_asked(qt_loop, 
             assert len(asking.errors) == 1
 
     qt_loop.run(steps())
+
+
+def test_what_was_indexed_since_a_question_is_counted_and_asked_for_without_a_word(
+    qt_loop, backend, monkeypatch
+) -> None:
+    monkeypatch.setattr(search_runner, "SLOW_MS", 0)
+    monkeypatch.setattr(search_runner, "RENEWED_EVERY_S", 0.0)
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            asking = Asking(backend, parts)
+            runner, grown = asking.search_runner, []
+            runner.grown.connect(grown.append)
+            runner.note_indexed(1, 300)
+            assert not grown  # nothing is asked
+            runner.ask(query("one"), delay_ms=0)
+            await qt_loop.until(lambda: asking.answers)
+            runner.note_indexed(1, 300)
+            runner.note_indexed(1, 312)
+            assert grown == [0, 12]
+            asking.slow.clear()
+
+            runner.renew(lambda: False)  # somebody has begun to read meanwhile
+            runner.more()  # and comes near the end
+            await qt_loop.until(lambda: asking.added)
+            assert asking.service.texts == ["one", "one"]
+            assert len(asking.answers) == 1
+
+            asking.service.error = AppError("It is broken.")
+            runner.renew(lambda: True)
+            await qt_loop.until(lambda: not runner.waiting)
+            asking.service.error = None
+            runner.note_indexed(1, 312)
+            assert grown[-1] == 12
+
+            runner.renew(lambda: True)
+            await qt_loop.until(lambda: len(asking.answers) == 2)
+            assert not asking.errors
+            assert True not in asking.slow
+            runner.note_indexed(1, 312)
+            assert grown[-1] == 0
+            runner.note_indexed(2, 900)  # another model answers
+            assert grown[-1] == 0
+
+    qt_loop.run(steps())
+
+
+def test_the_same_is_not_asked_again_at_every_look(qt_loop, backend) -> None:
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            asking = Asking(backend, parts)
+            asking.search_runner.ask(query("one"), delay_ms=0)
+            await qt_loop.until(lambda: asking.answers)
+            asking.search_runner.renew(lambda: True)
+            assert not asking.search_runner.waiting
+
+    qt_loop.run(steps())

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from ledger_rows import add_many, add_pictures, add_session, recount, set_columns
 from page_parts import Parts, save_picture
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QWidget
 from sqlalchemy import text
 
 from app.api.training_schemas import StageTimes
+from app.api.update_schemas import UpdateSummary
 from app.db.engine import write_transaction
 from app.db.types import utc_now
 from app.ui.pages.sessions import session_view
@@ -91,6 +94,112 @@ def test_only_what_can_act_is_offered(qt_loop, backend, status, failed, able) ->
             shown.thumbnails.close()
 
     qt_loop.run(steps())
+
+
+Place = dict[QWidget, QRect]
+
+
+def pressable(view: SessionView) -> Place:
+    """What would do something if it was clicked, and where."""
+    found = [*view.findChildren(QAbstractButton), *view.findChildren(QComboBox)]
+    return {
+        item: QRect(item.mapTo(view, QPoint()), item.size())
+        for item in found
+        if item.isVisible() and item.isEnabled()
+    }
+
+
+def taken(view: SessionView, before: Place, after: Place) -> list[tuple[str, str]]:
+    """What somebody would hit instead who aims at the middle of something and is too late."""
+    controls = {view.buttons[name] for name in ("start", "pause", "resume")}
+    together = [controls, set(view.chips.values())]
+    return [
+        (item.text(), other.text() if isinstance(other, QAbstractButton) else "a list")
+        for item, place in before.items()
+        for other, there in after.items()
+        if other is not item and there.contains(place.center())
+        if isinstance(item, QAbstractButton)
+        if not any({item, other} <= some for some in together)
+    ]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1000, 680), (740, 560), (575, 520), (420, 600)])
+def test_no_place_of_a_button_gets_another_meaning_by_itself(
+    qt_loop, backend, width, height
+) -> None:
+    session_id = add_session("One", "running", skipped={"hidden": 2})
+    summary = update_summary(gone=2, missing=2)
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(backend, parts)
+            view = shown.view
+            view.setParent(parts.window)  # as beside the list: it may be narrower than it asks for
+            view.show()
+            view.resize(width, height)
+            begun = await progress(backend, session_id, skipped={})
+            add_pictures(session_id, {"completed": ["/p/1"], "pending": ["/p/2", "/p/3"]})
+            running = await progress(backend, session_id)
+            add_pictures(session_id, {"failed": ["/p/4"], "completed": ["/p/5"]})
+            some = await progress(backend, session_id)
+            states = [begun, running, some]
+            for status in ("completed", "failed", "paused"):
+                states += [one.model_copy(update={"status": status}) for one in (running, some)]
+            states += [
+                some.model_copy(update={"waitingFor": "The disk is not there."}),
+                some.model_copy(update={"stalled": True}),
+                some.model_copy(update={"status": "completed", "lastUpdate": summary}),
+            ]
+            seen = []
+            for state in states:
+                shown.show(state)
+                await qt_loop.until(lambda: not view.table.jobs.loading)
+                QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+                seen.append(pressable(view))
+            assert seen[0]
+            for before in seen:
+                for after in seen:
+                    assert taken(view, before, after) == []
+            shown.thumbnails.close()
+
+    qt_loop.run(steps())
+
+
+def test_a_click_that_was_meant_for_pause_does_nothing_once_the_session_has_ended(
+    qt_loop, backend
+) -> None:
+    session_id = add_session("One", "running")
+    add_pictures(session_id, {"completed": ["/p/1"], "failed": ["/p/2"]})
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(backend, parts)
+            view, done = shown.view, []
+            running = await progress(backend, session_id)
+            shown.show(running)
+            await qt_loop.until(lambda: not view.table.jobs.loading)
+            for action in parts.commands.session_actions.values():
+                action.triggered.connect(lambda *_: done.append("an action"))
+            view.search_wanted.connect(lambda _: done.append("search"))
+            view.why_failed.connect(lambda _: done.append("why"))
+            places = [
+                view.buttons[name].mapTo(view, view.buttons[name].rect().center())
+                for name in ("pause", "cancel")
+            ]
+            shown.show(running.model_copy(update={"status": "completed"}))
+            await qt_loop.until(lambda: not view.table.jobs.loading)
+            QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+            for place in places:
+                there = view.childAt(place) or view
+                QTest.mouseClick(there, Qt.MouseButton.LeftButton, pos=there.mapFrom(view, place))
+            assert done == []
+            shown.thumbnails.close()
+
+    qt_loop.run(steps())
+
+
+def update_summary(**values: Any) -> UpdateSummary:
+    return UpdateSummary(at=utc_now(), **values)
 
 
 def test_a_missing_folder_is_a_state_with_a_way_on(qt_loop, backend, tmp_path, monkeypatch) -> None:
