@@ -173,7 +173,6 @@ async def _steps(program: Program, studio: Studio, root: Path) -> None:
     await _until(lambda: session() is not None)
     window.show_page("sessions")  # the first one leads to the pictures
     await studio.take("session-starting")
-    window.show_page("sessions")
     await _until(lambda: done(800))
     await studio.take("session-running")
     pages.sessions.actions_["pause"].trigger()
