@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from app.embedding.checkpoint import Checkpoint, is_out_of_memory, open_clip
-from app.embedding.int8 import in_int8
+from app.embedding.int8 import Int8Tower, in_int8
 from app.embedding.trial import Trial
 from app.errors import AppError
 from app.pictures.pixels import PixelSpec
@@ -78,6 +78,8 @@ class Encoder:
         self._convolutional = convolutions > 1  # one cuts a picture into a transformer's patches
         if self._convolutional:
             self._model.visual.to(memory_format=torch.channels_last)
+        # a transformer, mostly; text models of other libraries have other parts of that name
+        self._text_tower = "text.transformer" if hasattr(self._model, "text") else "transformer"
         self._tokenizer = checkpoint.tokenizer
         self._lock = threading.Lock()
         self._trial: Trial | None = None
@@ -141,7 +143,8 @@ class Encoder:
     def how(self) -> str:
         """On what it runs, for the log: ``on cpu in bf16 with 8 threads``."""
         threads = f" with {self.threads} threads" if self.torch_device.type == "cpu" else ""
-        return f"on {self.device_label} in {self.precision}{threads}"
+        texts = ", texts in int8" if self.texts_in_int8 else ""
+        return f"on {self.device_label} in {self.precision}{threads}{texts}"
 
     def move(self, torch_device: torch.device) -> None:
         """Take the model to another device."""
@@ -190,12 +193,29 @@ class Encoder:
         tower: nn.Module = self._model.visual
         return tower
 
+    @property
+    def text_tower(self) -> nn.Module:
+        """The part of the model that texts spend their time in."""
+        tower: nn.Module = self._model.get_submodule(self._text_tower)
+        return tower
+
+    @property
+    def texts_in_int8(self) -> bool:
+        """Whether texts are embedded in int8, in whatever precision pictures are."""
+        return isinstance(self.text_tower, Int8Tower)
+
     def with_image_tower(self, tower: nn.Module) -> Encoder:
         """A copy with an image tower in int8; everything else is shared."""
         twin = self.without_trial()
-        twin._model = copy.copy(self._model)
-        twin._model._modules = {**self._model._modules, "visual": tower}
+        twin._model = _with_part(self._model, ["visual"], tower)
         twin.precision = "int8"
+        return twin
+
+    def with_text_tower(self, tower: Int8Tower) -> Encoder:
+        """A copy with a text tower in int8; everything else is shared."""
+        tower.around = DTYPES[self.precision]
+        twin = copy.copy(self)
+        twin._model = _with_part(self._model, self._text_tower.split("."), tower)
         return twin
 
     def without_trial(self) -> Encoder:
@@ -299,6 +319,16 @@ class Encoder:
     def _exclusive(self) -> contextlib.AbstractContextManager[Any]:
         """One thread at a time on an accelerator, which the model may leave; it stays on a CPU."""
         return contextlib.nullcontext() if self.torch_device.type == "cpu" else self._lock
+
+
+def _with_part(model: nn.Module, place: Sequence[str], part: nn.Module) -> nn.Module:
+    """A copy with another part at a place; everything else is shared."""
+    name, *inside = place
+    if inside:
+        part = _with_part(model.get_submodule(name), inside, part)
+    twin = copy.copy(model)
+    twin._modules = {**model._modules, name: part}
+    return twin
 
 
 def _is_causal(model: Any) -> bool:

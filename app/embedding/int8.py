@@ -1,7 +1,7 @@
-"""The linear layers of an image tower in 8-bit integers, for processors that are made for them.
+"""The linear layers of a tower in 8-bit integers, for processors that are made for them.
 
 Weights have one scale for each output, and values one for each row, which is found while the model
-runs: nothing is calibrated, and what comes out for a picture does not depend on those beside it.
+runs: nothing is calibrated, and what comes out does not depend on the pictures or texts beside it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Int8Linear(nn.Module):
         """Take over the weight, shape (outputs, inputs), and the bias, shape (outputs)."""
         super().__init__()
         values, scale = _in_integers(weight.detach())
-        self.register_buffer("weight", values.T.contiguous())
+        self.register_buffer("weight", values)
         self.register_buffer("scale", scale.flatten())
         self.register_buffer("bias", torch.zeros(len(weight)) if bias is None else bias.detach())
 
@@ -39,7 +39,7 @@ class Int8Linear(nn.Module):
         values, scale = _in_integers(inputs.reshape(-1, inputs.shape[-1]))
         # the one product of integers in PyTorch that does without quantized tensors, which are
         # on their way out: https://github.com/pytorch/pytorch/issues/184982
-        products = torch._int_mm(values, self.weight).float().mul_(self.scale)
+        products = torch._int_mm(values, self.weight.T).float().mul_(self.scale)
         return torch.addcmul(self.bias, products, scale).view(*inputs.shape[:-1], -1)
 
 
@@ -59,28 +59,38 @@ class _Int8Attention(nn.Module):
         need_weights: bool,
         attn_mask: torch.Tensor | None,
     ) -> tuple[torch.Tensor]:
-        """Shape (pictures, tokens, width), as the first of a tuple."""
+        """Shape (pictures or texts, tokens, width), as the first of a tuple."""
         split = self.in_proj(inputs).unflatten(-1, (3, self.heads, -1))
         query, key, value = split.permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask)
         return (self.out_proj(seen.transpose(1, 2).flatten(2)),)
 
 
-class _Int8Tower(nn.Module):
-    """Takes pixels in any precision: another one may be in use until the moment it takes over."""
+class Int8Tower(nn.Module):
+    """Takes and gives floats of any precision: that of the rest of the model.
+
+    Attributes:
+        around: in a text tower's place, what the rest of the model computes in.
+    """
+
+    around = torch.float32
 
     def __init__(self, tower: nn.Module) -> None:
         super().__init__()
         self.tower = tower
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+    def forward(self, values: torch.Tensor, **options: torch.Tensor | None) -> torch.Tensor:
         """As the tower in floats does."""
-        embeddings: torch.Tensor = self.tower(pixels.float())
-        return embeddings
+        found: torch.Tensor = self.tower(values.float(), **options)
+        return found.to(values.dtype)
+
+    def get_cast_dtype(self) -> torch.dtype:
+        """What OpenCLIP asks before it gives tokens to a text tower."""
+        return self.around
 
 
-def in_int8(tower: nn.Module) -> nn.Module:
-    """A copy of an image tower in fp32 with its linear layers in 8-bit integers.
+def in_int8(tower: nn.Module) -> Int8Tower:
+    """A copy of a tower in fp32 with its linear layers in 8-bit integers.
 
     Raises:
         RuntimeError: too few of its weights are in such layers.
@@ -96,7 +106,7 @@ def in_int8(tower: nn.Module) -> nn.Module:
     if weights < _LEAST_SHARE * sum(weight.numel() for weight in tower.parameters()):
         raise RuntimeError("most of its weights are in convolutions")
     # deepcopy takes what is in its memo for copies that it has made already
-    return _Int8Tower(copy.deepcopy(tower, instead))
+    return Int8Tower(copy.deepcopy(tower, instead))
 
 
 def _in_integers(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

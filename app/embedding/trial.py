@@ -63,7 +63,8 @@ class Trial:
                 others = self.successor.encode_images(batch[new])
                 self._pairs += zip(embeddings[new], others, strict=True)
                 if len(self._pairs) >= ENOUGH:
-                    self._settle(self._judge())
+                    in_use, on_trial = map(np.stack, zip(*self._pairs, strict=True))
+                    self._settle(is_faithful(in_use, on_trial))
         except (AppError, RuntimeError, MemoryError) as error:
             log.info("int8 cannot be tried: %s", first_line(error))
             self._settle(False)
@@ -80,13 +81,6 @@ class Trial:
                 new.append(index)
         return new
 
-    def _judge(self) -> bool:
-        in_use, on_trial = map(np.stack, zip(*self._pairs, strict=True))
-        cosine = float((in_use * on_trial).sum(axis=1).min())
-        agreed = agreement(in_use, on_trial)
-        log.info("int8: cosine from %.4f, %.3f of the nearest pictures the same", cosine, agreed)
-        return cosine >= MIN_COSINE and agreed >= MIN_AGREEMENT
-
     def _settle(self, faithful: bool) -> None:
         self.faithful = faithful
         self._pairs.clear()
@@ -94,11 +88,24 @@ class Trial:
         self._settled(faithful)
 
 
-def agreement(embeddings: NDArray[np.float32], others: NDArray[np.float32]) -> float:
-    """Share of the pictures nearest to each picture by ``others`` that are so by ``embeddings``.
+def is_faithful(in_use: NDArray[np.float32], on_trial: NDArray[np.float32]) -> bool:
+    """Whether embeddings in int8 may take the place of those in use.
 
     Args:
-        embeddings, others: of the same pictures, shape (n, d), rows of unit length, n > NEAREST.
+        in_use, on_trial: of the same pictures or texts, as :func:`agreement` takes them.
+    """
+    cosine = float((in_use * on_trial).sum(axis=1).min())
+    agreed = agreement(in_use, on_trial)
+    log.info("int8: cosine from %.4f, %.3f of the nearest the same", cosine, agreed)
+    return cosine >= MIN_COSINE and agreed >= MIN_AGREEMENT
+
+
+def agreement(embeddings: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """Share of what is nearest to each row by ``others`` that is so by ``embeddings``.
+
+    Args:
+        embeddings, others: of the same pictures or texts, shape (n, d), rows of unit length,
+            n > NEAREST.
     """
     cosines, by_others = embeddings @ embeddings.T, others @ others.T
     for one in (cosines, by_others):

@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from app.embedding.checkpoint import open_clip
 from app.embedding.encoder import DTYPES, MOST_THREADS, Encoder
 from app.embedding.int8 import in_int8
 from app.embedding.measurements import TAKEN, UNTRIED, Measurement, recall, remember
-from app.embedding.trial import MIN_COSINE
+from app.embedding.trial import MIN_COSINE, is_faithful
 from app.errors import AppError, first_line
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ WORTHWHILE_SHARE = 0.1
 decided by chance, differently each time."""
 WORTHWHILE_SECONDS = 0.0005
 """And, on a CPU, only where it saves this much a picture: below that, decoding sets the pace."""
+WORTHWHILE_TEXT_SECONDS = 0.003
+"""The same for the two texts of a search: nobody notices less."""
 THREADS_SHARE = 0.05
 """Fewer threads are taken where they cost no more than this share of the time."""
 
@@ -41,6 +44,10 @@ _PROBE_SECONDS = 0.2  # one pass in fp32 on a CPU; a ViT-B/32 is then measured w
 _SPEED_SECONDS = 1.0
 _BATCH = 32
 _PROBE_TEXTS = ("a photo of a dog", "two red cups on a wooden table")
+_KINDS = ("a red", "two small", "an old", "my sister's", "photo of a", "the wooden", "no", "my")
+_THINGS = ("dog", "house by the sea", "bicycle", "birthday cake", "map", "tree", "ship", "invoice")
+_TEXTS = tuple(f"{kind} {thing}" for kind in _KINDS for thing in _THINGS)
+"""What texts in int8 are judged by: unlike made-up pictures, these are what people ask for."""
 
 _Clock = Callable[[], float]
 
@@ -74,10 +81,13 @@ def tuned(encoder: Encoder, precision: str, *, busy: bool) -> Encoder:
     """
     key = _key(encoder, precision)
     known = recall(key)
-    tower = None
+    tower: nn.Module | None = None
     if known:
         tower = in_int8(encoder.image_tower) if known.int8 else None  # from weights in fp32
+        texts = in_int8(encoder.text_tower) if known.texts_in_int8 else None
         encoder.set_precision(known.precision)
+        if texts is not None:
+            encoder = encoder.with_text_tower(texts)
         encoder.threads = known.threads
     else:
         if precision == "auto":
@@ -86,7 +96,9 @@ def tuned(encoder: Encoder, precision: str, *, busy: bool) -> Encoder:
             encoder.set_precision(precision)
         encoder.encode_images(probe_pictures(encoder.pixels.size, 1))
         encoder.threads = quickest_threads(encoder)
-        known = Measurement(encoder.precision, encoder.threads, UNTRIED if tower else "")
+        int8 = UNTRIED if tower else ""
+        texts_too = precision == "auto" and encoder.texts_in_int8
+        known = Measurement(encoder.precision, encoder.threads, int8, texts_too)
         if not busy:
             remember(key, known)
     if tower is None or busy:
@@ -116,7 +128,7 @@ def processor_name() -> str:
 
 
 def quickest_faithful(encoder: Encoder) -> tuple[Encoder, nn.Module | None]:
-    """The encoder, or a copy in a lower precision that is quicker and as good.
+    """The encoder, or a copy in a lower precision, for texts at least, that is quicker and as good.
 
     Returns:
         it, and an image tower in int8 where that is quicker still and as good on a few pictures.
@@ -126,6 +138,7 @@ def quickest_faithful(encoder: Encoder) -> tuple[Encoder, nn.Module | None]:
     # On one thread and by its own time the outcome does not depend on what else is running.
     before, encoder.threads = encoder.threads, 1
     chosen, tower = _compare(encoder, 8, time.thread_time)
+    chosen = _with_quicker_texts(chosen, encoder)
     encoder.threads = chosen.threads = before
     return chosen, tower
 
@@ -174,16 +187,47 @@ def _compare(encoder: Encoder, most: int, clock: _Clock) -> tuple[Encoder, nn.Mo
             )
             continue
         cosine = float((embeddings * expected).sum(axis=1).min())
-        saved = best_seconds - seconds
-        log.debug("%s saves %.1f ms a picture, cosine %.4f", precision, 1000 * saved, cosine)
+        saved = 1000 * (best_seconds - seconds)
+        log.debug("%s saves %.1f ms a picture, cosine %.4f", precision, saved, cosine)
         least = WORTHWHILE_SECONDS if on_cpu else 0.0
-        worthwhile = saved >= max(least, WORTHWHILE_SHARE * best_seconds)
-        if worthwhile and cosine >= MIN_COSINE:
+        if _is_worthwhile(best_seconds, seconds, least) and cosine >= MIN_COSINE:
             if precision == "int8":
                 int8 = twin.image_tower
             else:
                 best, best_seconds = twin, seconds
     return best, int8
+
+
+def _with_quicker_texts(encoder: Encoder, exact: Encoder) -> Encoder:
+    """The encoder, or a copy with its text tower in int8 where that is quicker and as good.
+
+    A text has few tokens, so it takes as long as it takes to read the weights.
+
+    Args:
+        exact: the same model in fp32.
+    """
+    tower, clock = exact.text_tower, time.thread_time
+    if not isinstance(tower, open_clip.transformer.Transformer) or is_emulated("int8", clock):
+        return encoder
+    try:
+        twin = encoder.with_text_tower(in_int8(tower))
+        before, after = (_seconds_for_texts(one, clock) for one in (encoder, twin))
+        log.debug("int8 instead of %s: %.4f, %.4f s a search", encoder.precision, after, before)
+        if not _is_worthwhile(before, after, WORTHWHILE_TEXT_SECONDS):
+            return encoder
+        faithful = is_faithful(exact.encode_texts(_TEXTS), twin.encode_texts(_TEXTS))
+    except (AppError, RuntimeError, MemoryError) as error:
+        log.info("texts cannot be embedded in int8: %s", first_line(error))
+        return encoder
+    return twin if faithful else encoder
+
+
+def _seconds_for_texts(encoder: Encoder, clock: _Clock) -> float:
+    return _seconds(lambda: encoder.encode_texts(_PROBE_TEXTS), clock)
+
+
+def _is_worthwhile(before: float, after: float, least: float) -> bool:
+    return before - after >= max(least, WORTHWHILE_SHARE * before)
 
 
 def _bearable(encoder: Encoder, most: int, clock: _Clock) -> NDArray[np.uint8]:

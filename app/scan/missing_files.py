@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, func, select, update
 
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.jobs import chunks, leave_out
@@ -23,7 +23,7 @@ class MissingFiles:
     """The pictures of a session that a whole walk did not see.
 
     Args:
-        seen: by asset id, whether the walk saw it.
+        seen: by asset id, whether the walk saw it; only of pictures of the session.
         unreadable: folders that could not be read; what lies below them is not judged.
         is_left_out: whether the walk leaves out a file, by its path.
     """
@@ -52,6 +52,8 @@ class MissingFiles:
 
     def look(self) -> Iterator[int]:
         """Look for each unseen file where it was; yields how many jobs were gone through."""
+        if self._seen.count(1) == self._jobs():
+            return  # the walk saw them all
         after = number = 0
         while page := self._page(after):
             after = page[-1][0]
@@ -85,7 +87,15 @@ class MissingFiles:
             return f"{folders} could not be read; the pictures in them were left as they are."
         return ""
 
-    def _page(self, after: int) -> Sequence[tuple[int, int, str]]:
+    def _jobs(self) -> int:
+        """Pictures of the session that were known when the walk began."""
+        with get_sync_engine().connect() as conn:
+            number = select(func.count()).where(
+                TrainingJob.session_id == self._session_id, TrainingJob.asset_id < len(self._seen)
+            )
+            return conn.scalar(number) or 0
+
+    def _page(self, after: int) -> Sequence[Row[int, int, str]]:
         with get_sync_engine().connect() as conn:
             rows = conn.execute(
                 select(TrainingJob.id, TrainingJob.asset_id, TrainingJob.status)
@@ -93,7 +103,7 @@ class MissingFiles:
                 .order_by(TrainingJob.id)
                 .limit(JOBS_AT_ONCE)
             )
-            return [(row[0], row[1], row[2]) for row in rows]
+            return rows.all()
 
     def _judge(self, unseen: Sequence[int], wanted: Collection[int]) -> None:
         """Args: assets that were not seen, and those of them that the session did not give up."""

@@ -21,19 +21,23 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Text,
+    and_,
     bindparam,
+    case,
+    cast,
     func,
     select,
     type_coerce,
     update,
 )
+from sqlalchemy.sql.functions import aggregate_strings
 
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import SessionConfig
 from app.api.update_schemas import UpdateSummary
 from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine, write_transaction
-from app.db.files import FoundFile, among_paths, register_files
+from app.db.files import STATE, FoundFile, among_paths, register_files, states_of
 from app.db.jobs import create_jobs_for_new, create_jobs_for_paths, reopen_jobs
 from app.db.models import (
     AssetVector,
@@ -64,6 +68,10 @@ STOPPED = "Stopped before the end; the rest of the folder was not checked."
 
 _COMPLETED, _FAILED = JobStatus.COMPLETED.value, JobStatus.FAILED.value
 _CANCELLED = JobStatus.CANCELLED.value
+_IS_JOB = and_(
+    TrainingJob.asset_id == ImageAsset.id, TrainingJob.session_id == bindparam("session")
+)
+_IS_VECTOR = and_(AssetVector.asset_id == ImageAsset.id, AssetVector.model_id == bindparam("model"))
 _KNOWN = (
     select(
         ImageAsset.id,
@@ -77,15 +85,17 @@ _KNOWN = (
         AssetVector.size,
         AssetVector.mtime_ns,
     )
-    .outerjoin(
-        TrainingJob,
-        (TrainingJob.asset_id == ImageAsset.id) & (TrainingJob.session_id == bindparam("session")),
-    )
-    .outerjoin(
-        AssetVector,
-        (AssetVector.asset_id == ImageAsset.id) & (AssetVector.model_id == bindparam("model")),
-    )
+    .outerjoin(TrainingJob, _IS_JOB)
+    .outerjoin(AssetVector, _IS_VECTOR)
 )
+_UNCHANGED = and_(
+    ImageAsset.missing_since.is_(None),
+    ImageAsset.excluded.is_(False),
+    TrainingJob.status == _COMPLETED,
+    AssetVector.size == ImageAsset.size,
+    AssetVector.mtime_ns == ImageAsset.mtime_ns,
+)
+"""Of a file in the state that the ledger has: there is nothing to be done."""
 
 
 @dataclass(slots=True)
@@ -189,7 +199,7 @@ class SessionWalk:
             ).one()
             greatest = conn.scalar(select(func.max(ImageAsset.id))) or 0
             excluded = conn.scalar(select(ImageAsset.id).where(ImageAsset.excluded).limit(1))
-        self._model_id = session.model_id
+        self._whose = {"session": self.session_id, "model": session.model_id}
         self._config = SessionConfig.model_validate(session.config)
         self._folders = [text_to_path(text) for text in session.subdirectories]
         self._folders = self._folders or [session.root_path]
@@ -224,10 +234,11 @@ class SessionWalk:
             status = conn.scalar(
                 select(TrainingSession.status).where(TrainingSession.id == self.session_id)
             )
-            rows = self._known(conn, chunk) if self._must_ask else []
+            unchanged = self._is_update and self._is_unchanged(conn, chunk)
+            rows = self._known(conn, chunk) if self._must_ask and not unchanged else []
         if status in (None, SessionStatus.CANCELLED):
             return False
-        work = self._compare(chunk, rows)
+        work = _Work() if unchanged else self._compare(chunk, rows)
         if not (self._noted or work.files or work.has_jobs):
             return True
         with write_transaction() as conn:
@@ -246,10 +257,31 @@ class SessionWalk:
             self._may_start = ()
         return True
 
+    def _is_unchanged(self, conn: Connection, chunk: Sequence[FoundFile]) -> bool:
+        """Whether nothing is to be done for any of these files; then they are seen.
+
+        The answer of the usual case is one text of ids: rows for Python would cost more than all
+        the rest of an update.
+        """
+        files = states_of(conn, chunk)
+        as_before = and_(files.c.state == STATE, _UNCHANGED)
+        ids = aggregate_strings(case((as_before, cast(ImageAsset.id, Text))), ",")
+        # outer joins keep SQLite from beginning with all pictures of the session
+        joined = files.outerjoin(ImageAsset, ImageAsset.path == files.c.path)
+        joined = joined.outerjoin(TrainingJob, _IS_JOB).outerjoin(AssetVector, _IS_VECTOR)
+        found = conn.scalar(select(ids).select_from(joined), self._whose) or ""
+        assets = list(map(int, found.split(","))) if found else []
+        if len(assets) < len(chunk):
+            return False
+        for asset_id in assets:
+            if asset_id < len(self._seen):
+                self._seen[asset_id] = 1
+        return True
+
     def _known(self, conn: Connection, chunk: Sequence[FoundFile]) -> Sequence[Any]:
         """What the ledger has of these files."""
         known = _KNOWN.where(among_paths(conn, [file.path for file in chunk]))
-        return conn.execute(known, {"session": self.session_id, "model": self._model_id}).all()
+        return conn.execute(known, self._whose).all()
 
     def _compare(self, chunk: Sequence[FoundFile], rows: Sequence[Any]) -> _Work:
         """Tell what is new, changed, back or unchanged."""
@@ -260,8 +292,8 @@ class SessionWalk:
             vector_size, vector_mtime_ns,
         ) in rows:  # fmt: skip
             file = files.pop(path)
-            if asset_id < len(self._seen):
-                self._seen[asset_id] = 1
+            if asset_id < len(self._seen) and not (excluded and status is None):
+                self._seen[asset_id] = 1  # it has a job, or gets one here
             there = file.size, file.mtime_ns
             changed = there != (size, mtime_ns)
             # another session's walk may have noted the change before this one

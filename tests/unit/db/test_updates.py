@@ -292,6 +292,15 @@ def test_the_walk_and_the_schedule_work_on_both(
             )
         )
     assert due_sessions() == []
+    with get_sync_engine().connect() as conn:
+        entered = set(conn.execute(select(ImageAsset.path, ImageAsset.folder, ImageAsset.size)))
+    files = [str(root / name) for name in NAMES[:4]]
+    assert entered == {(file, os.path.dirname(file), 1) for file in files}
+    with monkeypatch.context() as unchanged:
+        unchanged.setattr(SessionWalk, "_known", None)  # nobody has to look at each
+        walk = SessionWalk(session_id, UPDATED)
+        list(walk.steps())
+    assert (walk.summary.unchanged, walk.summary.message) == (4, "")
     (root / "plain.jpg").unlink()
     (root / NAMES[1]).write_bytes(b"longer")
     (root / "new.jpg").touch()

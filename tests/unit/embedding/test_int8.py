@@ -1,4 +1,4 @@
-"""Image towers in int8: what they compute, when they are taken, and that old vectors stay right."""
+"""Towers in int8: what they compute, when they are taken, and that old vectors stay right."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from app.config import get_settings
 from app.embedding import catalogue, measurements, trial, tuning
 from app.embedding.encoder import Encoder
-from app.embedding.int8 import Int8Linear
+from app.embedding.int8 import Int8Linear, in_int8
 from app.embedding.loading import load_encoder
 
 TRANSFORMER: dict[str, Any] = {
@@ -39,6 +39,7 @@ TRANSFORMER: dict[str, Any] = {
     },
 }
 QUICK_IN_INT8 = {"fp32": 0.010, "bf16": 0.006, "fp16": 0.010, "int8": 0.004}
+SLOW_IN_HALVES = {"fp32": 0.010, "bf16": 0.011, "fp16": 0.011, "int8": 0.011}
 OUTLIERS = 20
 """Times as large as the others are some channels of a model that int8 is too coarse for."""
 
@@ -51,6 +52,9 @@ def _save(folder: Path, outliers: bool = False) -> Path:
         for block in model.visual.transformer.resblocks:
             block.mlp.c_fc.weight.data[:, :4] *= OUTLIERS
             block.attn.in_proj_weight.data[:, :4] *= OUTLIERS
+        for block in model.transformer.resblocks:
+            block.ln_2.weight.data[0] *= OUTLIERS**2  # so that all else is rounded to nothing
+            block.mlp.c_fc.weight.data[:, 0] = 0
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     config = {"model_cfg": TRANSFORMER, "preprocess_cfg": {}}
     (folder / catalogue.CONFIG_FILE).write_text(json.dumps(config))
@@ -236,6 +240,109 @@ def test_a_trial_that_runs_out_of_memory_is_over(
     monkeypatch.setattr(Int8Linear, "forward", lambda this, values: torch.empty(1 << 60))
     assert use(encoder).shape == (trial.ENOUGH, 24)
     assert kept() == [""]
+
+
+# --- texts --------------------------------------------------------------------------------------
+
+
+def texts(count: int = 24) -> list[str]:
+    return [f"{number} {thing}" for number in range(count // 4) for thing in ("a", "bb", "c d", "")]
+
+
+@pytest.fixture(scope="session")
+def models(model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of both of OpenCLIP's kinds: the text tower's parts in the model, and in a part of it."""
+    folder = tmp_path_factory.mktemp("models") / "custom"
+    folder.mkdir()
+    config = copy.deepcopy(TRANSFORMER) | {"custom_text": True}
+    torch.manual_seed(0)
+    custom = open_clip.CustomTextCLIP(**copy.deepcopy(TRANSFORMER))
+    save_file(custom.state_dict(), folder / "open_clip_model.safetensors")
+    told = json.dumps({"model_cfg": config, "preprocess_cfg": {}})
+    (folder / catalogue.CONFIG_FILE).write_text(told)
+    return {"CLIP": model, "CustomTextCLIP": str(folder)}
+
+
+@pytest.mark.parametrize("kind", ["CLIP", "CustomTextCLIP"])
+def test_a_text_in_int8_is_close_to_the_one_in_fp32_and_pictures_are_the_same(
+    kind: str, models: dict[str, str]
+) -> None:
+    exact = load_encoder(models[kind], "cpu", "fp32")
+    int8 = exact.with_text_tower(in_int8(exact.text_tower))
+    assert type(exact._model).__name__ == kind
+    assert (exact.texts_in_int8, int8.texts_in_int8, int8.precision) == (False, True, "fp32")
+    assert worst(exact.encode_texts(texts()), int8.encode_texts(texts())) > 0.99
+    assert not np.array_equal(exact.encode_texts(texts()), int8.encode_texts(texts()))
+    np.testing.assert_array_equal(exact.encode_images(pictures(2)), int8.encode_images(pictures(2)))
+
+
+def test_a_text_in_int8_does_not_depend_on_those_beside_it(model: str) -> None:
+    exact = load_encoder(model, "cpu", "fp32")
+    int8 = exact.with_text_tower(in_int8(exact.text_tower))
+    alone = np.concatenate([int8.encode_texts([text]) for text in texts()])
+    np.testing.assert_allclose(int8.encode_texts(texts()), alone, atol=1e-5)
+
+
+def test_texts_are_in_int8_where_that_is_quicker_also_the_next_time(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeTime(monkeypatch, SLOW_IN_HALVES, in_int8=0.4)
+    encoder = load_encoder(model, "cpu")
+    assert (encoder.precision, encoder.texts_in_int8) == ("fp32", True)
+    monkeypatch.setattr(tuning, "quickest_faithful", None)
+    again = load_encoder(model, "cpu")
+    assert again.texts_in_int8
+    np.testing.assert_array_equal(again.encode_texts(texts()), encoder.encode_texts(texts()))
+
+
+def test_texts_stay_in_int8_when_pictures_get_there(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeTime(monkeypatch, SLOW_IN_HALVES | {"int8": 0.004}, in_int8=0.4)
+    encoder = load_encoder(model, "cpu")
+    before = encoder.encode_texts(texts())
+    use(encoder)
+    encoder.encode_images(pictures(1))
+    assert (encoder.precision, encoder.texts_in_int8) == ("int8", True)
+    again = load_encoder(model, "cpu")
+    assert (again.precision, again.texts_in_int8) == ("int8", True)
+    np.testing.assert_array_equal(again.encode_texts(texts()), before)
+
+
+def test_texts_stay_as_they_are_where_int8_is_hardly_quicker(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeTime(monkeypatch, SLOW_IN_HALVES, in_int8=0.92)
+    assert not load_encoder(model, "cpu").texts_in_int8
+
+
+def test_texts_are_in_int8_where_pictures_have_half_precision_too(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeTime(monkeypatch, QUICK_IN_INT8, in_int8=0.4)
+    exact = load_encoder(model, "cpu", "fp32").encode_texts(texts())
+    for _ in range(2):  # measured, and remembered
+        encoder = load_encoder(model, "cpu")
+        assert (encoder.precision, encoder.texts_in_int8) == ("bf16", True)
+        assert worst(exact, encoder.encode_texts(texts())) > 0.99
+
+
+def test_an_encoder_for_searches_keeps_its_texts_in_int8_in_a_session(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeTime(monkeypatch, SLOW_IN_HALVES, in_int8=0.4)
+    for _ in range(2):  # measured, and remembered
+        for_searches = load_encoder(model, "cpu", busy=True)
+        encoder = tuning.tuned(for_searches, for_searches.precision, busy=False)
+        assert (encoder.precision, encoder.texts_in_int8) == ("fp32", True)
+    assert not load_encoder(model, "cpu", "fp32").texts_in_int8  # a person's choice
+
+
+def test_texts_that_int8_is_too_coarse_for_stay_as_they_are(
+    coarse: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeTime(monkeypatch, SLOW_IN_HALVES, in_int8=0.4)
+    assert not load_encoder(coarse, "cpu").texts_in_int8
 
 
 # --- when rankings agree ------------------------------------------------------------------------

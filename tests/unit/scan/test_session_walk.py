@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ledgers import fresh_ledger
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from app.api.error_kinds import ErrorKind
 from app.api.update_schemas import UpdateSummary
 from app.db import sessions
 from app.db.engine import get_sync_engine, write_transaction
+from app.db.files import FoundFile
 from app.db.models import (
     AssetVector,
     EmbeddingModel,
@@ -261,6 +262,28 @@ def test_the_same_size_at_another_time_is_a_change(root: Path) -> None:
     assert walked(session_id).changed == 1
 
 
+def test_only_a_chunk_with_a_change_is_looked_at_file_by_file(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = indexed(root)
+    monkeypatch.setattr(session_walk, "FIRST_CHUNK", 2)
+    monkeypatch.setattr(session_walk, "CHUNK", 2)
+    looked_at: list[Sequence[FoundFile]] = []
+    known = SessionWalk._known
+
+    def note(this: SessionWalk, conn: Connection, chunk: Sequence[FoundFile]) -> Sequence[Any]:
+        looked_at.append(chunk)
+        return known(this, conn, chunk)
+
+    monkeypatch.setattr(SessionWalk, "_known", note)
+    changed = root / "a" / "one.jpg"
+    changed.write_bytes(b"longer than before")
+    summary = walked(session_id)
+    assert (summary.changed, summary.unchanged) == (1, 4)
+    assert len(looked_at) == 1
+    assert str(changed) in {file.path for file in looked_at[0]}
+
+
 def test_an_older_session_looks_for_the_endings_that_came_since(root: Path) -> None:
     session_id = indexed(root)
     (root / "DSC0001.HIF").write_bytes(b"x")
@@ -298,6 +321,17 @@ def test_a_missing_file_is_marked_and_unmarked_when_it_is_back(root: Path, tmp_p
     summary = walked(session_id)
     assert (summary.back, summary.gone, missing()) == (1, 0, set())
     assert row_of(session_id).status == "completed"
+
+
+def test_a_picture_that_is_excluded_from_a_session_makes_up_for_no_missing_one(root: Path) -> None:
+    """As many are seen and known as the session has pictures."""
+    indexed(root)
+    with write_transaction() as conn:
+        one = ImageAsset.path == str(root / "a" / "one.jpg")
+        conn.execute(update(ImageAsset).where(one).values(excluded=True))
+    second = indexed(root)
+    (root / "b" / "three.jpg").unlink()
+    assert walked(second).missing == 1
 
 
 def test_a_picture_that_failed_because_it_was_away_is_tried_again(root: Path) -> None:
@@ -484,10 +518,12 @@ def test_two_walks_at_once_enter_everything_once(
     session_id = indexed(root)
     for number in range(6):
         (root / f"new {number}.jpg").touch()
-    one, two = (SessionWalk(session_id, UPDATED).steps() for _ in range(2))
+    walks = [SessionWalk(session_id, UPDATED) for _ in range(2)]
+    one, two = (walk.steps() for walk in walks)
     for steps in (one, two, one, two):
         next(steps)
-    assert (list(one)[-1], list(two)[-1]) == (11, 11)
+    assert not [*one, *two]
+    assert [walk.found for walk in walks] == [11, 11]
     assert row_of(session_id).total_images == 11
     assert_counters(session_id)
     with get_sync_engine().connect() as conn:
