@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.api.library_schemas import CameraFacts
-from app.ui.pictures.camera_words import camera_details
+from app.ui.pictures.camera_words import camera_details, date_of
 from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile
 from app.ui.pictures.preview import GONE
 from app.ui.pictures.viewer import DRAG, TOO_SMALL, PictureViewer
@@ -289,6 +290,14 @@ def test_selected_pictures_are_seen_side_by_side_and_zoomed_together(
             await qt_loop.until(lambda: not shown.view._reading)
 
     qt_loop.run(steps())
+
+
+def test_a_picture_that_no_camera_dated_shows_the_date_of_its_file() -> None:
+    taken = datetime(2019, 6, 3, 14, 5, tzinfo=UTC)
+    assert date_of(taken, 5) == ("Taken", "3 June 2019, 14:05")
+    written = datetime(2021, 3, 9, 8, 7)  # by the clock of this computer
+    assert date_of(None, int(written.timestamp()) * 10**9) == ("File date", "9 March 2021, 08:07")
+    assert date_of(None, 0) == ("Taken", "")
 
 
 def drag(view: Any, begin: QPoint, end: QPoint) -> None:
