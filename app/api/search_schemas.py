@@ -130,6 +130,8 @@ class SearchHit(BaseModel):
     height: int | None
     format: str | None
     takenAt: datetime | None
+    modifiedNs: int = 0
+    """When the file was last written, in nanoseconds since 1970."""
     named: bool = False
     """It was found by its name; its score is 0."""
     content: str | None = None

@@ -155,6 +155,11 @@ def enqueue_payload_refresh() -> None:
     _once(QUEUE_LOW, JobName.REFRESH_PAYLOADS, "refresh-payloads")
 
 
+def enqueue_forgetting_of_moved() -> None:
+    """Have a worker remove the missing pictures that have only moved; where the queue answers."""
+    _once(QUEUE_LOW, JobName.FORGET_MOVED, "forget-moved")
+
+
 def enqueue_undo_of_broken_stores() -> None:
     """Have a worker forget vectors whose store broke off; where the queue answers."""
     _once(QUEUE_LOW, JobName.UNDO_BROKEN_STORES, "undo-broken-stores")

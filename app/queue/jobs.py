@@ -28,6 +28,7 @@ class JobName(StrEnum):
     UPDATE_SESSION = "update_session"
     MAKE_THUMBNAILS = "make_thumbnails"
     CLEAN_THUMBNAILS = "clean_thumbnails"
+    FORGET_MOVED = "forget_moved"
     REFRESH_PAYLOADS = "refresh_payloads"
     UNDO_BROKEN_STORES = "undo_broken_stores"
     FIND_NEAR_DUPLICATES = "find_near_duplicates"

@@ -1,22 +1,37 @@
-"""Which known pictures a walk did not see: gone, if that can be believed, or left out by now."""
+"""Which known pictures a walk did not see: gone, if that can be believed, or left out by now; and
+the end of those that are gone: on a person's word, or because they have only moved."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, Select, exists, func, select, update
+from sqlalchemy.orm import aliased
 
-from app.db.engine import get_sync_engine, write_transaction
+from app.db.engine import get_sync_engine, in_transaction, write_transaction
 from app.db.jobs import chunks, leave_out
-from app.db.models import ImageAsset, JobStatus, TrainingJob
+from app.db.models import (
+    AssetVector,
+    ImageAsset,
+    JobStatus,
+    SessionStatus,
+    TrainingJob,
+    TrainingSession,
+    in_trash,
+)
+from app.db.removal import remove_assets
 from app.db.types import utc_now
 from app.errors import AppError
+from app.pictures.thumbnail_paths import remove_thumbnails
 from app.scan.file_walk import check_folder, is_gone
 
 JOBS_AT_ONCE = 10_000
 MARKED_AT_ONCE = 5_000
+REMOVED_AT_ONCE = 500
 
 
 class MissingFiles:
@@ -162,3 +177,97 @@ def mark_missing(asset_ids: Sequence[int]) -> int:
                 .values(missing_since=utc_now())
             ).rowcount
     return marked
+
+
+def missing_in(session_id: int) -> Select[int, str]:
+    """The pictures of a session that are marked as missing."""
+    return (
+        select(ImageAsset.id, ImageAsset.path)
+        .join(TrainingJob, TrainingJob.asset_id == ImageAsset.id)
+        .where(TrainingJob.session_id == session_id, ImageAsset.missing_since.is_not(None))
+    )
+
+
+def moved_files() -> Sequence[Row[int, str]]:
+    """Missing pictures that have only moved: a file that is there came into the ledger later and
+    has the same content, also in the index of each model that one of their sessions has.
+
+    A copy that came later than the one that is there is no such picture: its disk may be away. Nor
+    is what a person excluded, or what *Undo* would take out of the trash.
+    """
+    there, vector, other = aliased(ImageAsset), aliased(AssetVector), aliased(AssetVector)
+    later = exists().where(
+        there.sha256 == ImageAsset.sha256,
+        there.id > ImageAsset.id,
+        there.missing_since.is_(None),
+    )
+    indexed = exists().where(
+        other.model_id == vector.model_id,
+        other.sha256 == vector.sha256,
+        other.asset_id > vector.asset_id,
+        there.id == other.asset_id,
+        there.missing_since.is_(None),
+    )
+    models = (
+        select(TrainingSession.model_id)
+        .join(TrainingJob, TrainingJob.session_id == TrainingSession.id)
+        .where(
+            TrainingJob.asset_id == vector.asset_id,
+            TrainingSession.status != SessionStatus.CANCELLED,
+        )
+    )
+    only_here = exists().where(
+        vector.asset_id == ImageAsset.id, vector.model_id.in_(models), ~indexed
+    )
+    moved = select(ImageAsset.id, ImageAsset.path).where(
+        ImageAsset.missing_since.is_not(None),
+        ImageAsset.excluded.is_(False),
+        ~in_trash(),
+        later,
+        ~only_here,
+    )
+    with get_sync_engine().connect() as conn:
+        return conn.execute(moved).all()  # to sort them, SQLite would go through all pictures
+
+
+def forget(
+    marked: Sequence[Row[int, str]], *, moved: bool = False
+) -> tuple[int, dict[int, list[int]]]:
+    """Remove missing pictures from the ledger; each is looked for once more.
+
+    Args:
+        moved: they are somewhere else, so that their sessions' last updates did not lose them.
+
+    Returns:
+        how many were removed; and by model, the assets whose vectors the store is to forget.
+    """
+    removed = 0
+    vectors: dict[int, list[int]] = defaultdict(list)
+    sessions: set[int] = set()
+    for rows in chunks(marked, REMOVED_AT_ONCE):
+        gone = {row.id: row.path for row in rows if is_gone(row.path)}
+        with get_sync_engine().connect() as conn:
+            having = select(TrainingJob.session_id).where(TrainingJob.asset_id.in_(gone))
+            sessions.update(conn.scalars(having.distinct()))
+        number, by_model = in_transaction(partial(remove_assets, asset_ids=list(gone)))
+        remove_thumbnails(gone.values())
+        removed += number
+        for model_id, asset_ids in by_model.items():
+            vectors[model_id] += asset_ids
+    for session_id in sorted(sessions):
+        _correct_update(session_id, moved)
+    return removed, dict(vectors)
+
+
+def _correct_update(session_id: int, moved: bool) -> None:
+    """Have a session's last update say how many are missing by now."""
+    with write_transaction() as conn:
+        left = conn.scalar(missing_in(session_id).with_only_columns(func.count())) or 0
+        which = TrainingSession.id == session_id
+        last: dict[str, Any] | None = conn.scalar(select(TrainingSession.last_update).where(which))
+        if not last:
+            return
+        changed = {"gone": left}
+        if moved and last["missing"] > left:
+            changed |= {"missing": left, "moved": last["moved"] + last["missing"] - left}
+        conn.execute(update(TrainingSession).where(which).values(last_update=last | changed))

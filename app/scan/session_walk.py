@@ -10,9 +10,10 @@ it goes on, and what was entered already is found there.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,7 @@ from app.api.update_schemas import UpdateSummary
 from app.db.clock import ledger_now
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.files import STATE, FoundFile, among_paths, register_files, states_of
-from app.db.jobs import create_jobs_for_new, create_jobs_for_paths, reopen_jobs
+from app.db.jobs import chunks, create_jobs_for_new, create_jobs_for_paths, reopen_jobs
 from app.db.models import (
     AssetVector,
     ImageAsset,
@@ -50,7 +51,11 @@ from app.db.models import (
 from app.db.sessions import count, move_session, start_clock
 from app.db.types import text_to_path, utc_now
 from app.errors import AppError
-from app.queue.enqueue import enqueue_cleanup, enqueue_session_if_possible
+from app.queue.enqueue import (
+    enqueue_cleanup,
+    enqueue_forgetting_of_moved,
+    enqueue_session_if_possible,
+)
 from app.scan.exclusions import EXCLUDED, Exclusions
 from app.scan.file_walk import WalkReport, check_folder, is_below, no_pictures, walk
 from app.scan.missing_files import MissingFiles, mark_left_out, mark_missing, mark_of
@@ -136,6 +141,7 @@ class SessionWalk:
         self._may_start = may_start
         self._extensions = extensions
         self._report = WalkReport()
+        self._is_walk = True
         self._begun = False
         self._new: Counter[int] = Counter()
         """What is new of an update, by :func:`mark_of` each file."""
@@ -188,8 +194,21 @@ class SessionWalk:
             lost = self.summary.missing + self.summary.moved
             self.summary.gone = missing.known_missing + lost
             self._close(message)
+            if self.summary.gone:  # the run that indexes what is new looks for them, too
+                enqueue_forgetting_of_moved()
         else:
             self._close()
+
+    def enter(self, files: Iterable[FoundFile]) -> None:
+        """Instead of a walk: take in these files, so far as they are the session's.
+
+        The session's last update stays as it is, as nobody has looked at the rest of its folders.
+        """
+        self._is_walk = False
+        self._open()
+        mine = [file for file in files if self._takes_in(text_to_path(file.path))]
+        for chunk in chunks(mine, CHUNK):
+            self._take(chunk)
 
     def _open(self) -> TrainingSession:
         """Read the session, and what an earlier walk over it left unfinished."""
@@ -225,6 +244,16 @@ class SessionWalk:
         """Whether a file below the session's folders is one that this walk passes over."""
         begin = next((folder for folder in self._folders if is_below(path, folder)), None)
         return begin is not None and self._exclusions.of_path(path, begin) is not None
+
+    def _takes_in(self, path: str) -> bool:
+        """Whether a walk would come to a file and enter it, by its path."""
+        extension = path.rpartition(".")[2].lower()
+        return extension in (self._extensions or self._config.extensions) and any(
+            is_below(path, folder)
+            and (self._config.recursive or os.path.dirname(path) == folder)
+            and self._exclusions.of_path(path, folder) is None
+            for folder in self._folders
+        )
 
     # --- one chunk ------------------------------------------------------------------------------
 
@@ -328,8 +357,10 @@ class SessionWalk:
 
     def _note(self, conn: Connection) -> bool:
         """Note that a walk with work is going on; the first time, set the session running."""
-        values: dict[str, Any] = {"discovered_at": None, "discovery_beat_at": ledger_now(conn)}
-        if self._is_update:
+        values: dict[str, Any] = {"discovery_beat_at": ledger_now(conn)}
+        if self._is_walk:
+            values["discovered_at"] = None
+        if self._is_walk and self._is_update:
             values["last_update"] = self.summary.model_dump(mode="json")
         alive = conn.execute(update(TrainingSession).where(*self._alive()).values(values)).rowcount
         if alive and not self._begun:

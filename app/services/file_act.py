@@ -21,6 +21,7 @@ from app.errors import AppError
 from app.pictures.file_times import storable_ns
 from app.printable import printable
 from app.queue.enqueue import enqueue_payload_refresh
+from app.scan.arrivals import take_in
 from app.services import file_moves
 from app.services.file_moves import NotDoneError, StoppedError
 
@@ -71,6 +72,7 @@ class Act:
     _settled: list[SettledFile] = field(default_factory=list)
     _undone: list[int] = field(default_factory=list)
     _folders: set[str] = field(default_factory=set)
+    _arrived: list[str] = field(default_factory=list)
     _settled_at: float = 0.0
 
     def run(self, items: Sequence[Item]) -> ActResult:
@@ -87,6 +89,8 @@ class Act:
             if self.error or self.progress.stop.is_set():
                 break
             self._some(items[start : start + AT_ONCE])
+        if self._arrived:
+            take_in(self._arrived)
         if self.kind in (ActKind.MOVE, ActKind.RESTORE) and self.done:
             enqueue_payload_refresh()
         if self.error is not None and not self.done and not self.failed:
@@ -203,6 +207,7 @@ class Act:
         if self.kind == ActKind.RESTORE:
             file_moves.forget_note(plan.source)
         self._folders |= {os.path.dirname(target), os.path.dirname(plan.source)}
+        self._arrived.append(target)
         return target
 
     def _note_copied(self, row: int) -> None:

@@ -13,17 +13,19 @@ import os
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.file_schemas import ActProgress, ActResult, ChosenFile
 from app.db import file_acts
-from app.db.engine import get_sync_engine, write_transaction
+from app.db.engine import get_sync_engine, in_transaction, write_transaction
 from app.db.file_acts import SettledFile
-from app.db.files import among_paths
-from app.db.models import ImageAsset
+from app.db.files import among_ids, among_paths
+from app.db.models import AssetVector, ImageAsset
+from app.db.removal import remove_assets
 from app.db.statuses import ActKind, ActState
 from app.db.types import normal_path
 from app.pictures.file_times import storable_ns
@@ -127,7 +129,16 @@ def _undo_copy(rows: Sequence[Any], progress: ActProgress) -> ActResult:
         for row in reversed(rows)
     ]
     check = lambda file: _unless_changed(file, written[file.path])  # noqa: E731
-    return Act(ActKind.TRASH, progress, check=check, undoes=True).run(items)
+    result = Act(ActKind.TRASH, progress, check=check, undoes=True).run(items)
+    in_transaction(partial(_forget_unindexed, asset_ids=result.done))
+    return result
+
+
+def _forget_unindexed(conn: Connection, asset_ids: Sequence[int]) -> None:
+    """Copies that were undone before a worker came to them; to it they would be lost files."""
+    vector = select(AssetVector.asset_id).where(AssetVector.asset_id == ImageAsset.id)
+    query = select(ImageAsset.id).where(among_ids(conn, ImageAsset.__table__.c.id, asset_ids))
+    remove_assets(conn, list(conn.scalars(query.where(~vector.exists()))))
 
 
 def _unless_changed(file: ChosenFile, row: Any) -> str:

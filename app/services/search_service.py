@@ -267,6 +267,7 @@ async def _hits(
             height=asset.height,
             format=asset.format,
             takenAt=asset.taken_at,
+            modifiedNs=asset.mtime_ns,
             content=asset.sha256,
             alike=group,
         )

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import defaultdict
 from collections.abc import Callable
-from functools import partial
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -22,24 +20,21 @@ from app.api.update_schemas import (
     WatchedFolder,
 )
 from app.db import relocation
-from app.db.engine import get_sync_engine, in_transaction, write_transaction
-from app.db.jobs import chunks
+from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import ImageAsset, SessionStatus, TrainingJob, TrainingSession
-from app.db.removal import remove_assets
 from app.db.sessions import find_session
 from app.db.types import normal_path, text_to_path
 from app.errors import AppError
-from app.pictures.thumbnail_paths import remove_thumbnails
 from app.printable import printable
 from app.queue.enqueue import enqueue_session_if_possible
 from app.queue.questions import RemoveVectorsRequest, remove_vectors
 from app.scan.discovery import take_steps
-from app.scan.file_walk import check_folder, is_gone
+from app.scan.file_walk import check_folder
+from app.scan.missing_files import forget, missing_in
 from app.scan.session_walk import UPDATED, SessionWalk
 
 log = logging.getLogger(__name__)
 
-REMOVED_AT_ONCE = 500
 SAMPLE = 300
 PAUSE_FIRST = "Pause it first, or wait until it is finished."
 
@@ -129,7 +124,7 @@ class UpdateService:
         """How many pictures of a session are marked as missing; nothing is changed."""
         await db.commit()
         session = await find_session(db, session_id)
-        missing = _missing(session_id).with_only_columns(func.count())
+        missing = missing_in(session_id).with_only_columns(func.count())
         return MissingPreview(
             missing=await db.scalar(missing) or 0,
             moved=await db.scalar(missing.where(_content_is_elsewhere())) or 0,
@@ -215,14 +210,6 @@ def _check_updatable(session: TrainingSession) -> None:
         raise AppError(*reason)
 
 
-def _missing(session_id: int) -> Select[int, str]:
-    return (
-        select(ImageAsset.id, ImageAsset.path)
-        .join(TrainingJob, TrainingJob.asset_id == ImageAsset.id)
-        .where(TrainingJob.session_id == session_id, ImageAsset.missing_since.is_not(None))
-    )
-
-
 def _content_is_elsewhere() -> ColumnElement[bool]:
     """The missing file was moved or renamed: its content is known from a file that is there."""
     other = aliased(ImageAsset)
@@ -240,28 +227,8 @@ def _is_reachable(root: str) -> bool:
 
 def _prune(session_id: int) -> tuple[int, dict[int, list[int]]]:
     with get_sync_engine().connect() as conn:
-        marked = conn.execute(_missing(session_id).order_by(ImageAsset.id)).all()
-    removed = 0
-    vectors: dict[int, list[int]] = defaultdict(list)
-    for rows in chunks(marked, REMOVED_AT_ONCE):
-        gone = [row.id for row in rows if is_gone(row.path)]
-        number, by_model = in_transaction(partial(remove_assets, asset_ids=gone))
-        remove_thumbnails(row.path for row in rows if row.id in gone)
-        removed += number
-        for model_id, asset_ids in by_model.items():
-            vectors[model_id] += asset_ids
-    with write_transaction() as conn:
-        left = conn.scalar(_missing(session_id).with_only_columns(func.count()))
-        last = conn.scalar(
-            select(TrainingSession.last_update).where(TrainingSession.id == session_id)
-        )
-        if last:
-            conn.execute(
-                update(TrainingSession)
-                .where(TrainingSession.id == session_id)
-                .values(last_update=last | {"gone": left})
-            )
-    return removed, dict(vectors)
+        marked = conn.execute(missing_in(session_id).order_by(ImageAsset.id)).all()
+    return forget(marked)
 
 
 def forget_vectors(vectors: dict[int, list[int]]) -> None:

@@ -10,7 +10,7 @@ from app.worker.indexing.jobs import train_batch, train_session, train_single_as
 from app.worker.maintenance.ledger_repair import undo_broken_stores
 from app.worker.maintenance.payloads import refresh_payloads
 from app.worker.maintenance.thumbnail_cleanup import clean_thumbnails
-from app.worker.maintenance.updates import update_session
+from app.worker.maintenance.updates import forget_moved, update_session
 from app.worker.near_duplicates import find_near_duplicates
 from app.worker.thumbnails import make_thumbnails
 
@@ -21,6 +21,7 @@ FUNCTIONS: dict[JobName, Callable[..., object]] = {
     JobName.UPDATE_SESSION: update_session,
     JobName.MAKE_THUMBNAILS: make_thumbnails,
     JobName.CLEAN_THUMBNAILS: clean_thumbnails,
+    JobName.FORGET_MOVED: forget_moved,
     JobName.REFRESH_PAYLOADS: refresh_payloads,
     JobName.UNDO_BROKEN_STORES: undo_broken_stores,
     JobName.FIND_NEAR_DUPLICATES: find_near_duplicates,

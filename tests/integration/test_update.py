@@ -23,6 +23,7 @@ from following import (
 from sqlalchemy import func, select, update
 from warm_processes import run_app
 
+from app.api.file_schemas import ActProgress, ChosenFile
 from app.api.search_schemas import SearchQuery, SearchTerm
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
 from app.api.update_schemas import UpdateSummary
@@ -90,30 +91,29 @@ def gone() -> int:
         return db.scalar(select(func.count()).where(ImageAsset.missing_since.is_not(None))) or 0
 
 
+async def nothing_is_missing() -> bool:
+    return not gone()
+
+
 async def test_a_thousand_renamed_pictures_are_reused_and_none_is_looked_at_by_the_model(
     backend: Backend, supervisor: Supervisor, tmp_path: Path
 ) -> None:
     draw_pictures(tmp_path / "many", 1000, seed="rename")
     session_id = await indexed(backend, tmp_path / "many")
-    before = await progress_of(backend, session_id)
     tried = {row.id for row in evidence(session_id)}
     for path in list((tmp_path / "many").iterdir()):
         path.rename(path.with_stem(f"renamed {path.stem}"))
     summary = await updated(backend, session_id)
     assert (summary.moved, summary.new, summary.missing, summary.changed) == (1000, 0, 0, 0)
-    assert (summary.gone, gone()) == (1000, 1000)
-    after = await progress_of(backend, session_id)
-    assert (after.jobsSummary.completed, after.jobsSummary.reused) == (
-        2000,
-        before.jobsSummary.reused + 1000,
-    )
-    fresh = [row for row in evidence(session_id) if row.id not in tried]
-    assert len(fresh) == 1000
-    assert {row.note for row in fresh} == {"Same content as a picture that was indexed before."}
-    async with backend.db() as db:
-        assert await backend.updates.prune(db, session_id) == 1000
+    await until(nothing_is_missing)
     last = await progress_of(backend, session_id)
     assert (last.progress.total, last.jobsSummary.reused) == (1000, 1000)
+    assert last.lastUpdate is not None
+    assert (last.lastUpdate.moved, last.lastUpdate.gone) == (1000, 0)
+    fresh = evidence(session_id)
+    assert len(fresh) == 1000
+    assert not tried & {row.id for row in fresh}
+    assert {row.note for row in fresh} == {"Same content as a picture that was indexed before."}
     supervisor.stop()
     report = verify_with_own_store()
     assert (report.problems, report.vectors) == ([], 1000)
@@ -156,6 +156,69 @@ async def test_a_removed_session_leaves_the_vectors_of_others_and_none_of_its_ow
 async def payloads_are_true() -> bool:
     with get_sync_session() as db:
         return not db.scalar(select(func.count()).where(AssetVector.payload_stale))
+
+
+async def test_a_picture_that_moves_to_another_sessions_folder_is_shown_once(
+    backend: Backend, supervisor: Supervisor, pictures: Path
+) -> None:
+    family = await indexed(backend, pictures / "family")
+    vacation = await indexed(backend, pictures / "vacation")
+    moved = pictures / "vacation" / "moved.jpg"
+    (pictures / "family" / "00000.jpg").rename(moved)
+    assert (await updated(backend, vacation)).new == 1
+    assert (await updated(backend, family)).missing == 1  # by then its content is elsewhere
+    await until(nothing_is_missing)
+    assert (await progress_of(backend, family)).progress.total == 19
+    last = (await progress_of(backend, family)).lastUpdate
+    assert last is not None
+    assert (last.moved, last.missing, last.gone) == (1, 0, 0)
+    moved.rename(pictures / "family" / "back.jpg")
+    assert (await updated(backend, vacation)).missing == 1
+    assert gone() == 1  # nobody has seen yet where it is
+    assert (await updated(backend, family)).new == 1
+    await until(nothing_is_missing)
+    assert (await progress_of(backend, vacation)).progress.total == 20
+    supervisor.stop()
+    report = verify_with_own_store()
+    assert (report.problems, report.vectors) == ([], 40)
+
+
+async def test_a_copy_on_a_disk_that_is_away_is_kept(
+    backend: Backend, supervisor: Supervisor, pictures: Path
+) -> None:
+    session_id = await indexed(backend, pictures)
+    shutil.copytree(pictures / "family", pictures / "backup")
+    assert (await updated(backend, session_id)).new == 20
+    away = (pictures / "backup").rename(pictures.with_name("away"))
+    assert (await updated(backend, session_id)).missing == 20
+    draw_pictures(pictures / "later", 1, seed="later")
+    assert (await updated(backend, session_id)).gone == 20  # and its run has looked for them
+    assert gone() == 20
+    away.rename(pictures / "backup")
+    summary = await updated(backend, session_id)
+    assert (summary.back, summary.new) == (20, 0)
+
+
+async def test_a_copy_that_the_program_makes_is_indexed_at_once(
+    backend: Backend, supervisor: Supervisor, pictures: Path
+) -> None:
+    session_id = await indexed(backend, pictures)
+    path = str(pictures / "family" / "00000.jpg")
+    with get_sync_session() as db:
+        asset_id = db.scalars(select(ImageAsset.id).filter_by(path=path)).one()
+    chosen, folder = [ChosenFile(asset_id, path)], str(pictures / "vacation")
+    async with backend.db() as db:
+        result = await backend.files.copy(db, chosen, folder, ActProgress())
+    assert len(result.done) == 1
+
+    async def listed() -> bool:
+        async with backend.db() as db:
+            return (await backend.library.duplicates.groups(db, None, "exact")).count == 1
+
+    await until(listed)
+    progress = await finished(backend, session_id)
+    assert (progress.progress.total, progress.jobsSummary.reused) == (41, 1)
+    assert progress.lastUpdate is None
 
 
 async def test_an_unmounted_root_loses_nothing(

@@ -14,6 +14,8 @@ from app.errors import AppError
 from app.printable import printable
 from app.ui.parts.reveal import reveal
 from app.ui.parts.theme import icon
+from app.ui.pictures.compare import LEAST
+from app.ui.pictures.compare import MOST as MOST_BESIDE
 from app.ui.pictures.files_out import CLIPBOARD_EDGE, MOST, files_to_paste, paths_as_text
 from app.ui.pictures.grid import PictureGrid, Tile
 from app.ui.pictures.large_picture import read_picture
@@ -34,6 +36,7 @@ SHORTCUTS = {
     "Move to folder": "Ctrl+Shift+M",
     "Move to trash": "Del",
     "Undo": "Ctrl+Z",
+    "Side by side": "C",
     "Show alike": "Ctrl+G",
 }
 """The keys of what can be done with pictures, besides those that the grid itself knows."""
@@ -62,8 +65,10 @@ class VanishedError(AppError):
 
 
 class PictureActions(QObject):
-    """View, Preview, Open, More like this, Show in folder, Copy, Copy path."""
+    """View, Side by side, Preview, Open, More like this, Show in folder, Copy, Copy path."""
 
+    compare_wanted = Signal()
+    """Two to four pictures are to be seen beside each other."""
     like_wanted = Signal(object)
     """A :class:`Tile` whose like is to be looked for."""
     failed = Signal(object)
@@ -76,6 +81,7 @@ class PictureActions(QObject):
         self._grid, self._runner = grid, runner
         # The grid itself knows Enter and Space: the menu only names them.
         self.view = self._action("&View\tEnter", "frame-corners")
+        self.compare = self._action("Side &by side", "columns")
         self.open = self._action("&Open", "arrow-square-out")
         self.preview = self._action("&Preview\tSpace", "eye")
         self.like = self._action("&More like this", "sparkle")
@@ -83,13 +89,14 @@ class PictureActions(QObject):
         self.copy = self._action("&Copy", "copy")
         self.copy_path = self._action("Copy p&ath", "link")
         self.on_picture = (self.open, self.like, self.reveal, self.copy)
-        self.all = (self.view, self.preview, *self.on_picture, self.copy_path)
+        self.all = (self.view, self.compare, self.preview, *self.on_picture, self.copy_path)
         grid.set_actions(self.all)
         grid.selectionModel().selectionChanged.connect(self._show_choice)
         grid.tiles.modelReset.connect(self._show_choice)
         self.open.triggered.connect(lambda: self._with_tile(lambda tile: self._open(tile.path)))
         self.view.triggered.connect(lambda: grid.viewed.emit(grid.currentIndex().row()))
         self.preview.triggered.connect(lambda: grid.previewed.emit(grid.currentIndex().row()))
+        self.compare.triggered.connect(self.compare_wanted)
         self.like.triggered.connect(lambda: self._with_tile(self.like_wanted.emit))
         self.reveal.triggered.connect(lambda: self._with_tile(self._reveal))
         self.copy.triggered.connect(self._copy)
@@ -110,6 +117,7 @@ class PictureActions(QObject):
     def _show_choice(self) -> None:
         for action in self.all:
             action.setEnabled(self._grid.selectionModel().hasSelection())
+        self.compare.setEnabled(LEAST <= self._grid.selected_count() <= MOST_BESIDE)
 
     def _with_tile(self, act: Callable[[Tile], None]) -> None:
         tile = self._grid.current_tile()

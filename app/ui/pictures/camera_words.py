@@ -1,11 +1,36 @@
-"""How a picture was taken, in words."""
+"""How and when a picture was taken, in words."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from app.api.library_schemas import CameraFacts
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def date_of(taken_at: datetime | None, modified_ns: int) -> tuple[str, str]:
+    """When a picture was taken, as the camera says; or else when its file was written, so named.
+
+    Args:
+        modified_ns: in nanoseconds since 1970; 0: unknown.
+    """
+    if taken_at is not None or not modified_ns:
+        return "Taken", time_taken(taken_at)
+    written = _EPOCH + timedelta(microseconds=modified_ns // 1000)
+    return "File date", _moment(written.astimezone())
+
+
+def time_taken(moment: datetime | None) -> str:
+    """``3 June 2019, 14:05``; empty where the camera does not say."""
+    return _moment(moment) if moment is not None else ""
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y, %H:%M}"
 
 
 def camera_details(facts: CameraFacts) -> list[tuple[str, str]]:

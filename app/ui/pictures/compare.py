@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app.printable import printable
@@ -20,6 +20,9 @@ LEAST, MOST = 2, 4
 
 class CompareView(QWidget):
     """Shows pictures beside each other, each with its name."""
+
+    zoomed = Signal()
+    """As with :class:`ZoomView`, of all of them."""
 
     def __init__(self, thumbnails: ThumbnailLoader) -> None:
         super().__init__()
@@ -36,6 +39,11 @@ class CompareView(QWidget):
     def views(self) -> list[ZoomView]:
         """Those that are seen, from the left."""
         return [cell.view for cell in self._cells if not cell.isHidden()]
+
+    @property
+    def leader(self) -> ZoomView:
+        """The one that the others follow: the first that can be zoomed."""
+        return next((view for view in self.views if view.scale), self._cells[0].view)
 
     def show_tiles(self, tiles: Sequence[Tile]) -> None:
         """Show these and no others; none, and nothing is read any more."""
@@ -55,6 +63,7 @@ class CompareView(QWidget):
             if cell is not leader and not cell.isHidden():
                 cell.view.follow(leader.view)
         self._following = False
+        self.zoomed.emit()
 
 
 class _Cell(QWidget):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QItemSelectionModel, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.ui.parts.notice import Notice
@@ -19,6 +19,8 @@ from app.ui.pictures.viewer import PictureViewer
 if TYPE_CHECKING:
     from app.errors import AppError
     from app.ui.pictures.context import PictureContext
+
+NO_UPDATE = QItemSelectionModel.SelectionFlag.NoUpdate
 
 
 class PictureView(QWidget):
@@ -65,6 +67,7 @@ class PictureView(QWidget):
         self.split.opened.connect(self.acted)
         self.actions_.like_wanted.connect(self.like_wanted)
         self.actions_.acted.connect(self.acted)
+        self.actions_.compare_wanted.connect(self.compare)
         for failed in (self.actions_.failed, thumbs.refused):
             failed.connect(self._show_failure)
 
@@ -85,6 +88,18 @@ class PictureView(QWidget):
         """A person has scrolled down, selected something, or views a picture."""
         scrolled = self.grid.verticalScrollBar().value() > 0
         return scrolled or self.grid.selected_count() > 0 or self.being_viewed
+
+    def compare(self) -> None:
+        """Show the selected pictures side by side; in the viewer also the one again."""
+        if self.being_viewed:
+            self.viewer.compare.click()
+            return
+        self.acted.emit()
+        current = self.grid.currentIndex()
+        if not current.isValid():  # all were selected at once
+            current = self.grid.tiles.index(self.grid.selected_ranges()[0][0], 0)
+            self.grid.selectionModel().setCurrentIndex(current, NO_UPDATE)
+        self.viewer.open(current.row(), side_by_side=True)
 
     def facts(self, tile: Tile) -> Details | None:
         """Names and values to show of a picture; None where it is not there yet."""

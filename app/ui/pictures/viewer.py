@@ -162,13 +162,15 @@ class PictureViewer(QWidget):
         self.compare.toggled.connect(self._compare)
         self.info.toggled.connect(self._show_panel)
         self.full.clicked.connect(self._toggle_full_screen)
-        self.view.zoomed.connect(self._show_scale)
+        for zooming in (self.view, self.compared):
+            zooming.zoomed.connect(self._show_scale)
         self.view.shown.connect(self._note_shown)
 
     # Opening and closing
 
-    def open(self, row: int) -> None:
-        """Show the picture of a row; what is selected stays so until another one is shown."""
+    def open(self, row: int, *, side_by_side: bool = False) -> None:
+        """Show the picture of a row, or all that are selected ``side_by_side``; what is selected
+        stays so until another one is shown."""
         window = self._grid.window()
         if self.parent() is not window:
             self.setParent(window)
@@ -183,7 +185,10 @@ class PictureViewer(QWidget):
         self.raise_()
         self.setFocus()
         self.compare.setEnabled(LEAST <= self._grid.selected_count() <= MOST)
-        self._show_current(self._grid.current_tile())
+        if side_by_side:
+            self.compare.setChecked(True)
+        else:
+            self._show_current(self._grid.current_tile())
 
     def close_viewer(self) -> None:
         """Go back to the grid, where it was left or at the picture that was looked at last."""
@@ -218,7 +223,7 @@ class PictureViewer(QWidget):
 
     def _seen(self) -> ZoomView:
         """What keys and buttons zoom."""
-        return self.compared.views[0] if self.compare.isChecked() else self.view
+        return self.compared.leader if self.compare.isChecked() else self.view
 
     def _compare(self, wanted: bool) -> None:
         """Show all that are selected beside each other, or the current one again."""
@@ -228,6 +233,8 @@ class PictureViewer(QWidget):
         self.stack.setCurrentWidget(self.compared if wanted else self.view)
         for part in (self.previous, self.next, self.place, self.scale, self.info, self.part):
             part.setVisible(not wanted)
+        for part in (self.info, self.part):  # their keys have no meaning then
+            part.setDisabled(wanted)
         self.part.setChecked(False)
         if wanted:
             self.name.set_text(f"{len(tiles)} pictures side by side")
@@ -236,6 +243,7 @@ class PictureViewer(QWidget):
         else:
             self._show_current(self._grid.current_tile())
         self.info.setChecked(self.info.isChecked() and not wanted)
+        self._show_scale()
 
     def _note_shown(self, whole: bool) -> None:
         if self.part.isChecked():
@@ -295,10 +303,11 @@ class PictureViewer(QWidget):
         self._show_details(read=another)
 
     def _show_scale(self) -> None:
-        scale = self.view.scale
+        scale, seen = self.view.scale, self._seen()
         self.scale.setText(f"{max(round(scale * 100), 1)} %" if scale else "")
-        self.fit.setEnabled(not self.view.fitted)
-        self.further.setEnabled(not self.view.fitted)
+        self.nearer.setEnabled(not seen.nearest)
+        for part in (self.fit, self.further):
+            part.setEnabled(not seen.fitted)
 
     def _show_panel(self, shown: bool) -> None:
         self._edge.setVisible(shown)

@@ -56,6 +56,11 @@ class ZoomView(LargePicture):
         """The whole picture is seen."""
         return self._scale is None
 
+    @property
+    def nearest(self) -> bool:
+        """It cannot be enlarged any more, or nothing is known of it."""
+        return not self.scale or self.scale >= MOST
+
     def fit(self) -> None:
         """Show all of it."""
         self._set_scale(None)
@@ -69,14 +74,14 @@ class ZoomView(LargePicture):
         fitted = self._fitted()
         if not fitted:
             return
-        wanted = min(self.scale * STEP**steps, max(MOST, fitted))
+        wanted = min(self.scale * STEP**steps, MOST)
         self._set_scale(None if wanted <= fitted * 1.001 else wanted, at)
 
     def follow(self, other: ZoomView) -> None:
         """Show the same part of this picture as another view of its own, as closely."""
         fitted = other._fitted()
         near = None if other.fitted or not fitted else other.scale / fitted
-        self._scale = None if near is None else self._fitted() * near
+        self._scale = None if near is None else self._fitted() * near or None
         self._middle = QPointF(other._middle)
         self._keep_inside()
         self._show_hand()

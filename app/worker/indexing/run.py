@@ -32,6 +32,7 @@ from app.worker.indexing.picture import Batch, Picture
 from app.worker.indexing.reachability import Places
 from app.worker.indexing.stages import Stages
 from app.worker.maintenance.payloads import refresh_payloads
+from app.worker.maintenance.updates import forget_moved
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ class SessionRun:
             self._open(session)
             with self._stages.threads() as self._decoders:
                 self._work()
+            forget_moved()
             refresh_payloads()
             self.worker.store.flush()
             if in_transaction(self._finish):

@@ -14,6 +14,7 @@ from app.db.schedule import due_sessions
 from app.logs import log_context
 from app.queue.enqueue import enqueue_session_if_possible
 from app.queue.questions import RemoveVectorsRequest
+from app.scan.missing_files import forget, moved_files
 from app.scan.session_walk import UPDATED, SessionWalk
 from app.worker.context import context
 
@@ -35,6 +36,19 @@ def update_session(session_id: int) -> dict[str, Any] | None:
         enqueue_session_if_possible(session_id)
         log.info("updated: %s", walk.summary.model_dump_json(exclude={"at"}))
         return walk.summary.model_dump(mode="json")
+
+
+def forget_moved() -> int:
+    """The job: remove the missing pictures that have only moved; how many.
+
+    The ledger forgets them first: vectors that a power cut leaves are found at the next start.
+    """
+    removed, vectors = forget(moved_files(), moved=True)
+    if vectors:
+        remove_vectors(RemoveVectorsRequest(vectors=vectors))
+    if removed:
+        log.info("%d pictures were moved or renamed", removed)
+    return removed
 
 
 def remove_vectors(request: RemoveVectorsRequest) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.api.library_schemas import CameraFacts
-from app.ui.pictures.camera_words import camera_details
+from app.ui.pictures.camera_words import camera_details, date_of
 from app.ui.pictures.grid import HeldTiles, PictureGrid, Tile
 from app.ui.pictures.preview import GONE
 from app.ui.pictures.viewer import DRAG, TOO_SMALL, PictureViewer
@@ -289,6 +290,80 @@ def test_selected_pictures_are_seen_side_by_side_and_zoomed_together(
             await qt_loop.until(lambda: not shown.view._reading)
 
     qt_loop.run(steps())
+
+
+def test_pictures_side_by_side_can_be_made_smaller_again_and_buttons_say_what_can_be_done(
+    qt_loop, backend, tmp_path
+) -> None:
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(parts, pictures(tmp_path, 2))
+            viewer = shown.viewer
+            shown.grid.select_row(0)
+            shown.grid.selectAll()
+            viewer.open(0, side_by_side=True)
+            views = viewer.compared.views
+            assert viewer.name.full_text() == "2 pictures side by side"
+            await qt_loop.until(lambda: not any(view.picture.isNull() for view in views))
+
+            def can() -> tuple[bool, bool, bool]:
+                return tuple(
+                    part.isEnabled() for part in (viewer.nearer, viewer.further, viewer.fit)
+                )
+
+            assert can() == (True, False, False)
+            viewer.nearer.click()
+            assert can() == (True, True, True)
+            before = [view.scale for view in views]
+            while viewer.nearer.isEnabled():
+                viewer.nearer.click()
+            assert [view.scale for view in views] == [8, 8]
+            assert can() == (False, True, True)
+            viewer.further.click()
+            assert can() == (True, True, True)
+            assert all(was < view.scale < 8 for was, view in zip(before, views, strict=True))
+            viewer.fit.click()
+            assert can() == (True, False, False)
+            assert all(view.fitted for view in views)
+            QTest.keyClick(viewer, Key.Key_Plus)
+            shown.key(Key.Key_C)  # the one that is seen then is fitted
+            assert can() == (True, False, False)
+            shown.key(Key.Key_Escape)
+            await qt_loop.until(lambda: not shown.view._reading)
+
+    qt_loop.run(steps())
+
+
+def test_one_that_cannot_be_read_does_not_keep_the_others_from_being_zoomed(
+    qt_loop, backend, tmp_path
+) -> None:
+    (tmp_path / "broken.jpg").write_text("no picture")
+    broken = Tile(9, str(tmp_path / "broken.jpg"), "broken.jpg")
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            shown = Shown(parts, [broken, *pictures(tmp_path, 1)])
+            viewer = shown.viewer
+            shown.grid.select_row(0)
+            shown.grid.selectAll()
+            viewer.open(0, side_by_side=True)
+            _, view = viewer.compared.views
+            await qt_loop.until(lambda: not view.picture.isNull())
+            assert viewer.nearer.isEnabled()
+            viewer.nearer.click()
+            assert not view.fitted
+            assert viewer.further.isEnabled()
+            viewer.close_viewer()
+
+    qt_loop.run(steps())
+
+
+def test_a_picture_that_no_camera_dated_shows_the_date_of_its_file() -> None:
+    taken = datetime(2019, 6, 3, 14, 5, tzinfo=UTC)
+    assert date_of(taken, 5) == ("Taken", "3 June 2019, 14:05")
+    written = datetime(2021, 3, 9, 8, 7)  # by the clock of this computer
+    assert date_of(None, int(written.timestamp()) * 10**9) == ("File date", "9 March 2021, 08:07")
+    assert date_of(None, 0) == ("Taken", "")
 
 
 def drag(view: Any, begin: QPoint, end: QPoint) -> None:

@@ -63,6 +63,7 @@ from app.db.types import utc_now
 from app.errors import AppError
 from app.queue.questions import RemoveIndexRequest, RemoveVectorsRequest
 from app.scan import session_walk
+from app.scan.arrivals import take_in
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 from app.services.library_service import _include
 from app.vectors.embedded import EmbeddedStore
@@ -71,7 +72,7 @@ from app.worker.indexing.run import SessionRun
 from app.worker.maintenance.ledger_check import verify_ledger
 from app.worker.maintenance.ledger_repair import repair_ledger, undo_broken_stores
 from app.worker.maintenance.payloads import refresh_payloads
-from app.worker.maintenance.updates import remove_vectors
+from app.worker.maintenance.updates import forget_moved, remove_vectors
 from app.worker.models import remove_index
 
 NAMES = ("1.png", "2.png", "3.png", "in/4.png", "in/5.png")
@@ -148,6 +149,12 @@ class AnySequence(RuleBasedStateMachine):
         path.write_bytes(CONTENTS[shows])
         moment = next(self.numbers) * 10**9
         os.utime(path, ns=(moment, moment))
+
+    @rule(name=names, shows=contents)
+    def put(self, name: str, shows: str) -> None:
+        """The program itself wrote a file there, as it copies one into a folder."""
+        self.write(name, shows)
+        take_in([str(self.root / name)])
 
     @precondition(lambda self: self.files())
     @rule(pick=picks)
@@ -320,6 +327,11 @@ class AnySequence(RuleBasedStateMachine):
     @rule()
     def forget_what_was_pruned(self) -> None:
         remove_vectors(RemoveVectorsRequest(vectors=self.messages.pop(0)))
+
+    @precondition(lambda self: self.are_missing)
+    @rule()
+    def forget_moved(self) -> None:
+        forget_moved()
 
     @rule()
     def undo_broken_stores(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.db.files import FoundFile, register_files
 from app.db.models import (
     AssetVector,
     EmbeddingModel,
+    FileAct,
     ImageAsset,
     NearDuplicate,
     TrainingEvidence,
@@ -25,6 +27,7 @@ from app.db.schedule import due_sessions
 from app.db.types import path_to_text, text_to_path, utc_now
 from app.errors import AppError
 from app.scan import session_walk
+from app.scan.missing_files import forget, moved_files
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -324,6 +327,91 @@ def test_the_walk_and_the_schedule_work_on_both(
 
 
 # --- a session that is removed ----------------------------------------------------------------
+
+
+def set_asset(name: str, **values: Any) -> None:
+    with write_transaction() as conn:
+        conn.execute(update(ImageAsset).where(ImageAsset.path == f"/away/{name}").values(values))
+
+
+def set_vectors(name: str, **values: Any) -> None:
+    its = select(ImageAsset.id).where(ImageAsset.path == f"/away/{name}").scalar_subquery()
+    with write_transaction() as conn:
+        conn.execute(update(AssetVector).where(AssetVector.asset_id == its).values(values))
+
+
+def moved_from_old_to_new(model_id: int) -> int:
+    """A session of two files of the same content, of which the older one is missing."""
+    session_id = new_session("/away", ["old.jpg", "new.jpg"], model_id=model_id)
+    add_vectors(model_id)
+    for name in ("old.jpg", "new.jpg"):
+        set_asset(name, sha256="0")
+    set_asset("old.jpg", missing_since=utc_now())
+    summary = {"new": 1, "missing": 1, "moved": 0, "gone": 1}
+    with write_transaction() as conn:
+        conn.execute(update(TrainingSession).values(last_update=summary))
+    return session_id
+
+
+def test_what_has_only_moved_is_forgotten_and_the_update_says_so(model_id: int) -> None:
+    session_id = moved_from_old_to_new(model_id)
+    (row,) = moved_files()
+    assert row.path == "/away/old.jpg"
+    assert forget([row], moved=True) == (1, {model_id: [row.id]})
+    assert paths() == {"/away/new.jpg"}
+    with get_sync_engine().connect() as conn:
+        session: Any = conn.execute(select(TrainingSession)).one()
+        assert session.last_update == {"new": 1, "missing": 0, "moved": 1, "gone": 0}
+        assert session.total_images == 1
+        assert sessions.recount(conn, session_id)["total_images"] == 1
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        lambda: set_asset("new.jpg", missing_since=utc_now()),
+        lambda: set_asset("new.jpg", sha256=None),
+        lambda: set_vectors("new.jpg", sha256="another"),
+        lambda: set_asset("old.jpg", excluded=True),
+        lambda: set_asset("old.jpg", missing_since=None),
+        lambda: put_into_trash("old.jpg"),
+    ],
+    ids=["both are missing", "not read", "not indexed", "excluded", "there", "in the trash"],
+)
+def test_what_may_be_lost_otherwise_is_kept(model_id: int, otherwise: Callable[[], None]) -> None:
+    moved_from_old_to_new(model_id)
+    otherwise()
+    assert moved_files() == []
+
+
+def test_the_younger_of_two_copies_is_kept_as_its_disk_may_be_away(model_id: int) -> None:
+    moved_from_old_to_new(model_id)
+    set_asset("old.jpg", missing_since=None)
+    set_asset("new.jpg", missing_since=utc_now())
+    assert moved_files() == []
+
+
+def test_the_index_of_a_model_that_its_sessions_have_left_is_not_waited_for(model_id: int) -> None:
+    moved_from_old_to_new(model_id)
+    with write_transaction() as conn:
+        left = {"name": "left", "version": "v", "weights_digest": "d", "dimension": 4}
+        row = EmbeddingModel.__table__.insert().values(left | {"collection": "left", "spec": ""})
+        other = conn.execute(row).inserted_primary_key[0]
+        old = select(ImageAsset.id).where(ImageAsset.path == "/away/old.jpg").scalar_subquery()
+        vector = {"asset_id": old, "model_id": other, "size": 10, "mtime_ns": 1, "sha256": "0"}
+        conn.execute(AssetVector.__table__.insert().values(vector))
+    assert len(moved_files()) == 1
+    with write_transaction() as conn:
+        conn.execute(update(TrainingSession).values(model_id=other))
+    assert moved_files() == []
+
+
+def put_into_trash(name: str) -> None:
+    with write_transaction() as conn:
+        asset_id = conn.scalar(select(ImageAsset.id).where(ImageAsset.path == f"/away/{name}"))
+        act = {"act": "a", "machine": "m", "kind": "trash", "state": "done", "asset_id": asset_id}
+        place = {"source": f"/away/{name}", "size": 10, "mtime_ns": 1}
+        conn.execute(FileAct.__table__.insert().values(act | place))
 
 
 def removed(session_id: int, limit: int) -> list[tuple[int, dict[int, list[int]]]]:

@@ -374,6 +374,20 @@ def test_a_moved_file_is_moved_and_neither_new_nor_missing(root: Path) -> None:
     assert summary.gone == 2
 
 
+def test_a_worker_is_asked_for_what_has_only_moved_while_anything_is_missing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(session_walk, "enqueue_forgetting_of_moved", lambda: asked.append(True))
+    session_id = indexed(root)
+    walked(session_id)
+    assert asked == []
+    (root / "a" / "one.jpg").unlink()
+    walked(session_id)
+    walked(session_id)  # as the first of them may have broken off
+    assert len(asked) == 2
+
+
 def test_an_empty_folder_in_place_of_the_root_marks_nothing(root: Path) -> None:
     session_id = indexed(root)
     shutil.rmtree(root)

@@ -50,6 +50,7 @@ def nobody_is_rung_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.services.update_service.enqueue_session_if_possible", lambda _: None)
     monkeypatch.setattr("app.scan.session_walk.enqueue_session_if_possible", lambda _: None)
     monkeypatch.setattr("app.scan.session_walk.enqueue_cleanup", lambda: None)
+    monkeypatch.setattr("app.scan.session_walk.enqueue_forgetting_of_moved", lambda: None)
     monkeypatch.setattr(file_act, "enqueue_payload_refresh", lambda: None)
 
 
@@ -127,6 +128,20 @@ def paths_known(*, missing: bool = False) -> set[str]:
     gone = ImageAsset.missing_since.is_not(None)
     with get_sync_engine().connect() as conn:
         return set(conn.scalars(select(ImageAsset.path).where(gone if missing else ~gone)))
+
+
+def in_work(session_id: int) -> tuple[str, int, list[str]]:
+    """A session's status, how many pictures it has, and those that wait for a worker."""
+    waiting = (
+        select(ImageAsset.path)
+        .join(TrainingJob, TrainingJob.asset_id == ImageAsset.id)
+        .where(TrainingJob.session_id == session_id, TrainingJob.status == "pending")
+        .order_by(ImageAsset.id)
+    )
+    query = select(TrainingSession).where(TrainingSession.id == session_id)
+    with get_sync_engine().connect() as conn:
+        session: Any = conn.execute(query).one()
+        return session.status, session.total_images, list(conn.scalars(waiting))
 
 
 def logged() -> list[tuple[str, str, str, str | None]]:
@@ -318,11 +333,46 @@ async def test_a_copy_has_the_content_and_the_times_and_is_a_new_picture(
     copy = root / "album 0" / "2 (2).jpg"
     assert copy.read_bytes() == source.read_bytes()
     assert copy.stat().st_mtime_ns == source.stat().st_mtime_ns
-    summary = await UpdateService().update(db, session_id)
-    assert (summary.new, summary.moved, summary.unchanged) == (1, 0, 4)
+    assert str(copy) in paths_known()
+    assert in_work(session_id) == ("running", 5, [str(copy)])
     undone = await undo(db, result)
     assert (len(undone.done), copy.exists(), source.exists()) == (1, False, True)
-    assert paths_known(missing=True) == {str(copy)}
+    assert in_work(session_id) == ("running", 4, [])  # no worker looks for it
+    assert str(copy) not in paths_known() | paths_known(missing=True)
+
+
+async def test_a_copy_that_was_indexed_is_in_the_trash_when_it_is_undone(
+    db: AsyncSession, root: Path
+) -> None:
+    await indexed(db, root)
+    source = root / "album 0" / "2.jpg"
+    result = await service.copy(db, chosen(source), str(root), ActProgress())
+    copy = asset(root / "2.jpg")
+    with write_transaction() as conn:
+        vector = {"asset_id": copy.id, "model_id": 1, "size": 3, "mtime_ns": 1, "sha256": "3"}
+        conn.execute(AssetVector.__table__.insert().values(vector))
+    await undo(db, result)
+    assert paths_known(missing=True) == {copy.path}
+    assert (await LibraryService().listing(db, None)).count == 4
+
+
+async def test_a_file_that_moves_into_a_sessions_folder_is_its_picture_at_once(
+    db: AsyncSession, root: Path, tmp_path: Path
+) -> None:
+    await indexed(db, root)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "first.jpg").write_bytes(b"first")
+    session = await TrainingService().create_session(
+        db, TrainingSessionCreate(rootPath=str(tmp_path / "other"))
+    )
+    session_id = session.id
+    await AssetDiscoveryService().discover_assets(db, session_id)
+    with write_transaction() as conn:
+        other = update(TrainingSession).where(TrainingSession.id == session_id)
+        conn.execute(other.values(status="completed"))
+    await move(db, chosen(root / "album 0" / "0.jpg"), tmp_path / "other")
+    assert in_work(session_id)[1] == 2
+    assert str(tmp_path / "other" / "0.jpg") in in_work(session_id)[2]
 
 
 async def test_a_copy_that_was_changed_since_is_not_undone(db: AsyncSession, root: Path) -> None:

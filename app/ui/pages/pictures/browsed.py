@@ -19,6 +19,7 @@ from app.ui.parts.choice_box import ChoiceBox
 from app.ui.parts.flow_layout import FlowLayout
 from app.ui.parts.theme import SPACE_S, SPACE_XS, icon
 from app.ui.parts.widgets import CountChip, ElidedLabel, EmptyState, Skeleton, button, label
+from app.ui.pictures.camera_words import date_of, time_taken
 from app.ui.pictures.grid import Tile, TileModel
 from app.ui.pictures.justified import Heading
 from app.ui.pictures.picture_view import PictureView
@@ -88,14 +89,8 @@ def dimensions(picture: LibraryPicture) -> str:
     return words.dimensions(picture.width, picture.height)
 
 
-def taken(picture: LibraryPicture) -> str:
-    """When the camera says that it was taken."""
-    moment = picture.takenAt
-    return f"{moment.day} {moment:%B %Y, %H:%M}" if moment else ""
-
-
 SECOND_LINES: dict[LibraryOrder, Callable[[LibraryPicture], str]] = {
-    "date": taken,
+    "date": lambda picture: time_taken(picture.takenAt),
     "name": dimensions,
     "size": lambda picture: words.size(picture.size),
     "folder": dimensions,
@@ -292,7 +287,7 @@ class LibraryPictures(PictureView):
             ("State", STATES[picture.state][0]),
             ("Dimensions", dimensions(picture)),
             ("File size", words.size(picture.size)),
-            ("Taken", taken(picture)),
+            date_of(picture.takenAt, picture.modifiedNs),
         ]
 
 

@@ -96,7 +96,9 @@ class PicturesPage(Page):
         self.line = self.found.line
         self.act_bar = ActBar()
         self.acts = FileActs(self, backend, runner, self.act_bar, memory, self._grids())
-        self.selection = SelectionBar(self.acts.all, self._grids())
+        views = (self.browser.pictures, self.results)
+        compare = {view.grid: view.actions_.compare for view in views}
+        self.selection = SelectionBar(self.acts.all, compare)
         self.title.setMinimumHeight(self.selection.sizeHint().height())  # nothing moves for it
         self._lay_out()
         self._connect()

@@ -17,6 +17,7 @@ from app.ui.parts import words
 from app.ui.parts.language import language_name, person_language
 from app.ui.parts.theme import SPACE_S
 from app.ui.parts.widgets import EmptyState, button
+from app.ui.pictures.camera_words import date_of
 from app.ui.pictures.grid import HeldTiles, Tile, tile_for
 from app.ui.pictures.picture_view import PictureView
 from app.ui.pictures.preview import Details
@@ -271,11 +272,10 @@ def _tile(hit: SearchHit) -> Tile:
 
 
 def _facts(hit: SearchHit) -> Details:
-    taken = hit.takenAt
     return [
         ("Score", "" if hit.named else f"{hit.score:.3f}"),
         ("Dimensions", words.dimensions(hit.width, hit.height)),
         ("File size", words.size(hit.size)),
         ("Format", hit.format or ""),
-        ("Taken", f"{taken.day} {taken:%B %Y, %H:%M}" if taken else ""),
+        date_of(hit.takenAt, hit.modifiedNs),
     ]

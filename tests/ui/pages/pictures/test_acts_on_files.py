@@ -427,6 +427,36 @@ def test_what_can_be_done_is_named_where_there_is_room(qt_loop, backend, tmp_pat
     qt_loop.run(steps())
 
 
+def test_two_to_four_selected_pictures_can_be_seen_side_by_side(qt_loop, backend, tmp_path) -> None:
+    async def steps() -> None:
+        async with opened(qt_loop, backend, tmp_path) as page:
+            button, view = page.page.selection.compare_button, page.page.browser.pictures
+            action = view.actions_.compare
+            assert action in page.grid.actions()  # its menu
+            for number in range(1, 6):
+                page.select(*range(number))
+                assert button.isVisible() == action.isEnabled() == (2 <= number <= 4)
+            page.select(1, 3)
+            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+            assert names_beside(view) == ["1.png", "3.png"]
+            QTest.keyClick(view.viewer, Key.Key_Escape)
+            assert page.grid.hasFocus()
+            assert page.page.selection.count.text() == "2 selected"
+            await page.key(Key.Key_C)
+            assert names_beside(view) == ["1.png", "3.png"]
+            QTest.keyClick(view.viewer, Key.Key_C)
+            assert names_beside(view) == []
+            assert view.viewer.isVisible()
+            QTest.keyClick(view.viewer, Key.Key_Escape)
+
+    qt_loop.run(steps())
+
+
+def names_beside(view: Any) -> list[str]:
+    assert view.being_viewed
+    return [os.path.basename(item.path) for item in view.viewer.compared.views]
+
+
 def test_selected_pictures_are_counted_and_can_be_let_go(qt_loop, backend, tmp_path) -> None:
     add_many(add_session("Many", "completed"), 10_000)
 

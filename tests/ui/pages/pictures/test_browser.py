@@ -312,6 +312,25 @@ def test_a_state_that_changes_is_shown_where_the_picture_is(qt_loop, backend, tm
     qt_loop.run(steps())
 
 
+def test_the_details_say_whose_date_it_is(qt_loop, backend, tmp_path) -> None:
+    written = int(datetime(2021, 3, 9, 8, 7).timestamp()) * 10**9  # by this computer's clock
+    add("/p/a.jpg", "indexed", mtime_ns=written)
+    add("/p/b.jpg", "indexed", mtime_ns=written, taken_at=datetime(2019, 6, 3, 14, 5, tzinfo=UTC))
+
+    async def steps() -> None:
+        async with Shown(backend, tmp_path) as shown:
+            pictures = shown.page.pictures
+            await shown.until_names(qt_loop, "a.jpg", "b.jpg")
+            pictures.grid.select_row(0)
+            QTest.keyClick(pictures.grid, Key.Key_Space)
+            facts = pictures.preview.facts
+            assert ("File date", "9 March 2021, 08:07") in facts._shown
+            pictures.grid.select_row(1)
+            assert ("Taken", "3 June 2019, 14:05") in facts._shown
+
+    qt_loop.run(steps())
+
+
 def test_keys_preview_open_copy_and_find_more(
     qt_loop, backend, qtbot, tmp_path, monkeypatch
 ) -> None:

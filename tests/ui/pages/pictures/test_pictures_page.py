@@ -868,7 +868,8 @@ def test_the_viewer_shows_a_result_with_its_facts(qt_loop, backend, tmp_path) ->
 
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
-            shown.service.hits = [hit(1, path), hit(2)]
+            written = int(datetime(2021, 3, 9, 8, 7).timestamp()) * 10**9
+            shown.service.hits = [hit(1, path).model_copy(update={"modifiedNs": written}), hit(2)]
             await search(qt_loop, shown)
             shown.grid.setFocus()
             shown.grid.select_row(0)
@@ -877,6 +878,7 @@ def test_the_viewer_shows_a_result_with_its_facts(qt_loop, backend, tmp_path) ->
             assert viewer.isVisible()
             QTest.keyClick(viewer, Key.Key_I)
             assert ("Score", "0.899") in viewer.facts._shown
+            assert ("File date", "9 March 2021, 08:07") in viewer.facts._shown
             await qt_loop.until(lambda: not viewer.view.picture.isNull())
             QTest.keyClick(viewer, Key.Key_Escape)
             assert shown.grid.hasFocus()
