@@ -47,6 +47,7 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("entry", QUICK, ids=lambda entry: entry.name.replace(" ", "-"))
 def test_after_a_fault_all_is_as_if_nothing_had_happened(entry: Fault, place: Path) -> None:
     if why := entry.cannot_run():

@@ -81,6 +81,7 @@ async def test_the_library_is_listed_as_on_sqlite(shared: Backend) -> None:
         conn.execute(delete(ImageAsset))
 
 
+@pytest.mark.long
 async def test_two_workers_share_a_session_and_one_may_be_killed(
     shared: Backend, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from typing import IO, Any
 
@@ -57,14 +57,40 @@ class WarmWorker(WorkerProcess):
         return _Process(command, output, output, {})
 
 
+class WarmCommand:
+    """The command line at work, with these environment variables beside those there are."""
+
+    def __init__(self, *arguments: str, **variables: str) -> None:
+        self._command = [sys.executable, "-m", "app", *arguments]
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - read at its end
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = _Process(self._command, self._output, self._errors, variables)
+        self._process.stdin.close()
+
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self._process.pid, number)
+
+    def finish(self) -> subprocess.CompletedProcess[str]:
+        """Wait for its end, and read what it wrote."""
+        code = self._process.wait(COMMAND_WITHIN_S)
+        output, errors = _text(self._output), _text(self._errors)
+        return subprocess.CompletedProcess(self._command, code, output, errors)
+
+    def close(self) -> None:
+        """Kill it if it still runs."""
+        if self.runs():
+            self._process.kill()
+        self._output.close()
+        self._errors.close()
+
+
 def run_app(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end, with these environment variables beside those there are."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        command = [sys.executable, "-m", "app", *arguments]
-        process = _Process(command, output, errors, variables)
-        process.stdin.close()
-        code = process.wait(COMMAND_WITHIN_S)
-        return subprocess.CompletedProcess(command, code, _text(output), _text(errors))
+    """Run the command line to its end, see :class:`WarmCommand`."""
+    with closing(WarmCommand(*arguments, **variables)) as command:
+        return command.finish()
 
 
 def _text(file: IO[bytes]) -> str:

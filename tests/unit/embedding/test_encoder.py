@@ -181,6 +181,7 @@ def real_sized(shape: tuple[int, int]) -> tuple[bytes, NDArray[np.float32]]:
         return data, model.encode_image(whole, True).numpy()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("measured")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("shape", [(4000, 3000), (4000, 6000)], ids=["12 megapixels", "24"])
