@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from kept_measurements import kept_measurements
 from local_hub import LocalHub
 from sqlalchemy import Engine
 
@@ -26,7 +27,6 @@ from app.config import Settings, get_settings, variable
 from app.db import engine as db_engine
 from app.db.engine import get_sync_engine
 from app.embedding import measurements
-from app.private_files import make_private_folder
 from app.queue.connection import close_redis
 from app.runtime import redis_server
 from app.worker.context import context
@@ -62,8 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long: at the end all processors have something to do."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Begin with what takes long, so that at the end all processors have something to do."""
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
 
 
 def pytest_collection_finish() -> None:
@@ -153,17 +153,18 @@ def data_dir(
     get_settings.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def measurements_file(pytestconfig: pytest.Config) -> Path:
+    """What tests have measured of their models, also in earlier runs of pytest."""
+    assert pytestconfig.cache is not None
+    return pytestconfig.cache.mkdir("measurements") / measurements.FILE_NAME
+
+
 @pytest.fixture
-def measured(data_dir: Path, tmp_path: Path, shared_folder: Path) -> Iterator[None]:
-    """What earlier tests measured of their models is known, as at every start but the first."""
-    known = shared_folder / measurements.FILE_NAME
-    if known.exists():
-        make_private_folder(data_dir)
-        shutil.copy(known, data_dir)
-    yield
-    if (data_dir / measurements.FILE_NAME).exists():
-        shutil.copy(data_dir / measurements.FILE_NAME, tmp_path / "measured")
-        (tmp_path / "measured").replace(known)  # at once: others read it
+def measured(measurements_file: Path, data_dir: Path) -> Iterator[None]:
+    """What is known of the tests' models is known in the test's data folder."""
+    with kept_measurements(measurements_file, data_dir):
+        yield
 
 
 @pytest.fixture

@@ -197,7 +197,7 @@ async def run(*arguments: str, code: int = 0) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
-@pytest.mark.long
+@pytest.mark.early
 async def test_the_command_line_does_all_of_it(
     hub: LocalHub, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,7 +53,7 @@ def finished(command: WarmCommand) -> dict[str, object]:
     return done
 
 
-@pytest.mark.long
+@pytest.mark.early
 @pytest.mark.parametrize("ends_by", [signal.SIGINT, signal.SIGKILL])
 def test_a_command_goes_on_when_the_one_whose_worker_it_used_ends(
     data_dir: Path,
@@ -80,7 +80,7 @@ def sessions() -> list[str]:
         return list(db.scalars(select(TrainingSession.name)))
 
 
-@pytest.mark.long
+@pytest.mark.early
 def test_a_command_goes_on_when_the_window_closes(
     data_dir: Path, tmp_path: Path, start: Start
 ) -> None:

@@ -191,7 +191,7 @@ def cut_connections() -> None:
         )
 
 
-@pytest.mark.long
+@pytest.mark.early
 async def test_servers_that_are_cut_silent_or_away_for_a_while_cost_nothing(
     shared: tuple[Backend, LocalQdrant], signals: Path, tmp_path: Path
 ) -> None:
