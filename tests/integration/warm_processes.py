@@ -93,6 +93,14 @@ def run_app(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
         return command.finish()
 
 
+def run_code(code: str, *arguments: str) -> int:
+    """Run ``python -c`` to its end; its exit code."""
+    with tempfile.TemporaryFile() as output:
+        process = _Process([sys.executable, "-c", code, *arguments], output, output, {})
+        process.stdin.close()
+        return process.wait(COMMAND_WITHIN_S)
+
+
 def _text(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode()
