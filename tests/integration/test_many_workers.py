@@ -13,6 +13,7 @@ from following import draw_pictures, finished, progress_of, until
 from kept_measurements import kept_measurements
 from many_machines import running_postgres, shared_servers, worker_machine
 from sqlalchemy import delete, func, insert, select, update
+from warm_processes import start_warm
 
 from app.api.library_schemas import LibraryGroup, MonthPictures, Section
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
@@ -90,8 +91,8 @@ async def test_two_workers_share_a_session_and_one_may_be_killed(
     with (
         kept_measurements(measurements_file, tmp_path / "one"),
         kept_measurements(measurements_file, tmp_path / "two"),
-        worker_machine(tmp_path / "one") as one,
-        worker_machine(tmp_path / "two") as two,
+        worker_machine(tmp_path / "one", start=start_warm) as one,
+        worker_machine(tmp_path / "two", start=start_warm) as two,
     ):
         session_id = await start(shared, tmp_path / "pictures")
 

@@ -54,7 +54,7 @@ class WarmWorker(WorkerProcess):
     """Takes the place of :class:`app.runtime.worker_process.WorkerProcess`."""
 
     def _start(self, command: Sequence[str], output: IO[bytes]) -> Any:
-        return _Process(command, output, output, {})
+        return _Process(command, output, output)
 
 
 class WarmCommand:
@@ -64,7 +64,8 @@ class WarmCommand:
         self._command = [sys.executable, "-m", "app", *arguments]
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - read at its end
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = _Process(self._command, self._output, self._errors, variables)
+        environment = {**os.environ, **variables}
+        self._process = _Process(self._command, self._output, self._errors, environment)
         self._process.stdin.close()
 
     def runs(self) -> bool:
@@ -96,9 +97,17 @@ def run_app(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 def run_code(code: str, *arguments: str) -> int:
     """Run ``python -c`` to its end; its exit code."""
     with tempfile.TemporaryFile() as output:
-        process = _Process([sys.executable, "-c", code, *arguments], output, output, {})
+        process = _Process([sys.executable, "-c", code, *arguments], output, output)
         process.stdin.close()
         return process.wait(COMMAND_WITHIN_S)
+
+
+def start_warm(command: Sequence[str], environment: Mapping[str, str]) -> Any:
+    """Start a worker for :func:`many_machines.worker_machine`."""
+    with open(os.devnull, "wb") as nowhere:
+        process = _Process(command, nowhere, nowhere, environment)
+    process.stdin.close()
+    return process
 
 
 def _text(file: IO[bytes]) -> str:
@@ -114,7 +123,7 @@ class _Process:
         command: Sequence[str],
         output: IO[bytes],
         errors: IO[bytes],
-        variables: Mapping[str, str],
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         reading, self.stdin = _fork_server.Pipe(duplex=False)
         with (
@@ -123,7 +132,7 @@ class _Process:
             Connection(os.dup(errors.fileno()), readable=False) as complained,
         ):
             streams = (reading, written, complained)
-            arguments = (list(command[1:]), {**os.environ, **variables}, streams)
+            arguments = (list(command[1:]), dict(environment), streams)
             self._process = _fork_server.Process(target=_become, args=arguments, daemon=True)
             self._process.start()
         self.pid = self._process.pid
@@ -136,6 +145,9 @@ class _Process:
         if (code := self._process.exitcode) is None:
             raise subprocess.TimeoutExpired("the program", timeout or 0.0)
         return code
+
+    def terminate(self) -> None:
+        self._process.terminate()
 
     def kill(self) -> None:
         self._process.kill()
