@@ -22,7 +22,7 @@ INSTALL_MISSING = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt
 PYTEST = $(PY) -m pytest --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage forget-coverage check format worker bench soak fuzz screenshots install uninstall package release clean
+.PHONY: help run test coverage check format worker bench soak fuzz screenshots install uninstall package release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -39,12 +39,8 @@ test: $(READY) ## run all tests
 	@$(PYTEST) --numprocesses 3 --dist worksteal tests/unit
 	@$(PYTEST) --numprocesses 5 --dist worksteal tests/ui
 
-coverage: PYTEST += --cov --cov-append --cov-report=
-coverage: forget-coverage test ## run all tests, and fail if they run less of the program than they did
-	@$(PY) -m coverage report
-
-forget-coverage: $(READY)
-	@$(PY) -m coverage erase
+coverage: $(READY) ## run the unit tests, and fail if they run less of the program than they did
+	@$(PYTEST) --numprocesses 3 --dist worksteal tests/unit --cov
 
 check: $(READY) ## format, lint, types, import rules
 	@$(VENV)/bin/ruff format --check .
