@@ -17,8 +17,8 @@ INSTALL_MISSING = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt
 
 # Three runs: some tests look for processes that others keep, and Qt's objects must not be collected
 # by the threads of other tests. Those with processes take seconds each and share nothing, so each
-# goes to whoever is free; the others stay beside those that share fixtures with them. The more a
-# run waits, the more processes it has, and the fewer the more each has to load first.
+# goes to whoever is free; the others stay beside those that share fixtures with them. Each process
+# of the unit tests loads PyTorch first, so these have fewer.
 PYTEST = $(PY) -m pytest --durations 10
 
 .DEFAULT_GOAL := help
@@ -37,7 +37,7 @@ test: $(READY) ## run all tests
 		echo "Some tests are skipped; what they need: sudo apt-get install $$missing"
 	@$(PYTEST) --numprocesses 4 --dist load --maxschedchunk 1 tests/faults tests/integration
 	@$(PYTEST) --numprocesses 3 --dist worksteal tests/unit
-	@$(PYTEST) --numprocesses 5 --dist worksteal tests/ui
+	@$(PYTEST) --numprocesses 4 --dist worksteal tests/ui
 
 coverage: $(READY) ## run the unit tests, and fail if they run less of the program than they did
 	@$(PYTEST) --numprocesses 3 --dist worksteal tests/unit --cov
