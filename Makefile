@@ -16,11 +16,13 @@ INSTALL_MISSING = if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt
 	fi
 
 # Three runs: some tests look for processes that others keep, and Qt's objects must not be collected
-# by the threads of other tests.
-PYTEST = $(PY) -m pytest --numprocesses 4 --dist worksteal --durations 10
+# by the threads of other tests. Those with processes take seconds each and share nothing, so each
+# goes to whoever is free; the others stay beside those that share fixtures with them. Each process
+# of the unit tests loads PyTorch first, so these have fewer.
+PYTEST = $(PY) -m pytest --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format worker bench soak fuzz screenshots install uninstall package release clean
+.PHONY: help run test coverage check format worker bench soak fuzz screenshots install uninstall package release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -30,12 +32,15 @@ run: $(READY) ## open the window (without a screen: index the sample pictures in
 	@$(PY) -m app
 
 test: $(READY) ## run all tests
-	@missing="$$($(PY) tests/system_packages.py)"; $(INSTALL_MISSING)
-	@missing="$$($(PY) tests/system_packages.py)"; [ -z "$$missing" ] || \
+	@missing="$$($(PY) tests/system_packages.py)"; [ -z "$$missing" ] || { \
+		$(INSTALL_MISSING); missing="$$($(PY) tests/system_packages.py)"; }; [ -z "$$missing" ] || \
 		echo "Some tests are skipped; what they need: sudo apt-get install $$missing"
-	@$(PYTEST) tests/faults tests/integration
-	@$(PYTEST) tests/unit
-	@$(PYTEST) tests/ui
+	@$(PYTEST) --numprocesses 4 --dist load --maxschedchunk 1 tests/faults tests/integration
+	@$(PYTEST) --numprocesses 3 --dist worksteal tests/unit
+	@$(PYTEST) --numprocesses 4 --dist worksteal tests/ui
+
+coverage: $(READY) ## run the unit tests, and fail if they run less of the program than they did
+	@$(PYTEST) --numprocesses 3 --dist worksteal tests/unit --cov
 
 check: $(READY) ## format, lint, types, import rules
 	@$(VENV)/bin/ruff format --check .

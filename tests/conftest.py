@@ -7,12 +7,15 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from kept_measurements import kept_measurements
 from local_hub import LocalHub
+from sqlalchemy import Engine
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing downloads at test time
@@ -21,9 +24,9 @@ sys.path.append(str(Path(__file__).parent.parent / "packaging"))  # the drawing 
 
 from app import masking
 from app.config import Settings, get_settings, variable
+from app.db import engine as db_engine
 from app.db.engine import get_sync_engine
 from app.embedding import measurements
-from app.private_files import make_private_folder
 from app.queue.connection import close_redis
 from app.runtime import redis_server
 from app.worker.context import context
@@ -57,6 +60,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that at the end all processors have something to do."""
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays, and is never looked through."""
     gc.freeze()
@@ -86,6 +95,29 @@ def data_dir_of_many(shared_folder: Path) -> Iterator[None]:
     """What is made for many tests at once does not lie in the data folder of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AFTERIMAGE_DATA_DIR", str(shared_folder / "data"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """Engines for one kind of database share the statements that they have compiled: each test has
+    a ledger of its own, and to compile them anew takes more of its time than to execute them."""
+    first: dict[type, Engine] = {}
+
+    def sharing(create: Callable[..., Any]) -> Callable[..., Any]:
+        def created(*arguments: Any, **options: Any) -> Any:
+            made = create(*arguments, **options)
+            engine = getattr(made, "sync_engine", made)
+            shared = first.setdefault(type(engine.dialect), engine)
+            engine.dialect = engine.pool._dialect = shared.dialect  # which compiled them
+            engine._compiled_cache = shared._compiled_cache
+            return made
+
+        return created
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("create_engine", "create_async_engine"):
+            patch.setattr(db_engine, name, sharing(getattr(db_engine, name)))
         yield
 
 
@@ -121,17 +153,18 @@ def data_dir(
     get_settings.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def measurements_file(pytestconfig: pytest.Config) -> Path:
+    """What tests have measured of their models, also in earlier runs of pytest."""
+    assert pytestconfig.cache is not None
+    return pytestconfig.cache.mkdir("measurements") / measurements.FILE_NAME
+
+
 @pytest.fixture
-def measured(data_dir: Path, tmp_path: Path, shared_folder: Path) -> Iterator[None]:
-    """What earlier tests measured of their models is known, as at every start but the first."""
-    known = shared_folder / measurements.FILE_NAME
-    if known.exists():
-        make_private_folder(data_dir)
-        shutil.copy(known, data_dir)
-    yield
-    if (data_dir / measurements.FILE_NAME).exists():
-        shutil.copy(data_dir / measurements.FILE_NAME, tmp_path / "measured")
-        (tmp_path / "measured").replace(known)  # at once: others read it
+def measured(measurements_file: Path, data_dir: Path) -> Iterator[None]:
+    """What is known of the tests' models is known in the test's data folder."""
+    with kept_measurements(measurements_file, data_dir):
+        yield
 
 
 @pytest.fixture

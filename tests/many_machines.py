@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from local_qdrant import LocalQdrant, running_qdrant
@@ -64,18 +64,25 @@ def shared_servers(postgres_url: str) -> Iterator[LocalQdrant]:
 class WorkerMachine:
     """A worker that shares nothing but servers and pictures with this process."""
 
-    process: subprocess.Popen[bytes]
+    process: Any
     name: str
 
     def kill(self) -> None:
         """As a power cut does."""
-        self.process.send_signal(signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
 def worker_machine(
-    data_folder: Path, processor: int | None = None, program: Sequence[str] = ("-m", "app")
+    data_folder: Path,
+    processor: int | None = None,
+    program: Sequence[str] = ("-m", "app"),
+    start: Callable[[Sequence[str], Mapping[str, str]], Any] = _start,
 ) -> Iterator[WorkerMachine]:
     """A worker that is ready; it ends with the block.
 
@@ -83,6 +90,7 @@ def worker_machine(
         data_folder: its own.
         processor: the only one that it may run on.
         program: what Python is to run; it is told to be a worker.
+        start: starts a command with an environment; what it returns is like a ``Popen``.
     """
     shared = {variable(name): str(getattr(get_settings(), name)) for name in _SHARED}
     settings = {variable(name) for name in Settings.model_fields}
@@ -90,18 +98,12 @@ def worker_machine(
     command = [sys.executable, *program, "worker"]
     if processor is not None:
         command = ["taskset", "--cpu-list", str(processor), *command]
-    process = subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        env=own
-        | shared
-        | {
-            "AFTERIMAGE_DATA_DIR": str(data_folder),
-            "AFTERIMAGE_REDIS_URL": redis_url(),
-            "AFTERIMAGE_LOG_LEVEL": "WARNING",
-        },
-        stdout=subprocess.DEVNULL,
-    )
+    machine = {
+        "AFTERIMAGE_DATA_DIR": str(data_folder),
+        "AFTERIMAGE_REDIS_URL": redis_url(),
+        "AFTERIMAGE_LOG_LEVEL": "WARNING",
+    }
+    process = start(command, own | shared | machine)
     try:
         yield WorkerMachine(process, _name(data_folder / "run" / STATE_NAME, process))
     finally:
@@ -112,7 +114,7 @@ def worker_machine(
         process.wait()
 
 
-def _name(state: Path, process: subprocess.Popen[bytes]) -> str:
+def _name(state: Path, process: Any) -> str:
     """What a worker is called, as it says once it is ready."""
     deadline = time.monotonic() + READY_WITHIN_S
     while not state.exists():

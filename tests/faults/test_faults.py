@@ -22,6 +22,7 @@ import pytest
 from broken_pictures import write_broken
 from catalogue import Fault, all_faults
 from judge import judge
+from kept_measurements import kept_measurements
 from scene import Scene
 
 from app.api.training_schemas import TrainingSessionCreate
@@ -47,16 +48,20 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("entry", QUICK, ids=lambda entry: entry.name.replace(" ", "-"))
-def test_after_a_fault_all_is_as_if_nothing_had_happened(entry: Fault, place: Path) -> None:
+def test_after_a_fault_all_is_as_if_nothing_had_happened(
+    entry: Fault, place: Path, measurements_file: Path
+) -> None:
     if why := entry.cannot_run():
         if os.environ.get("CI") == "true":
             pytest.fail(why)
         pytest.skip(why)
     scene = entry.make(place, 1)
     try:
-        entry.inject(scene)
-        verdict = judge(scene, expected=entry.expected)
+        with kept_measurements(measurements_file, scene.data):
+            entry.inject(scene)
+            verdict = judge(scene, expected=entry.expected)
     finally:
         scene.end()
         scene.clear()

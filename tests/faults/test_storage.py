@@ -163,6 +163,7 @@ train_session(int(sys.argv[1]))
 """
 
 
+@pytest.mark.early
 async def test_a_kill_between_the_stored_vector_and_the_ledger_is_put_right(
     pictures: Path,
 ) -> None:

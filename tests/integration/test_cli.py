@@ -23,6 +23,7 @@ def run(*arguments: str, code: int = 0) -> str:
     return done.stdout if code == 0 else done.stdout + done.stderr
 
 
+@pytest.mark.early
 @pytest.mark.usefixtures("warm_workers")
 async def test_index_then_every_command_that_looks_at_it(pictures: Path) -> None:
     (pictures / "family" / "broken.jpg").write_bytes(b"not a picture")

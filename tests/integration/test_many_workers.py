@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from following import draw_pictures, finished, progress_of, until
+from kept_measurements import kept_measurements
 from many_machines import running_postgres, shared_servers, worker_machine
 from sqlalchemy import delete, func, insert, select, update
+from warm_processes import start_warm
 
 from app.api.library_schemas import LibraryGroup, MonthPictures, Section
 from app.api.training_schemas import SessionConfig, TrainingSessionCreate
@@ -81,11 +83,17 @@ async def test_the_library_is_listed_as_on_sqlite(shared: Backend) -> None:
         conn.execute(delete(ImageAsset))
 
 
+@pytest.mark.early
 async def test_two_workers_share_a_session_and_one_may_be_killed(
-    shared: Backend, tmp_path: Path
+    shared: Backend, tmp_path: Path, measurements_file: Path
 ) -> None:
     draw_pictures(tmp_path / "pictures", PICTURES, seed="many")
-    with worker_machine(tmp_path / "one") as one, worker_machine(tmp_path / "two") as two:
+    with (
+        kept_measurements(measurements_file, tmp_path / "one"),
+        kept_measurements(measurements_file, tmp_path / "two"),
+        worker_machine(tmp_path / "one", start=start_warm) as one,
+        worker_machine(tmp_path / "two", start=start_warm) as two,
+    ):
         session_id = await start(shared, tmp_path / "pictures")
 
         async def both_work() -> bool:

@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ from app.db.sessions import move_session
 from app.db.switching import switch_model
 from app.embedding.catalogue import RECOMMENDED
 from app.errors import AppError
+from app.queue.enqueue import enqueue_session
 from app.runtime.supervisor import Supervisor
+from app.services import training_service
 from app.services.backend import Backend
 from app.worker.context import WorkerContext
 from app.worker.indexing.run import SessionRun
@@ -194,6 +197,7 @@ async def run(*arguments: str, code: int = 0) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
+@pytest.mark.early
 async def test_the_command_line_does_all_of_it(
     hub: LocalHub, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,10 +231,11 @@ async def wrong_checksum(hub: LocalHub, spec: str) -> str:
 
 
 async def test_a_run_with_the_old_model_takes_nothing_after_a_change(
-    backend: Backend, folder: str, tmp_path: Path
+    backend: Backend, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that loads the old model while its session is paused and changed hands over."""
     draw_pictures(tmp_path / "pictures", NUMBER, "race")
+    monkeypatch.setattr(training_service, "enqueue_session", partial(enqueue_session, within_s=0))
     async with backend.db() as db:
         data = TrainingSessionCreate(rootPath=str(tmp_path / "pictures"), model=DRAWN_MODEL)
         session = await backend.training.create_session(db, data)

@@ -68,6 +68,7 @@ def run(environment: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.early
 def test_indexing_and_searching_need_no_network_and_leave_nothing_that_others_can_read(
     environment: dict[str, str], data_dir: Path, tmp_path: Path, pictures: Path
 ) -> None:

@@ -84,6 +84,7 @@ def number_of(hit: SearchHit) -> int:
     return int(os.path.basename(hit.path).split(".")[0])
 
 
+@pytest.mark.early
 @pytest.mark.usefixtures("indexed")
 async def test_descriptions_and_examples_find_their_pictures(
     backend: Backend, scenes: list[Scene], tmp_path: Path

@@ -134,6 +134,7 @@ async def test_cancel_keeps_what_is_done_and_leaves_no_vector_of_the_rest(
     assert verify_with_own_store().problems == []
 
 
+@pytest.mark.early
 async def test_three_kills_in_a_row_lose_nothing_and_repeat_nothing_settled(
     backend: Backend, supervisor: Supervisor, tmp_path: Path
 ) -> None:

@@ -9,41 +9,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from following import draw_pictures
 from sqlalchemy import select
-from warm_processes import run_app
+from warm_processes import WarmCommand, run_app
 
 from app.db.engine import get_sync_session
 from app.db.models import TrainingSession
 
-APP = [sys.executable, "-m", "app"]
+Start = Callable[..., WarmCommand]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no embedded server there")
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    running: list[subprocess.Popen[str]] = []
-
-    def begin(*arguments: str) -> subprocess.Popen[str]:
-        running.append(
-            subprocess.Popen(
-                [*APP, *arguments],
-                env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return running[-1]
-
-    yield begin
-    for process in running:
-        process.kill()
-        process.communicate()
+def start() -> Iterator[Start]:
+    with ExitStack() as running:
+        yield lambda *arguments: running.enter_context(closing(WarmCommand(*arguments)))
 
 
 def wait_for(condition: Callable[[], object], within_s: float = 60) -> None:
@@ -60,19 +45,20 @@ def worker_pid(data_dir: Path) -> int | None:
         return None
 
 
-def finished(command: subprocess.Popen[str]) -> dict[str, object]:
-    output, errors = command.communicate(timeout=120)
-    assert command.returncode == 0, errors
-    assert "Traceback" not in errors
-    done: dict[str, object] = json.loads(output)
+def finished(command: WarmCommand) -> dict[str, object]:
+    ended = command.finish()
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    done: dict[str, object] = json.loads(ended.stdout)
     return done
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("ends_by", [signal.SIGINT, signal.SIGKILL])
 def test_a_command_goes_on_when_the_one_whose_worker_it_used_ends(
     data_dir: Path,
     tmp_path: Path,
-    start: Callable[..., subprocess.Popen[str]],
+    start: Start,
     ends_by: signal.Signals,
 ) -> None:
     for name, number in (("a", 400), ("b", 120)):
@@ -94,21 +80,28 @@ def sessions() -> list[str]:
         return list(db.scalars(select(TrainingSession.name)))
 
 
+@pytest.mark.early
 def test_a_command_goes_on_when_the_window_closes(
-    data_dir: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+    data_dir: Path, tmp_path: Path, start: Start
 ) -> None:
     draw_pictures(tmp_path / "b", 200, seed="b")
-    window = start()
-    wait_for(lambda: worker_pid(data_dir))
-    second = start("index", str(tmp_path / "b"), "--json")
-    wait_for(lambda: "b" in sessions())
-    window.send_signal(signal.SIGTERM)
-    assert window.wait(30) == 0
+    window = subprocess.Popen(
+        [sys.executable, "-m", "app"], env=os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    )
+    try:
+        wait_for(lambda: worker_pid(data_dir))
+        second = start("index", str(tmp_path / "b"), "--json")
+        wait_for(lambda: "b" in sessions())
+        window.send_signal(signal.SIGTERM)
+        assert window.wait(30) == 0
+    finally:
+        window.kill()
+        window.wait()
     assert finished(second)["status"] == "completed"
 
 
 def test_a_start_beside_somebody_elses_worker_answers_and_leaves_it_the_work(
-    data_dir: Path, pictures: Path, start: Callable[..., subprocess.Popen[str]]
+    data_dir: Path, pictures: Path, start: Start
 ) -> None:
     assert json.loads(run_app("index", str(pictures), "--json").stdout)["status"] == "completed"
     worker = start("worker")
@@ -120,6 +113,6 @@ def test_a_start_beside_somebody_elses_worker_answers_and_leaves_it_the_work(
     assert json.loads(searched.stdout)["hits"]
     assert "Starting" not in searched.stderr
     assert worker_pid(data_dir) == pid
-    assert worker.poll() is None
+    assert worker.runs()
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(30) == 0
+    assert worker.finish().returncode == 0

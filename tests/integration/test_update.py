@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from following import (
     worker_beside,
 )
 from sqlalchemy import func, select, update
-from warm_processes import run_app
+from warm_processes import run_app, run_code
 
 from app.api.file_schemas import ActProgress, ChosenFile
 from app.api.search_schemas import SearchQuery, SearchTerm
@@ -246,12 +244,7 @@ async def test_a_kill_between_ledger_and_store_leaves_vectors_that_the_next_star
     for number in range(5):
         (pictures / "family" / f"0000{number}.jpg").unlink()
     assert (await updated(backend, session_id)).missing == 5
-    killed = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", DIE_BEFORE_THE_STORE, str(session_id)],
-        check=False,
-    )
-    assert killed.returncode == 9
+    assert await asyncio.to_thread(run_code, DIE_BEFORE_THE_STORE, str(session_id)) == 9
     assert (await progress_of(backend, session_id)).progress.total == 35
     supervisor.stop()
     (problem,) = verify_with_own_store().problems
@@ -268,12 +261,8 @@ async def test_a_kill_while_a_session_is_removed_leaves_what_the_next_start_puts
     whole = await indexed(backend, pictures)
     part = await indexed(backend, pictures / "family")
     shared = (await progress_of(backend, part)).progress.total
-    killed = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", DIE_WHILE_A_SESSION_IS_REMOVED, str(whole), str(steps)],
-        check=False,
-    )
-    assert killed.returncode == 9
+    removing = (DIE_WHILE_A_SESSION_IS_REMOVED, str(whole), str(steps))
+    assert await asyncio.to_thread(run_code, *removing) == 9
     supervisor.stop()
     await start_once()
     report = verify_with_own_store()

@@ -14,6 +14,7 @@ from following import draw_pictures, finished, progress_of, until
 from local_qdrant import LocalQdrant
 from many_machines import running_postgres, shared_servers, worker_machine
 from sqlalchemy import select, text
+from warm_processes import start_warm
 
 from app.api.error_kinds import ErrorKind
 from app.api.training_schemas import SessionConfig, TrainingProgress, TrainingSessionCreate
@@ -191,13 +192,15 @@ def cut_connections() -> None:
         )
 
 
+@pytest.mark.early
 async def test_servers_that_are_cut_silent_or_away_for_a_while_cost_nothing(
     shared: tuple[Backend, LocalQdrant], signals: Path, tmp_path: Path
 ) -> None:
     backend, qdrant = shared
     redis = embedded_server()
     assert redis is not None
-    with worker_machine(tmp_path / "worker", program=("-c", HOLDING, str(signals))):
+    program = ("-c", HOLDING, str(signals))
+    with worker_machine(tmp_path / "worker", program=program, start=start_warm):
         session_id = await start(backend, draw_with(tmp_path / "cut", "hold"))
         await held(backend, session_id)
         await asyncio.to_thread(cut_connections)

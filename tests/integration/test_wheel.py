@@ -108,6 +108,7 @@ def test_the_wheel_holds_the_package_its_migrations_and_its_resources(wheel: Pat
     assert names == files_below(ROOT / "app", "**/*.py") | {f"app/{name}" for name in inside}
 
 
+@pytest.mark.early
 def test_the_installed_program_indexes_searches_and_verifies(
     programs: Path, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_the_installed_program_indexes_searches_and_verifies(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.early
 def test_without_the_engine_everything_else_works_and_indexing_goes_on_once_it_is_there(
     bare_programs: Path, data_dir: Path, tmp_path: Path
 ) -> None:

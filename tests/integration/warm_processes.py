@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from typing import IO, Any
 
@@ -54,17 +54,60 @@ class WarmWorker(WorkerProcess):
     """Takes the place of :class:`app.runtime.worker_process.WorkerProcess`."""
 
     def _start(self, command: Sequence[str], output: IO[bytes]) -> Any:
-        return _Process(command, output, output, {})
+        return _Process(command, output, output)
+
+
+class WarmCommand:
+    """The command line at work, with these environment variables beside those there are."""
+
+    def __init__(self, *arguments: str, **variables: str) -> None:
+        self._command = [sys.executable, "-m", "app", *arguments]
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - read at its end
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        environment = {**os.environ, **variables}
+        self._process = _Process(self._command, self._output, self._errors, environment)
+        self._process.stdin.close()
+
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self._process.pid, number)
+
+    def finish(self) -> subprocess.CompletedProcess[str]:
+        """Wait for its end, and read what it wrote."""
+        code = self._process.wait(COMMAND_WITHIN_S)
+        output, errors = _text(self._output), _text(self._errors)
+        return subprocess.CompletedProcess(self._command, code, output, errors)
+
+    def close(self) -> None:
+        """Kill it if it still runs."""
+        if self.runs():
+            self._process.kill()
+        self._output.close()
+        self._errors.close()
 
 
 def run_app(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end, with these environment variables beside those there are."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        command = [sys.executable, "-m", "app", *arguments]
-        process = _Process(command, output, errors, variables)
+    """Run the command line to its end, see :class:`WarmCommand`."""
+    with closing(WarmCommand(*arguments, **variables)) as command:
+        return command.finish()
+
+
+def run_code(code: str, *arguments: str) -> int:
+    """Run ``python -c`` to its end; its exit code."""
+    with tempfile.TemporaryFile() as output:
+        process = _Process([sys.executable, "-c", code, *arguments], output, output)
         process.stdin.close()
-        code = process.wait(COMMAND_WITHIN_S)
-        return subprocess.CompletedProcess(command, code, _text(output), _text(errors))
+        return process.wait(COMMAND_WITHIN_S)
+
+
+def start_warm(command: Sequence[str], environment: Mapping[str, str]) -> Any:
+    """Start a worker for :func:`many_machines.worker_machine`."""
+    with open(os.devnull, "wb") as nowhere:
+        process = _Process(command, nowhere, nowhere, environment)
+    process.stdin.close()
+    return process
 
 
 def _text(file: IO[bytes]) -> str:
@@ -80,7 +123,7 @@ class _Process:
         command: Sequence[str],
         output: IO[bytes],
         errors: IO[bytes],
-        variables: Mapping[str, str],
+        environment: Mapping[str, str] = os.environ,
     ) -> None:
         reading, self.stdin = _fork_server.Pipe(duplex=False)
         with (
@@ -89,7 +132,7 @@ class _Process:
             Connection(os.dup(errors.fileno()), readable=False) as complained,
         ):
             streams = (reading, written, complained)
-            arguments = (list(command[1:]), {**os.environ, **variables}, streams)
+            arguments = (list(command[1:]), dict(environment), streams)
             self._process = _fork_server.Process(target=_become, args=arguments, daemon=True)
             self._process.start()
         self.pid = self._process.pid
@@ -102,6 +145,9 @@ class _Process:
         if (code := self._process.exitcode) is None:
             raise subprocess.TimeoutExpired("the program", timeout or 0.0)
         return code
+
+    def terminate(self) -> None:
+        self._process.terminate()
 
     def kill(self) -> None:
         self._process.kill()

@@ -71,7 +71,7 @@ def add_pictures(session_id: int, paths: dict[str, list[str]], **values: Any) ->
 
 
 def add_many(session_id: int, number: int, failed_every: int = 0) -> None:
-    """So many pictures at once; completed, but for every so-manieth."""
+    """So many pictures at once, in up to 500 folders; completed, but for every so-manieth."""
     failed = f"i % {failed_every} = 0" if failed_every else "0"
     with write_transaction() as conn:
         conn.exec_driver_sql("PRAGMA cache_size = -400000")  # in KB: room for all indexes
@@ -80,9 +80,10 @@ def add_many(session_id: int, number: int, failed_every: int = 0) -> None:
             text(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :number)"
                 " INSERT INTO image_assets (id, path, folder, size, mtime_ns, excluded)"
-                " SELECT :first + i, '/photos/album ' || (i % 500) || '/IMG_'"
-                " || printf('%07d', :first + i) || '.jpg', '/photos/album ' || (i % 500),"
-                " 3000000 + i, i, 0 FROM n"
+                " SELECT :first + i, folder || '/IMG_' || printf('%07d', :first + i) || '.jpg',"
+                " folder, 3000000 + i, i, 0"
+                " FROM (SELECT i, '/photos/album ' || (500 * i / max(:number + 1, 500))"
+                " AS folder FROM n)"
             ),
             {"number": number, "first": first},
         )

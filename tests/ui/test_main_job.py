@@ -70,6 +70,8 @@ def fingerprints(root: Path) -> dict[Path, tuple[str, int]]:
     }
 
 
+@pytest.mark.early
+@pytest.mark.usefixtures("measured")
 def test_a_folder_is_indexed_paused_resumed_and_mended_from_the_window(
     qt_loop: QtLoop, qapp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

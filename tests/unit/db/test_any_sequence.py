@@ -452,6 +452,7 @@ def _begin_with_an_empty_ledger() -> None:
     fresh_ledger()
 
 
+@pytest.mark.early
 def test_the_ledger_is_true_after_any_sequence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

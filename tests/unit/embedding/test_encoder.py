@@ -137,6 +137,7 @@ def test_nothing_in_nothing_out(tiny: Encoder) -> None:
     assert tiny.encode_texts([]).shape == (0, 24)
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("name", ["builtin", "tiny"])
 def test_equals_open_clip(name: str, request: pytest.FixtureRequest, tiny_model: Path) -> None:
     """Same vectors as OpenCLIP's own path from a picture and from a text."""
@@ -181,6 +182,7 @@ def real_sized(shape: tuple[int, int]) -> tuple[bytes, NDArray[np.float32]]:
         return data, model.encode_image(whole, True).numpy()
 
 
+@pytest.mark.early
 @pytest.mark.usefixtures("measured")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("shape", [(4000, 3000), (4000, 6000)], ids=["12 megapixels", "24"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import open_clip
 import pytest
@@ -52,11 +53,14 @@ def test_openclip_s_own_needs_nothing(hub: LocalHub) -> None:
     assert hub.requests == []
 
 
-def test_a_hub_that_does_not_answer_is_told(hub: LocalHub) -> None:
+def test_a_hub_that_does_not_answer_is_told(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=waits.append))
     hub.status = 500
     with pytest.raises(AppError, match="tokenizer of the model") as caught:
         fetch_tokenizer(SPEC)
     assert "weights are kept" in caught.value.hint
+    assert waits  # it was asked more than once
 
 
 def test_a_model_with_such_a_tokenizer_embeds_texts_of_any_script(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from app.pictures.colour import SRGB, to_srgb
 from app.pictures.decode import DecodedPicture, PixelSpec, decode
 from app.pictures.pixels import Orientation, fit, resampled
 
+pytestmark = pytest.mark.early  # beside the encoder's tests, which load all of OpenCLIP as well
+
 SHAPES = [(640, 480), (481, 643), (224, 224), (100, 61), (1000, 90)]
 
 

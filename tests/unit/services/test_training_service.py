@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from app.api.training_schemas import SessionConfig, TrainingSessionCreate
 from app.config import get_settings
 from app.db.models import ImageAsset, SessionStatus, TrainingSession
 from app.errors import AppError
-from app.queue import enqueue
+from app.queue.enqueue import enqueue_session
 from app.services import training_service
 from app.services.asset_discovery import AssetDiscoveryService
 from app.services.training_service import TrainingService
@@ -180,7 +181,7 @@ async def test_a_file_name_that_is_no_text_survives_to_the_answer(
 async def test_without_a_queue_the_start_says_so_and_loses_nothing(
     db: AsyncSession, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(enqueue, "ANSWER_WITHIN_S", 0)
+    monkeypatch.setattr(training_service, "enqueue_session", partial(enqueue_session, within_s=0))
     session = await create(db, root)
     with pytest.raises(AppError, match="Nothing is lost"):
         await service.enqueue_training(db, session.id)

@@ -33,6 +33,7 @@ async def shown(qt_loop: Any, parts: Parts, backend: Any, session_id: int, statu
     return table
 
 
+@pytest.mark.early
 def test_a_million_rows_scroll_to_the_end(qt_loop, backend) -> None:
     session_id = add_session("Everything", "completed")
     add_many(session_id, 1_000_000)
