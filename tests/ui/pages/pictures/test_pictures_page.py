@@ -136,6 +136,7 @@ def test_the_same_answer_again_moves_nothing(qt_loop, backend, tmp_path) -> None
     async def steps() -> None:
         async with Shown(backend, tmp_path) as shown:
             await search(qt_loop, shown)
+            await qt_loop.until(shown.grid.verticalScrollBar().isVisible)  # it takes some width
             shown.grid.select_row(100)
             top = shown.grid.verticalScrollBar().value()
             shown.page._ask_again()
