@@ -81,6 +81,7 @@ async def measure(result: Path) -> None:
     runner, poller = ActionRunner(window, backend), Poller(window)
     pages = Pages(window, backend, runner, poller)
     poller.start()
+    window.have_page("pictures")
     window.show_page("pictures")
     gc.freeze()
     await asyncio.sleep(0.1)
