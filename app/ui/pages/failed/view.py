@@ -42,6 +42,7 @@ from app.ui.parts.widgets import EmptyState, Page, Skeleton, button, label
 from app.ui.pictures.thumbnails import ThumbnailLoader
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
     from app.api.training_schemas import JobRow
@@ -79,6 +80,7 @@ class FailedView(Page):
         self._count = -1
         self._retried: Retried | None = None
         """What is being tried again, until it is known what came of it."""
+        self._retrying: asyncio.Task[None] | None = None
         self._kinds: set[str] = set()
         """The causes that there were when that began; they stay listed meanwhile."""
         self._named_at = -NAMES_EVERY_S
@@ -196,6 +198,8 @@ class FailedView(Page):
         return self._session_id is None and late
 
     def _deliver(self, answer: tuple[list[FailureGroup], dict[int, str], Outcome | None]) -> None:
+        if self._retrying is not None and not self._retrying.done():
+            return  # what is being retried counts as failed no more, and nobody knows of it yet
         groups, names, outcome = answer
         if names:
             self.model.name_sessions(names)
@@ -316,7 +320,7 @@ class FailedView(Page):
             elif QApplication.focusWidget() is None:  # the button that was pressed is disabled
                 self.causes.setFocus()
 
-        self._runner.run(control.button, work, done=done, busy_text="Starting…")
+        self._retrying = self._runner.run(control.button, work, done=done, busy_text="Starting…")
 
     def _exclude(self) -> None:
         ranges, number = self.table.selected_ranges(), self.table.selected_count()

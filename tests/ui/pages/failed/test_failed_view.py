@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import os
 from typing import Any
@@ -261,6 +262,38 @@ def test_while_all_are_tried_again_the_page_stays_and_says_what_came_of_it(
             assert view.count == again
             await qt_loop.until(lambda: (view.stack.currentWidget() is view._empty) == (not again))
             assert view.causes.kind == ("corrupt" if again else None)
+
+    qt_loop.run(steps())
+
+
+def test_what_is_asked_while_a_retry_begins_does_not_count_its_pictures_as_gone(
+    qt_loop, backend, monkeypatch
+) -> None:
+    """They are waiting in the ledger already, and the page is told of it a moment later."""
+    some_failures()
+    begun, told = asyncio.Event(), asyncio.Event()
+    real = failed_view.retry_cause
+
+    async def slow(*args: Any) -> Retried:
+        result = await real(*args)
+        begun.set()
+        await told.wait()
+        return result
+
+    monkeypatch.setattr(failed_view, "retry_cause", slow)
+
+    async def steps() -> None:
+        async with Parts(backend) as parts:
+            view = await opened(qt_loop, parts, backend)
+            choose_cause(view, "corrupt")
+            view.all_button.button.click()
+            await begun.wait()
+            view._deliver(await view._fetch())
+            assert (view.count, view.stack.currentWidget()) == (5, view.split)
+            told.set()
+            await qt_loop.until(lambda: view.count == 0)
+            assert view.stack.currentWidget() is view.split
+            assert view.causes.kind == "corrupt"
 
     qt_loop.run(steps())
 
