@@ -181,8 +181,9 @@ def second_line(item: TrainingProgress, starting: bool) -> str:
         failed = f" · {words.count(summary.failed)} failed" if summary.failed else ""
         return f"{words.count(summary.completed)} indexed{failed}"
     if item.status in ("paused", "cancelled") and progress.total:
+        done = progress.current if item.status == "paused" else summary.completed
         word = words.state_word(item.status)
-        return f"{word} · {words.count(summary.completed)} of {words.count(progress.total)}"
+        return f"{word} · {words.count(done)} of {words.count(progress.total)}"
     return words.state_word(item.status)
 
 

@@ -562,6 +562,28 @@ def test_what_cancelling_does_is_said_in_numbers(qt_loop, backend) -> None:
     qt_loop.run(steps())
 
 
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        ("running", "Indexing · 3 of 4"),
+        ("paused", "Paused · 3 of 4"),
+        ("cancelled", "Cancelled · 2 of 4"),
+    ],
+)
+def test_the_list_counts_as_the_session_itself_does(
+    qt_loop, backend, status: str, line: str
+) -> None:
+    session_id = add_session("Two", status)
+    rest = "cancelled" if status == "cancelled" else "pending"
+    add_pictures(session_id, {"completed": ["/p/1", "/p/2"], "failed": ["/p/3"], rest: ["/p/4"]})
+    set_columns(session_id, last_progress_at=utc_now())
+
+    async def steps() -> None:
+        assert second_line(await progress(backend, session_id), False) == line
+
+    qt_loop.run(steps())
+
+
 def test_stage_shares_add_up_to_a_hundred() -> None:
     assert stage_shares(stage_times(0, 0, 0, 0)) == []
     for times in ((1, 1, 1, 1), (4, 41, 48, 7), (1, 0, 0, 0), (999_999, 1, 1, 1), (2, 2, 3, 3)):
