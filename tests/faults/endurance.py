@@ -1,15 +1,19 @@
-"""A great many pictures with a model that answers at once: nothing may grow on the way.
+"""A great many pictures with a model that answers at once: nothing else than the index may grow.
 
 The window is open meanwhile; a command follows the session. Memory is what the processes own
-(anonymous pages): what the system may take back at any time is not theirs.
+(anonymous pages): what the system may take back at any time is not theirs. The worker holds the
+index of all vectors in memory; how much that is, a fresh process tells that opens it afterwards.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import statistics
 import struct
+import subprocess
+import sys
 import tempfile
 import time
 import zlib
@@ -43,15 +47,19 @@ class Course:
     handles: list[int] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
 
-    def problems(self, role: str) -> Iterator[str]:
-        """What grew, from the first looks to the last ones."""
+    def problems(self, role: str, index_megabytes: float = 0.0) -> Iterator[str]:
+        """What grew, from the first looks to the last ones.
+
+        Args:
+            index_megabytes: so much more the index of vectors took at the end.
+        """
         if len(self.megabytes) < 4:
             yield f"{role}: too few looks to tell"
             return
         some = max(len(self.megabytes) // 10, 2)
         before, after = (statistics.median(s) for s in (self.megabytes[:some],
                                                          self.megabytes[-some:]))  # fmt: skip
-        if after > before * MAY_GROW:
+        if after > before * MAY_GROW + index_megabytes:
             yield f"{role}: memory went from {before:.0f} to {after:.0f} MB"
         for what, numbers, more in (
             ("handles", self.handles, MORE_HANDLES),
@@ -75,12 +83,15 @@ def endure(pictures: int, result: Path | None) -> int:
     finally:
         left = scene.end()
     problems += left + list(_logs(scene.data / "logs"))
+    index = index_megabytes(scene.data / "vectors")
     for role, course in courses.items():
-        problems += course.problems(role) if course.megabytes else []
+        grown = (1 - FROM_SHARE) * index if role == "worker" else 0.0
+        problems += course.problems(role, grown) if course.megabytes else []
     figures = {
         "pictures": pictures,
         "seconds": round(time.monotonic() - began),
         "problems": problems,
+        "index_megabytes": round(index),
         "courses": {
             role: {
                 "megabytes": [round(value, 1) for value in course.megabytes],
@@ -97,7 +108,8 @@ def endure(pictures: int, result: Path | None) -> int:
                 f"   handles {course.handles[0]:5} → {course.handles[-1]:5}"
                 f"   threads {course.threads[0]:4} → {course.threads[-1]:4}"
             )
-    print("\n".join(problems) or "Nothing grew.")
+    print(f"The index of vectors takes {index:.0f} MB.")
+    print("\n".join(problems) or "Nothing else grew.")
     if result:
         result.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     scene.clear()
@@ -131,17 +143,40 @@ def _index(scene: Scene, folder: Path, pictures: int, courses: dict[Role, Course
     return [*scene.plan.unknown(), *([] if good else [f"the session did not go well: {session}"])]
 
 
+def index_megabytes(vectors: Path) -> float:
+    """What a process holds in memory once it has opened a vector store, and did not before."""
+    opening = (
+        "import pathlib, sys; from endurance import own_megabytes; from psutil import Process;"
+        "from app.vectors.embedded import EmbeddedStore; before = own_megabytes(Process());"
+        "store = EmbeddedStore(pathlib.Path(sys.argv[1]));"
+        "[store.count(name) for name in store.collections()];"
+        "print(own_megabytes(Process()) - before); store.close()"
+    )
+    command = [sys.executable, "-c", opening, str(vectors)]
+    here = Path(__file__).parent
+    paths = os.pathsep.join(map(str, (here, here.parent, here.parents[1])))
+    opened = subprocess.run(
+        command,
+        env=os.environ | {"PYTHONPATH": paths},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(opened.stdout)
+
+
 def look(scene: Scene, courses: dict[Role, Course]) -> None:
     """Enter what the processes have at this moment."""
     for role, course in courses.items():
         processes = scene.of(role)
         if processes:
-            course.megabytes.append(sum(map(_own_megabytes, processes)))
+            course.megabytes.append(sum(map(own_megabytes, processes)))
             course.handles.append(sum(process.num_fds() for process in processes))
             course.threads.append(sum(process.num_threads() for process in processes))
 
 
-def _own_megabytes(process: psutil.Process) -> float:
+def own_megabytes(process: psutil.Process) -> float:
+    """Anonymous pages of a process; 0 where it has ended."""
     with suppress(OSError):
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
             if line.startswith("RssAnon:"):

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 from catalogue import Fault
-from endurance import Course, write_small_pictures
+from endurance import Course, index_megabytes, write_small_pictures
+from instant_model import DIMENSION, unit_vectors
 from judge import Verdict
 from PIL import Image
 from soak import Result, _orders, main
+
+from app.vectors.embedded import EmbeddedStore
+from app.vectors.protocol import VectorPoint
 
 HEAD = ("faults_injected", "recovered", "lost", "doubled", "wrong", "worst_recovery_s")
 
@@ -73,7 +77,17 @@ def test_growth_is_seen_and_noise_is_not() -> None:
     assert list(flat.problems("worker")) == []
     grown = Course([100 + look for look in range(20)], list(range(20)), list(range(20)))
     assert len(list(grown.problems("worker"))) == 3
+    assert len(list(grown.problems("worker", index_megabytes=15))) == 2
     assert list(Course([1.0], [1], [1]).problems("worker")) == ["worker: too few looks to tell"]
+
+
+def test_what_an_index_takes_is_told_by_a_process_that_opens_it(tmp_path: Path) -> None:
+    vectors = unit_vectors(4_000)
+    store = EmbeddedStore(tmp_path)
+    store.ensure_collection("some", DIMENSION)
+    store.upsert("some", [VectorPoint(row, vector, {}) for row, vector in enumerate(vectors)])
+    store.close()
+    assert 0.5 < index_megabytes(tmp_path) < 100
 
 
 def test_small_pictures_are_pictures_and_differ(tmp_path: Path) -> None:
