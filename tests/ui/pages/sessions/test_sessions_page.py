@@ -388,7 +388,7 @@ def test_every_state_fits_one_line(qt_loop, backend) -> None:
         lines = {item.status: second_line(item, False) for item in sessions}
         assert lines["pending"] == "Waiting to start"
         assert lines["running"] == "Indexing · 2 of 2"
-        assert lines["paused"] == "Paused · 1 of 2"
+        assert lines["paused"] == "Paused · 2 of 2"
         assert lines["completed"] == "1 indexed · 1 failed"
         assert second_line(sessions[-1], True) == "Looking for pictures…"
 
