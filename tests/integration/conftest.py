@@ -16,7 +16,9 @@ from app.db.engine import close_engines
 from app.queue.reconcile import reconcile
 from app.runtime import supervisor as supervisor_module
 from app.runtime.supervisor import Supervisor
+from app.scan import session_walk
 from app.services.backend import Backend
+from app.worker.context import context
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +43,15 @@ async def backend() -> AsyncIterator[Backend]:
     fresh_ledger()
     yield Backend()
     await close_engines()
+
+
+@pytest.fixture
+async def own_worker(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """On a fresh ledger, this process is the worker, so nobody is to be called."""
+    monkeypatch.setattr(session_walk, "enqueue_session_if_possible", lambda _: None)
+    yield
+    context().close()
+    context.cache_clear()
 
 
 @pytest.fixture

@@ -4,43 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from drawing import distinct_scenes, draw
 from instant_model import InstantModel
-from ledgers import fresh_ledger
 
 from app.api.training_schemas import TrainingSessionCreate
-from app.db.engine import close_engines, open_db
-from app.scan import session_walk
 from app.scan.session_walk import STARTED, SessionWalk
-from app.services.training_service import TrainingService
+from app.services.backend import Backend
 from app.worker.context import WorkerContext, context
 from app.worker.indexing.run import SessionRun
 
-
-@pytest.fixture(autouse=True)
-async def ledger(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """A fresh ledger; this process is the worker, so nobody is to be called."""
-    fresh_ledger()
-    monkeypatch.setattr(session_walk, "enqueue_session_if_possible", lambda _: None)
-    yield
-    context().close()
-    context.cache_clear()
-    await close_engines()
+pytestmark = pytest.mark.usefixtures("own_worker")
 
 
 async def test_a_session_with_it_is_completed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(WorkerContext, "encoder", lambda *_: InstantModel())
     for number, scene in enumerate(distinct_scenes(5, random.Random(1))):
         draw(scene, 32).save(tmp_path / f"{number}.png")
-    async with open_db() as db:
+    async with backend.db() as db:
         data = TrainingSessionCreate(rootPath=str(tmp_path))
-        session = await TrainingService().create_session(db, data)
+        session = await backend.training.create_session(db, data)
     await asyncio.to_thread(lambda: list(SessionWalk(session.id, STARTED).steps()))
     counts = await asyncio.to_thread(lambda: SessionRun(session.id, context()).run())
     assert (counts["processed"], counts["failed"]) == (5, 0)

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 from drawing import distinct_scenes, draw
 from drawn_model import DRAWN_MODEL
-from ledgers import fresh_ledger
 from safetensors.numpy import load_file, save_file
 from sqlalchemy import delete, select, update
 
 from app.api.search_schemas import SearchQuery, SearchTerm
 from app.api.training_schemas import LedgerReport, SessionConfig, TrainingSessionCreate
 from app.db import sessions
-from app.db.engine import close_engines, get_sync_engine, open_db, write_transaction
+from app.db.engine import get_sync_engine, open_db, write_transaction
 from app.db.models import (
     AssetVector,
     EmbeddingModel,
@@ -35,7 +34,6 @@ from app.db.models import (
 from app.db.settle import expire_leases
 from app.pictures.decode import decode, read_file
 from app.queue.questions import CheckLedgerRequest
-from app.scan import session_walk
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 from app.services.search_service import SearchService
 from app.services.training_service import TrainingService
@@ -49,20 +47,9 @@ from app.worker.maintenance import ledger_check, ledger_repair
 from app.worker.maintenance.ledger_check import verify_ledger
 from app.worker.maintenance.verify import check_ledger
 
+pytestmark = pytest.mark.usefixtures("own_worker")
 PICTURES = 24
 SCENES = distinct_scenes(3 * PICTURES, random.Random(11))
-
-
-@pytest.fixture(autouse=True)
-async def ledger(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """A fresh ledger; this process is the worker, so nobody is to be called."""
-    fresh_ledger()
-    for module in (session_walk, session_run):
-        monkeypatch.setattr(module, "enqueue_session_if_possible", lambda _: None, raising=False)
-    yield
-    context().close()
-    context.cache_clear()
-    await close_engines()
 
 
 @pytest.fixture
