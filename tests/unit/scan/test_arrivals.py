@@ -7,24 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledgers import fresh_ledger
 from sqlalchemy import select, update
 
 from app.db import sessions
 from app.db.engine import get_sync_engine, write_transaction
 from app.db.models import AssetVector, EmbeddingModel, ImageAsset, TrainingJob, TrainingSession
-from app.scan import session_walk
 from app.scan.arrivals import take_in
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 
-
-@pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A fresh ledger; the sessions that were rung for."""
-    fresh_ledger()
-    calls: list[int] = []
-    monkeypatch.setattr(session_walk, "enqueue_session_if_possible", calls.append)
-    return calls
+pytestmark = pytest.mark.usefixtures("rung")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledgers import fresh_ledger
 from sqlalchemy import Connection, func, select, update
 
 from app.api.error_kinds import ErrorKind
@@ -36,14 +35,7 @@ from app.scan import session_walk
 from app.scan.exclusions import BY_PATTERN, EXCLUDED, Exclusions
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 
-
-@pytest.fixture(autouse=True)
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A fresh ledger; what was rung for."""
-    fresh_ledger()
-    calls: list[int] = []
-    monkeypatch.setattr(session_walk, "enqueue_session_if_possible", calls.append)
-    return calls
+pytestmark = pytest.mark.usefixtures("rung")
 
 
 @pytest.fixture
