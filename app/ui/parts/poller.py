@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -39,7 +40,7 @@ class Watch:
         self._owner = owner
         self.every_s = every_s
         """At most this often, in seconds; 0 is every tick. May be changed at any time."""
-        self._last = 0.0
+        self._last = -math.inf
         self._again = False
         self._stopped = False
         self.task: asyncio.Task[None] | None = None

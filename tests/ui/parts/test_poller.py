@@ -156,6 +156,25 @@ def test_a_page_that_nobody_sees_is_not_asked_for(qt_loop: Any, poller: Poller) 
     qt_loop.run(steps())
 
 
+def test_what_is_asked_for_seldom_is_asked_for_at_once_on_a_computer_that_has_just_started(
+    qt_loop: Any, poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller_module.time, "monotonic", lambda: 5.0)  # since it was started
+
+    async def steps() -> None:
+        got: list[None] = []
+
+        async def fetch() -> None: ...
+
+        poller.watch(fetch, got.append, every_s=600.0)
+        poller.start()
+        await asyncio.sleep(0.05)
+        assert got == [None]
+        await poller.close()
+
+    qt_loop.run(steps())
+
+
 def test_it_slows_down_while_the_window_is_hidden(qt_loop: Any) -> None:
     async def steps() -> None:
         poller = Poller()

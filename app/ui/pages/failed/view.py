@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ class FailedView(Page):
         self._retrying: asyncio.Task[None] | None = None
         self._kinds: set[str] = set()
         """The causes that there were when that began; they stay listed meanwhile."""
-        self._named_at = -NAMES_EVERY_S
+        self._named_at = -math.inf
         self.question: ConfirmDialog | None = None
         self.thumbnails = thumbnails or ThumbnailLoader(backend.thumbnails, self)
         self.model = FailedModel(backend, poller)

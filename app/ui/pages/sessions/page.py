@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -69,7 +70,7 @@ class SessionsPage(Page):
         self.actions_ = self._session_actions.actions
         self._history = RateHistory()
         self._selected: int | None = None
-        self._asked_all = 0.0
+        self._asked_all = -math.inf
         self._empty: bool | None = None
         self.new_button = button("New session…", "primary", "plus")
         self.filter = QLineEdit()
@@ -142,7 +143,7 @@ class SessionsPage(Page):
 
     def refresh(self) -> None:
         """Ask for everything now."""
-        self._asked_all = 0.0
+        self._asked_all = -math.inf
         self._show_starting()
         self._watch.now()
 
@@ -195,7 +196,7 @@ class SessionsPage(Page):
                 training = self._backend.training
                 return False, [await training.get_session_progress(db, key) for key in moving]
         except Exception:
-            self._asked_all = 0.0
+            self._asked_all = -math.inf
             if not known:
                 self._skeleton.stop()
                 self.stack.setCurrentWidget(self._trouble)
