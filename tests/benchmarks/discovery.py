@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from many_files import ROUNDS, listing_seconds, many_files
 from program import progress_of, running_program, start_session, until, until_done
-from surroundings import drawn_pictures, empty_data_folder
+from surroundings import drawn_pictures, empty_data_folder, peak_mb
 
 from app.api.training_schemas import TrainingSessionCreate
 from app.db.migrate import migrate
@@ -113,4 +112,4 @@ def _many_pictures(root: Path) -> None:
 
 if __name__ == "__main__":
     asyncio.run(_seconds_to_discover(Path(sys.argv[1])))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+    print(peak_mb())

@@ -19,7 +19,7 @@ from photographs import photographs
 from plain_way import plain_seconds
 from program import progress_of, running_program, start_session, until, until_done
 from random_model import random_model
-from surroundings import drawn_pictures, empty_data_folder
+from surroundings import drawn_pictures, empty_data_folder, peak_mb
 
 from app.services.backend import Backend
 
@@ -133,7 +133,5 @@ def _worker_peak_mb() -> float:
     """The largest resident size of the worker so far, in megabytes of 10⁶ bytes."""
     for child in psutil.Process().children(recursive=True):
         if "worker" in child.cmdline():
-            status = Path(f"/proc/{child.pid}/status").read_text(encoding="utf-8")
-            peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-            return int(peak.split()[1]) * 1024 / 1e6
+            return peak_mb(child.pid)
     raise RuntimeError("there is no worker")

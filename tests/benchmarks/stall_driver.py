@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import resource
 import signal
 import sys
 import time
@@ -23,6 +22,7 @@ from unittest.mock import patch
 
 from heartbeat import Beats, Heartbeat
 from PySide6.QtWidgets import QApplication
+from surroundings import peak_mb
 
 from app.ui.parts.commands import PAGES
 from app.ui.shell import main as root
@@ -108,7 +108,7 @@ class Driver:
         result = {
             "opening": _summary(opening),
             "session": _summary(indexing),
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+            "peak_mb": peak_mb(),
         }
         self._result.write_text(json.dumps(result), encoding="utf-8")
 

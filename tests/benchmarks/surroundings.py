@@ -51,6 +51,16 @@ def empty_data_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def peak_mb(pid: int | str = "self") -> float:
+    """The most memory that a process has had since its program began, in megabytes of 10⁶ bytes.
+
+    What ``getrusage`` tells is no less than that of the process that started it.
+    """
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak.split()[1]) * 1024 / 1e6
+
+
 def use_drawing_code() -> None:
     """Make the modules that draw pictures importable."""
     if str(DRAWING_CODE) not in sys.path:
