@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from app.embedding.checkpoint import is_out_of_memory
+from app.embedding.memory import is_out_of_memory
 from app.pictures.decode import DecodedPicture, PictureError, quietly
 from app.pictures.decoder_process import fork_for_worker, receive, send
 from app.pictures.files import FileContent, read_file

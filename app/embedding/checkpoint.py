@@ -17,14 +17,13 @@ from torch.overrides import TorchFunctionMode
 from app.config import BUILTIN_MODEL
 from app.embedding.catalogue import check_model, model_folder, nearest, weights_file
 from app.embedding.download import download
+from app.embedding.engine_import import import_open_clip
 from app.embedding.folding import fold_batch_norms, fold_same_padding
-from app.embedding.open_clip_import import import_open_clip
+from app.embedding.memory import is_out_of_memory
 from app.embedding.weights import find_weights
 from app.errors import AppError, first_line
 
 open_clip = import_open_clip()
-
-_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
 
 
 class Checkpoint(NamedTuple):
@@ -98,13 +97,6 @@ class _NoInitialization(TorchFunctionMode):
 def _digest(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on the computer or on an accelerator."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
-    )
 
 
 def _find(spec: str) -> _Source:

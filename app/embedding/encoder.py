@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from app.embedding.checkpoint import Checkpoint, is_out_of_memory, open_clip
+from app.embedding.checkpoint import Checkpoint, open_clip
 from app.embedding.int8 import Int8Tower, in_int8
+from app.embedding.memory import is_out_of_memory
 from app.embedding.trial import Trial
 from app.errors import AppError
 from app.pictures.pixels import PixelSpec
