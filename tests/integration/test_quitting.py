@@ -50,6 +50,7 @@ def hang(*_):
     {stuck}
 
 serving.run_worker = hang
+serving.find_engine = lambda: None  # to load it takes seconds of a processor
 from app.__main__ import main
 sys.argv = ["afterimage", "worker", *sys.argv[1:]]
 sys.exit(main())
