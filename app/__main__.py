@@ -61,7 +61,6 @@ def _serve_parent(arguments: Sequence[str]) -> int | None:
 
             find_engine()
             with importing():
-                import app.embedding.engine_import  # noqa: F401 - imports less than the next would
                 from app.embedding.card_decoder import main as serve_card
 
             return serve_card()

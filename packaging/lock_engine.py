@@ -32,7 +32,7 @@ from app.engine.place import PYTHON
 ROOT = Path(__file__).resolve().parents[1]
 UNUSED = "torchvision"
 """OpenCLIP's metadata ask for it, but the program imports OpenCLIP without it: see
-``app/embedding/engine_import.py``. An empty wheel stands in for it while pip chooses."""
+``app/embedding/open_clip_import.py``. An empty wheel stands in for it while pip chooses."""
 
 
 @dataclass(frozen=True, slots=True)

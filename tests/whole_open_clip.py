@@ -1,5 +1,5 @@
 """OpenCLIP with its own way to prepare pictures, which the program leaves out, see
-:mod:`app.embedding.engine_import`."""
+:mod:`app.embedding.open_clip_import`."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from torch.overrides import TorchFunctionMode
 from app.config import BUILTIN_MODEL
 from app.embedding.catalogue import check_model, model_folder, nearest, weights_file
 from app.embedding.download import download
-from app.embedding.engine_import import import_open_clip
 from app.embedding.folding import fold_batch_norms, fold_same_padding
 from app.embedding.memory import is_out_of_memory
+from app.embedding.open_clip_import import import_open_clip
 from app.embedding.weights import find_weights
 from app.errors import AppError, first_line
 

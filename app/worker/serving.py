@@ -148,7 +148,6 @@ def _warm_up() -> None:
         return
     begin = time.perf_counter()
     with importing():
-        import app.embedding.engine_import  # imports less than the next would
         import app.embedding.loading  # noqa: F401
 
     log.info("model library ready after %.1f s", time.perf_counter() - begin)

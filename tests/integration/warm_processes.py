@@ -35,7 +35,6 @@ _SERVERS = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")
 _fork_server: Any = multiprocessing.get_context("forkserver")
 _fork_server.set_forkserver_preload(
     [
-        "app.embedding.engine_import",  # first: it imports less than the others would
         "app.cli.commands",
         "app.worker.main",
         "app.worker.functions",

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 MODELS = {
     f"app.embedding.{name}"
     for name in (
-        *("card_decoder", "checkpoint", "encoder", "engine_import", "folding", "int8"),
-        *("loading", "memory", "tuning"),
+        *("card_decoder", "checkpoint", "encoder", "folding", "int8", "loading"),
+        *("memory", "open_clip_import", "tuning"),
     )
 }
 """What runs models."""
