@@ -35,9 +35,9 @@ test: $(READY) ## run all tests
 	@missing="$$($(PY) tests/system_packages.py)"; [ -z "$$missing" ] || { \
 		$(INSTALL_MISSING); missing="$$($(PY) tests/system_packages.py)"; }; [ -z "$$missing" ] || \
 		echo "Some tests are skipped; what they need: sudo apt-get install $$missing"
-	@$(PYTEST) --numprocesses 4 --dist load --maxschedchunk 1 tests/faults tests/integration
+	@$(PYTEST) --numprocesses 5 --dist load --maxschedchunk 1 tests/faults tests/integration
 	@$(PYTEST) --numprocesses 3 --dist worksteal tests/unit
-	@$(PYTEST) --numprocesses 4 --dist worksteal tests/ui
+	@$(PYTEST) --numprocesses 6 --dist worksteal tests/ui
 
 coverage: $(READY) ## run the unit tests, and fail if they run less of the program than they did
 	@$(PYTEST) --numprocesses 3 --dist worksteal tests/unit --cov

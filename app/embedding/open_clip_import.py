@@ -9,6 +9,7 @@ all of transformers where it is there; its tokenizers are imported once a model 
 from __future__ import annotations
 
 import enum
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,24 @@ def import_open_clip() -> Any:
     if "open_clip" in sys.modules or _UNUSED in sys.modules:
         return importlib.import_module("open_clip")
     with _stand_in_for_torchvision(), _without_transformers(), _no_compiler():
-        return importlib.import_module("open_clip")
+        open_clip = importlib.import_module("open_clip")
+    _have_tokenizers_share_their_words(open_clip.tokenizer)
+    return open_clip
+
+
+def _have_tokenizers_share_their_words(module: Any) -> None:
+    """Another tokenizer of OpenCLIP's own reads no file of words again, as they never change."""
+    kind, first = module.SimpleTokenizer, module._tokenizer
+    read = kind.__init__
+
+    @functools.wraps(read)
+    def make(self: Any, *arguments: Any, **options: Any) -> None:
+        if arguments or options.keys() - {"context_length"}:
+            read(self, *arguments, **options)
+        else:
+            vars(self).update(vars(first) | options)
+
+    kind.__init__ = make
 
 
 class _Unused:

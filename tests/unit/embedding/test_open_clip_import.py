@@ -86,3 +86,14 @@ def test_torchvision_can_be_imported_afterwards_and_functions_be_marked() -> Non
         "print(torchvision.transforms.Resize(8).size, torch.compiler.disable is mark)"
     )
     assert printed.split() == ["8", "True"]
+
+
+@pytest.mark.parametrize("length", [8, 77])
+def test_its_own_tokenizers_share_their_words_and_give_the_same_numbers(length: int) -> None:
+    module = open_clip.tokenizer
+    whole = module.SimpleTokenizer(module.default_bpe(), context_length=length)
+    shared = module.SimpleTokenizer(context_length=length)
+    texts = ["", "a red circle", "Straße, 日本 & 🙂", "more words than any model takes " * 50]
+    assert torch.equal(shared(texts), whole(texts))
+    assert shared.encoder is module._tokenizer.encoder
+    assert whole.encoder is not shared.encoder
