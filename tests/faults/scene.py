@@ -389,7 +389,7 @@ class Scene:
         self._next_listeners = time.monotonic() + LISTENERS_EVERY_S
         for process in self.processes().values():
             with suppress(psutil.Error):
-                for socket in process.net_connections("inet"):
+                for socket in process.net_connections("tcp"):
                     if socket.status == psutil.CONN_LISTEN and socket.laddr.ip not in LOOPBACK:
                         self.listeners.add(f"{process.name()} listens on {socket.laddr.ip}")
 
