@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -64,6 +65,7 @@ FIRST_CHUNK = 256  # small, so that the first pictures are worked on within mome
 CHUNK = 20_000
 CHUNK_S = 0.5
 """A slow disk's files are entered this often, however few they are."""
+CHECKED_EVERY = 256  # files, that time
 
 STARTED = frozenset(SessionStatus) - {SessionStatus.CANCELLED}
 """The statuses that a person's start leads out of."""
@@ -412,8 +414,8 @@ def _chunks(files: Iterator[FoundFile]) -> Iterator[list[FoundFile]]:
 def _collect(files: Iterator[FoundFile], limit: int) -> list[FoundFile]:
     chunk: list[FoundFile] = []
     deadline = time.monotonic() + CHUNK_S
-    for file in files:
-        chunk.append(file)
-        if len(chunk) >= limit or (len(chunk) % 256 == 0 and time.monotonic() > deadline):
+    while some := list(islice(files, min(CHECKED_EVERY, limit - len(chunk)))):
+        chunk += some
+        if time.monotonic() > deadline:
             break
     return chunk
