@@ -48,6 +48,8 @@ def qt_loop(qapp: QApplication) -> Iterator[QtLoop]:
     asyncio.set_event_loop(loop)
     runner = QtLoop(loop)
     yield runner
+    if ending := [task for task in runner.left_over() if task.cancelling()]:
+        runner.run(asyncio.wait(ending, timeout=ENDS_WITHIN_S))  # slow beside others
     left = [repr(task) for task in runner.left_over()]
     for task in runner.left_over():
         task.cancel()
