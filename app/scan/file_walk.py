@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 from app.db.files import FoundFile
 from app.db.types import path_to_text
@@ -14,6 +17,11 @@ from app.pictures.file_times import storable_ns
 from app.printable import printable
 from app.scan.exclusions import BY_PATTERN, HIDDEN, Exclusions
 
+FIRST_CHUNK = 256  # small, so that the first pictures are worked on within moments
+CHUNK = 20_000
+CHUNK_S = 0.5
+"""A slow disk's files are entered this often, however few they are."""
+CHECKED_EVERY = 256  # files
 REASONS = 5
 """So many reasons are told in a line."""
 GONE = (FileNotFoundError, NotADirectoryError)
@@ -120,6 +128,25 @@ def _reason(entry: os.DirEntry[str], wanted: frozenset[str]) -> str:
     if entry.is_symlink() and entry.is_dir():
         return "links to folders"
     return f".{extension.lower()}" if dot else "without a file type"
+
+
+def in_chunks(files: Iterator[FoundFile]) -> Iterator[list[FoundFile]]:
+    """The files in parts; each is collected while the caller works on the one before."""
+    with ThreadPoolExecutor(1, thread_name_prefix="walk") as ahead:
+        following = ahead.submit(_collect, files, FIRST_CHUNK)
+        while chunk := following.result():
+            following = ahead.submit(_collect, files, CHUNK)
+            yield chunk
+
+
+def _collect(files: Iterator[FoundFile], limit: int) -> list[FoundFile]:
+    chunk: list[FoundFile] = []
+    deadline = time.monotonic() + CHUNK_S
+    while some := list(islice(files, min(CHECKED_EVERY, limit - len(chunk)))):
+        chunk += some
+        if time.monotonic() > deadline:
+            break
+    return chunk
 
 
 def is_gone(path: str) -> bool:

@@ -11,12 +11,9 @@ it goes on, and what was entered already is found there.
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -58,14 +55,16 @@ from app.queue.enqueue import (
     enqueue_session_if_possible,
 )
 from app.scan.exclusions import EXCLUDED, Exclusions
-from app.scan.file_walk import WalkReport, check_folder, is_below, no_pictures, walk
+from app.scan.file_walk import (
+    CHUNK,
+    WalkReport,
+    check_folder,
+    in_chunks,
+    is_below,
+    no_pictures,
+    walk,
+)
 from app.scan.missing_files import MissingFiles, mark_left_out, mark_missing, mark_of
-
-FIRST_CHUNK = 256  # small, so that the first pictures are worked on within moments
-CHUNK = 20_000
-CHUNK_S = 0.5
-"""A slow disk's files are entered this often, however few they are."""
-CHECKED_EVERY = 256  # files, that time
 
 STARTED = frozenset(SessionStatus) - {SessionStatus.CANCELLED}
 """The statuses that a person's start leads out of."""
@@ -166,7 +165,7 @@ class SessionWalk:
                 raise
             self._close(f"{error} Nothing was changed.", whole=False)
             return
-        for chunk in _chunks(self._files()):
+        for chunk in in_chunks(self._files()):
             if not self._take(chunk):
                 return  # cancelled meanwhile
             self.found += len(chunk)
@@ -400,22 +399,3 @@ class SessionWalk:
             TrainingSession.id == self.session_id,
             TrainingSession.status != SessionStatus.CANCELLED,
         )
-
-
-def _chunks(files: Iterator[FoundFile]) -> Iterator[list[FoundFile]]:
-    """The files in parts; each part is collected while the caller works on the one before."""
-    with ThreadPoolExecutor(1, thread_name_prefix="walk") as ahead:
-        following = ahead.submit(_collect, files, FIRST_CHUNK)
-        while chunk := following.result():
-            following = ahead.submit(_collect, files, CHUNK)
-            yield chunk
-
-
-def _collect(files: Iterator[FoundFile], limit: int) -> list[FoundFile]:
-    chunk: list[FoundFile] = []
-    deadline = time.monotonic() + CHUNK_S
-    while some := list(islice(files, min(CHECKED_EVERY, limit - len(chunk)))):
-        chunk += some
-        if time.monotonic() > deadline:
-            break
-    return chunk

@@ -62,7 +62,7 @@ from app.db.switching import switch_model
 from app.db.types import utc_now
 from app.errors import AppError
 from app.queue.questions import RemoveIndexRequest, RemoveVectorsRequest
-from app.scan import session_walk
+from app.scan import file_walk
 from app.scan.arrivals import take_in
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 from app.services.library_service import _include
@@ -458,7 +458,7 @@ def test_the_ledger_is_true_after_any_sequence(
 ) -> None:
     caplog.set_level(logging.ERROR)
     for size in ("FIRST_CHUNK", "CHUNK"):
-        monkeypatch.setattr(session_walk, size, 2)
+        monkeypatch.setattr(file_walk, size, 2)
     monkeypatch.setattr(context(), "_decoders", DecodersHere())
     run_state_machine_as_test(
         partial(AnySequence, tmp_path / "library", monkeypatch),

@@ -31,7 +31,7 @@ from app.db.schedule import due_sessions
 from app.db.types import utc_now
 from app.errors import AppError
 from app.file_types import FORMER_DEFAULT_EXTENSIONS
-from app.scan import session_walk
+from app.scan import file_walk, session_walk
 from app.scan.exclusions import BY_PATTERN, EXCLUDED, Exclusions
 from app.scan.session_walk import STARTED, UPDATED, SessionWalk
 
@@ -164,7 +164,7 @@ def opened_files() -> Iterator[list[str]]:
 def test_the_first_walk_starts_the_session_with_its_first_chunk_and_rings_once(
     root: Path, rung: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_walk, "FIRST_CHUNK", 2)
+    monkeypatch.setattr(file_walk, "FIRST_CHUNK", 2)
     session_id = new_session(root)
     steps = SessionWalk(session_id, STARTED).steps()
     assert next(steps) == 2
@@ -186,7 +186,7 @@ def test_a_walk_without_a_start_leaves_the_status_alone(root: Path, rung: list[i
 def test_a_pause_that_comes_during_the_walk_stays(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_walk, "FIRST_CHUNK", 2)
+    monkeypatch.setattr(file_walk, "FIRST_CHUNK", 2)
     session_id = new_session(root)
     steps = SessionWalk(session_id, STARTED).steps()
     next(steps)
@@ -198,7 +198,7 @@ def test_a_pause_that_comes_during_the_walk_stays(
 
 
 def test_a_cancel_ends_the_walk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_walk, "FIRST_CHUNK", 2)
+    monkeypatch.setattr(file_walk, "FIRST_CHUNK", 2)
     session_id = new_session(root)
     steps = SessionWalk(session_id, STARTED).steps()
     next(steps)
@@ -258,8 +258,8 @@ def test_only_a_chunk_with_a_change_is_looked_at_file_by_file(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id = indexed(root)
-    monkeypatch.setattr(session_walk, "FIRST_CHUNK", 2)
-    monkeypatch.setattr(session_walk, "CHUNK", 2)
+    monkeypatch.setattr(file_walk, "FIRST_CHUNK", 2)
+    monkeypatch.setattr(file_walk, "CHUNK", 2)
     looked_at: list[Sequence[FoundFile]] = []
     known = SessionWalk._known
 
@@ -457,8 +457,8 @@ def test_a_file_that_is_only_left_out_now_is_not_missing(root: Path) -> None:
 def test_a_walk_that_breaks_off_is_done_again_and_keeps_its_counts(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_walk, "FIRST_CHUNK", 2)
-    monkeypatch.setattr(session_walk, "CHUNK", 2)
+    monkeypatch.setattr(file_walk, "FIRST_CHUNK", 2)
+    monkeypatch.setattr(file_walk, "CHUNK", 2)
     session_id = indexed(root)
     for number in range(4):
         (root / f"new {number}.jpg").touch()
@@ -484,7 +484,7 @@ def test_a_walk_that_breaks_off_is_done_again_and_keeps_its_counts(
 def test_a_person_may_stop_an_update_and_what_was_found_is_kept(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_walk, "FIRST_CHUNK", 2)
+    monkeypatch.setattr(file_walk, "FIRST_CHUNK", 2)
     session_id = indexed(root)
     for number in range(4):
         (root / f"new {number}.jpg").touch()
@@ -520,7 +520,7 @@ def test_a_first_walk_of_a_root_that_is_away_is_refused(root: Path) -> None:
 def test_two_walks_at_once_enter_everything_once(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_walk, "FIRST_CHUNK", 2)
+    monkeypatch.setattr(file_walk, "FIRST_CHUNK", 2)
     session_id = indexed(root)
     for number in range(6):
         (root / f"new {number}.jpg").touch()
