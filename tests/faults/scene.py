@@ -109,14 +109,6 @@ class Program:
         assert isinstance(arguments, list)
         return " ".join(arguments[3:4]) or "the window"
 
-    def last_freed_after(self, moment: float) -> float | None:
-        """When the last picture that a dead worker held was free again; None: there was none."""
-        times = self.rows(
-            "SELECT training_evidence.created_at FROM training_evidence JOIN training_jobs"
-            " ON training_jobs.id = job_id WHERE attempt < attempts AND embedding_checksum IS NULL"
-        )
-        return max((at for (text,) in times if (at := _seconds(text) or 0) > moment), default=None)
-
     def said(self) -> str:
         """What it wrote to standard output and standard error."""
         return self.output.read_text("utf-8", "replace") + self.errors.read_text("utf-8", "replace")
