@@ -66,6 +66,8 @@ class ActionRunner:
         task = asyncio.ensure_future(self._guarded(control, work, done))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        if self._closed:
+            task.cancel()  # nobody would wait for its end
         if control is not None:
             self._begin(control, task, busy_text)
         return task
@@ -85,7 +87,10 @@ class ActionRunner:
             control.setText(text)
 
     async def close(self) -> None:
-        """Cancel what is running and wait for its end, but not for what is stuck."""
+        """Cancel what is running and wait for its end, but not for what is stuck.
+
+        What is started from now on is cancelled before it begins.
+        """
         self._closed = True
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:

@@ -231,3 +231,20 @@ def test_a_control_that_is_gone_is_left_alone(
         await task
 
     qt_loop.run(steps())
+
+
+def test_what_is_started_after_the_close_never_begins(qt_loop: Any, window: QWidget) -> None:
+    async def steps() -> None:
+        runner = ActionRunner(window)
+        begun: list[None] = []
+
+        async def work() -> None:
+            begun.append(None)
+
+        await runner.close()
+        task = runner.run(None, work)
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert begun == []
+
+    qt_loop.run(steps())
