@@ -133,7 +133,8 @@ async def _main_job(qt_loop: QtLoop, window: MainWindow, root: Path) -> None:
         known = pages.sessions.list.sessions.sessions
         return known.get(pages.sessions.selected)
 
-    await until(lambda: session() and session().jobsSummary.completed >= 4, 90)
+    # at once: beside other programs it may be done before the window sees its first pictures
+    await until(lambda: session() and session().status == "running", 90)
     pages.sessions.actions_["pause"].trigger()
     await until(lambda: session().status == "paused" and not session().jobsSummary.running, 30)
     paused_at = session().jobsSummary.completed
