@@ -135,10 +135,12 @@ async def _main_job(qt_loop: QtLoop, window: MainWindow, root: Path) -> None:
 
     # at once: beside other programs it may be done before the window sees its first pictures
     await until(lambda: session() and session().status == "running", 90)
+    await until(pages.sessions.actions_["pause"].isEnabled)
     pages.sessions.actions_["pause"].trigger()
     await until(lambda: session().status == "paused" and not session().jobsSummary.running, 30)
     paused_at = session().jobsSummary.completed
     assert paused_at < session().progress.total
+    await until(pages.sessions.actions_["resume"].isEnabled)  # the click on Pause is over
     pages.sessions.actions_["resume"].trigger()
     await until(lambda: session().status == "completed", 120)
     summary = session().jobsSummary
