@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from app.pictures.files import FileContent, read_file
 
@@ -34,14 +35,7 @@ def slow_disk(folder: Path) -> Iterator[None]:
 
     plan = Plan(folder / "plan")
     plan.write([Step("app.pictures.files:read_file", "replace", value="slow_disk:read_slowly")])
-    before = os.environ.get("PYTHONPATH")
-    os.environ["FAULT_PLAN"] = str(plan.file)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(INJECT), str(HERE), before)))
-    try:
+    paths = (str(INJECT), str(HERE), os.environ.get("PYTHONPATH"))
+    paths_of_all = os.pathsep.join(filter(None, paths))
+    with patch.dict(os.environ, FAULT_PLAN=str(plan.file), PYTHONPATH=paths_of_all):
         yield
-    finally:
-        del os.environ["FAULT_PLAN"], os.environ["PYTHONPATH"]
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
-        if plan.unknown():
-            raise RuntimeError("files are read elsewhere by now")

@@ -32,6 +32,7 @@ ROUNDS = 3
 @dataclass(frozen=True, slots=True)
 class _Session:
     pictures_per_second: float
+    read_ms: int
     pause_s: float
     worker_peak_mb: float
     shares: dict[str, float]
@@ -75,12 +76,14 @@ def _round(files: list[Path], model: Path) -> dict[str, float]:
         session = asyncio.run(_session(files, model, folder))
     with empty_data_folder() as folder, slow_disk(folder):
         slow = asyncio.run(_slow_session(files, model))
+    if slow.stageTimes.readMs <= session.read_ms:
+        raise RuntimeError("the slow disk was not slow: files are read elsewhere by now")
     with empty_data_folder():
         plain = 1 / plain_seconds(files, model)
     return {
         "roofline_ratio": session.pictures_per_second / limit,
         "vs_plain_way": session.pictures_per_second / plain,
-        "slow_disk_ratio": slow / session.pictures_per_second,
+        "slow_disk_ratio": len(files) / slow.activeSeconds / session.pictures_per_second,
         "pictures_per_second": session.pictures_per_second,
         "roofline_pictures_per_second": limit,
         "plain_pictures_per_second": plain,
@@ -105,13 +108,12 @@ async def _session(files: list[Path], model: Path, folder: Path) -> _Session:
         pause = await _pause_time(backend, again, model, len(files))
     stages = done.stageTimes.model_dump()
     shares = {name: ms / sum(stages.values()) for name, ms in stages.items()}
-    return _Session(len(files) / done.activeSeconds, pause, peak, shares)
+    return _Session(len(files) / done.activeSeconds, stages["readMs"], pause, peak, shares)
 
 
-async def _slow_session(files: list[Path], model: Path) -> float:
-    """Pictures a second."""
+async def _slow_session(files: list[Path], model: Path) -> TrainingProgress:
     async with running_program() as backend:
-        return len(files) / (await _indexed(backend, files, model)).activeSeconds
+        return await _indexed(backend, files, model)
 
 
 async def _indexed(backend: Backend, files: list[Path], model: Path) -> TrainingProgress:

@@ -15,11 +15,11 @@ from drawing import Scene, captions, distinct_scenes, draw
 from drawn_model import DRAWN_MODEL
 from loop import QtLoop
 from PySide6.QtCore import Qt
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.config import get_settings
 from app.db.engine import get_sync_session
-from app.db.models import EmbeddingModel, ImageAsset
+from app.db.models import EmbeddingModel, ImageAsset, JobStatus, TrainingJob
 from app.ui.pages.failed.dialog import FailedDialog
 from app.ui.shell import main
 from app.ui.shell.pages import Pages
@@ -133,9 +133,10 @@ async def _main_job(qt_loop: QtLoop, window: MainWindow, root: Path) -> None:
         known = pages.sessions.list.sessions.sessions
         return known.get(pages.sessions.selected)
 
-    # at once: beside other programs it may be done before the window sees its first pictures
     await until(lambda: session() and session().status == "running", 90)
     await until(pages.sessions.actions_["pause"].isEnabled)
+    # as the ledger has it: beside other programs all may be done before the window sees the first
+    await until(lambda: _completed() >= 4, 90)
     pages.sessions.actions_["pause"].trigger()
     await until(lambda: session().status == "paused" and not session().jobsSummary.running, 30)
     paused_at = session().jobsSummary.completed
@@ -162,6 +163,12 @@ async def _main_job(qt_loop: QtLoop, window: MainWindow, root: Path) -> None:
 def _paths() -> list[str]:
     with get_sync_session() as db:
         return list(db.scalars(select(ImageAsset.path)))
+
+
+def _completed() -> int:
+    with get_sync_session() as db:
+        of_session = select(func.count()).where(TrainingJob.status == JobStatus.COMPLETED)
+        return db.scalar(of_session) or 0
 
 
 def _check_vectors() -> None:

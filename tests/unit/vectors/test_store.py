@@ -479,7 +479,7 @@ def test_what_was_acknowledged_survives_kill_9(folder: Path) -> None:
         )
         assert child.stdout is not None
         output = [child.stdout.readline()]
-        time.sleep(random.uniform(0.1, 0.8))
+        time.sleep(random.uniform(0.2, 1.5))
         child.kill()
         output += child.stdout.readlines()
         child.stdout.close()
